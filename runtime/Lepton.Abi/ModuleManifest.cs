@@ -1,0 +1,36 @@
+namespace Lepton.Abi;
+
+/// <summary>What a compiled module says of itself; written beside it as JSON by <c>leptonc build</c>, handed over in memory by the JIT.</summary>
+/// <param name="FormatVersion">Grows when an older runtime could misread the module.</param>
+/// <param name="Name">The module's name: the file's, without its ending.</param>
+/// <param name="Target">What it was compiled for: triple, CPU and features, as one line.</param>
+public sealed record ModuleManifest(int FormatVersion, string Name, string Target, ValueList<EntryManifest> Entries)
+{
+    public const int CurrentFormat = 1;
+}
+
+/// <summary>One entry. <see cref="Symbol"/> and <c>Symbol + "_arena"</c> are the native functions; see <see cref="NativeContext"/>.</summary>
+/// <param name="Dims">The size variables, in the order in which native code takes them.</param>
+/// <param name="Constraints">Facts about the sizes that must hold: both sides equal (exact divisions give such), checked before a run.</param>
+/// <param name="Sites">The accesses that can fail at run time; native code names one by its index here.</param>
+public sealed record EntryManifest(
+    string Name,
+    string Symbol,
+    ValueList<string> Dims,
+    ValueList<TensorManifest> Arguments,
+    ValueList<TensorManifest> Parameters,
+    ValueList<TensorManifest> Results,
+    ValueList<SizeConstraint> Constraints,
+    ValueList<SiteManifest> Sites);
+
+/// <summary>A tensor of an entry's signature. A parameter's <see cref="Initializer"/>: <c>zeros</c>, <c>glorot</c>, …; else null.</summary>
+public sealed record TensorManifest(string Name, ElementType Element, ValueList<SizeExpr> Shape, string? Initializer = null);
+
+/// <summary>left == right must hold for the sizes of a call, or left ≥ right when <see cref="AtLeast"/>; <see cref="Reason"/> says where it comes from.</summary>
+public sealed record SizeConstraint(SizeExpr Left, SizeExpr Right, bool AtLeast, string Reason);
+
+/// <summary>An access that is checked at run time.</summary>
+/// <param name="Text">The access as written: <c>z[b, y[b]]</c>.</param>
+/// <param name="Location">Where it is written: <c>file.lep:12:7</c>.</param>
+/// <param name="Shape">The shape over which the failing element is numbered.</param>
+public sealed record SiteManifest(string Text, string Location, ValueList<SizeExpr> Shape);

@@ -1,0 +1,57 @@
+using System.Runtime.InteropServices;
+
+namespace Lepton.Abi;
+
+/// <summary>
+/// What the host hands to native code on each call. The same bytes in C:
+/// <code>
+/// typedef struct lep_context {
+///   void (*parallel)(struct lep_context*, lep_kernel, void** buffers, const int64_t* sizes, int64_t chunks); // 0: serial
+///   const volatile int32_t* cancel;   // 0 or: nonzero there stops the run before the next launch
+///   int32_t lock;                     // 0; taken while the error fields are written
+///   int32_t error;                    // 0: none; else a NativeError
+///   int64_t site;                     // which access failed: index into the entry's "sites" of the manifest
+///   int64_t element;                  // row-major number of the element whose computation failed; the smallest of all that failed
+///   int64_t value;                    // the index that was out of range
+///   int64_t bound;                    // the size that it had to be below
+///   void* host;                       // for the host's own use
+/// } lep_context;
+/// typedef void (*lep_kernel)(struct lep_context*, void** buffers, const int64_t* sizes, int64_t first_chunk, int64_t end_chunk);
+/// int32_t lep_ENTRY(lep_context*, void** tensors, const int64_t* dims, uint8_t* arena);   // a NativeStatus
+/// int64_t lep_ENTRY_arena(const int64_t* dims);                                          // bytes; align the arena to 64
+/// </code>
+/// <c>tensors</c>: arguments, then parameters, then results, in manifest order; each contiguous, row-major. <c>dims</c>: the entry's size
+/// variables in manifest order. Work is cut into chunks by size alone, so results never depend on the number of threads.
+/// </summary>
+[StructLayout(LayoutKind.Sequential)]
+public unsafe struct NativeContext
+{
+    public delegate* unmanaged<NativeContext*, delegate* unmanaged<NativeContext*, void**, long*, long, long, void>, void**, long*, long, void> Parallel;
+    public int* Cancel;
+    public int Lock;
+    public int Error;
+    public long Site;
+    public long Element;
+    public long Value;
+    public long Bound;
+    public void* Host;
+}
+
+/// <summary>What an entry returns.</summary>
+public enum NativeStatus
+{
+    Done = 0,
+
+    /// <summary>The error fields of the context say why.</summary>
+    Failed = 1,
+    Cancelled = 2,
+}
+
+/// <summary>Kinds of run-time errors of native code.</summary>
+public enum NativeError
+{
+    None = 0,
+
+    /// <summary>An index of a gather or scatter lies outside its axis.</summary>
+    IndexOutOfRange = 1,
+}
