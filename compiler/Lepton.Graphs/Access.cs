@@ -1,0 +1,56 @@
+using Lepton.Abi;
+
+namespace Lepton.Graphs;
+
+/// <summary>What an access outside its axis gives.</summary>
+public enum Outside
+{
+    /// <summary>Proved not to happen (affine), or checked at run time (data indices).</summary>
+    Never,
+
+    /// <summary>The fill value (gather and view); nothing is stored (scatter).</summary>
+    Fill,
+
+    /// <summary>The nearest element: index min(max(i, 0), n-1).</summary>
+    Clamp,
+
+    /// <summary>The index modulo n (floor).</summary>
+    Wrap,
+
+    /// <summary>Mirrored without repeating the edge: period 2(n-1); -1 is 1. n = 1 gives 0.</summary>
+    Reflect,
+}
+
+/// <summary>coefficient × index of result axis <paramref name="Axis"/>.</summary>
+public readonly record struct AffineTerm(int Axis, SizeExpr Coefficient);
+
+/// <summary>
+/// How one source axis is reached from the axes of the result: offset + Σ coefficient·index, where indices count from 0. Terms are sorted
+/// by axis, each axis at most once, no zero coefficient. If <see cref="Data"/> ≥ 0 the index comes from that index operand instead
+/// (gather and scatter only), and Offset and Terms are empty.
+/// </summary>
+/// <param name="Site">For data indices with <see cref="Outside.Never"/>: the number of the run-time check in <see cref="Graph.Sites"/>; -1 when proved inside.</param>
+public sealed record AxisAccess(SizeExpr Offset, ValueList<AffineTerm> Terms, Outside Outside = Outside.Never, int Data = -1, int Site = -1)
+{
+    /// <summary>The plain index of one result axis.</summary>
+    public static AxisAccess Axis(int axis) => new(SizeExpr.Zero, [new AffineTerm(axis, SizeExpr.One)]);
+
+    /// <summary>A constant index.</summary>
+    public static AxisAccess At(SizeExpr index) => new(index, []);
+
+    public static AxisAccess FromData(int operand, Outside outside, int site) => new(SizeExpr.Zero, [], outside, operand, site);
+
+    /// <summary>The result axis when this is exactly its plain index, else -1.</summary>
+    public int AsPlainAxis =>
+        Data < 0 && Outside == Outside.Never && Offset == SizeExpr.Zero && Terms.Count == 1 && Terms[0].Coefficient == SizeExpr.One ? Terms[0].Axis : -1;
+
+    /// <summary>The text form: <c>2*i0 + i3 - 1 else wrap</c>, <c>data1 check 0</c>.</summary>
+    public override string ToString()
+    {
+        var index = Data >= 0 ? $"data{Data}"
+            : Terms.Count == 0 ? $"{Offset}"
+            : string.Join(" + ", Terms.Select(t => t.Coefficient == SizeExpr.One ? $"i{t.Axis}" : $"({t.Coefficient})*i{t.Axis}"))
+                + (Offset == SizeExpr.Zero ? "" : $" + ({Offset})");
+        return index + (Outside == Outside.Never ? (Site >= 0 ? $" check {Site}" : "") : $" else {Outside.ToString().ToLowerInvariant()}");
+    }
+}
