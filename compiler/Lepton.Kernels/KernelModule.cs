@@ -1,0 +1,90 @@
+using Lepton.Abi;
+using Lepton.Kernels.Loops;
+
+namespace Lepton.Kernels;
+
+/// <summary>What a backend translates: kernels, constants, and per entry a host program. Only Lepton.Kernels makes one.</summary>
+public sealed record KernelModule(string Name, ValueList<Kernel> Kernels, ValueList<ConstantData> Constants, ValueList<EntryProgram> Entries);
+
+/// <summary>Numbers that come with the module; 64-byte aligned, little-endian. Compared by reference: it may be large.</summary>
+public sealed class ConstantData(string name, ElementType element, byte[] bytes)
+{
+    public string Name { get; } = name;
+
+    public ElementType Element { get; } = element;
+
+    public byte[] Bytes { get; } = bytes;
+}
+
+/// <summary>
+/// An entry as its host runs it. <paramref name="Arena"/>: bytes of each arena slot (over the dims); slot k starts at the sum of the sizes
+/// before it, each rounded up to 64. Slots are shared by buffers whose lives do not overlap.
+/// </summary>
+public sealed record EntryProgram(EntryManifest Manifest, ValueList<SizeExpr> Arena, int Pointers, ValueList<HostStatement> Body);
+
+public enum BufferKind
+{
+    /// <summary>Number in the order of <see cref="EntryManifest"/>: arguments, then parameters, then results.</summary>
+    Tensor,
+    Constant,
+    Arena,
+
+    /// <summary>A pointer variable of the entry, set by <see cref="SetPointer"/> and <see cref="SwapPointers"/>: the two halves of a double buffer.</summary>
+    Pointer,
+}
+
+/// <summary>Memory: the start of a buffer plus an offset in bytes, over the dims and the counters of enclosing host loops.</summary>
+public sealed record BufferRef(BufferKind Kind, int Number, SizeExpr Offset);
+
+/// <summary>A step of an entry. A translation derives from <see cref="HostStatementVisitor"/>.</summary>
+public abstract record HostStatement
+{
+    public abstract void Accept(HostStatementVisitor visitor);
+}
+
+/// <summary>Runs kernel number Kernel of the module over all its chunks; nothing when there are none. Cancellation is looked at before.</summary>
+public sealed record Launch(int Kernel, ValueList<BufferRef> Buffers) : HostStatement
+{
+    public override void Accept(HostStatementVisitor visitor) => visitor.Visit(this);
+}
+
+/// <summary>Copies Bytes bytes between places that do not overlap.</summary>
+public sealed record Copy(BufferRef From, BufferRef To, SizeExpr Bytes) : HostStatement
+{
+    public override void Accept(HostStatementVisitor visitor) => visitor.Visit(this);
+}
+
+/// <summary>
+/// for (Counter = 0; Counter &lt; Count; Counter++) Body, leaving after a step behind which the bool at Until (null: none) is 1, and on errors.
+/// The counter is a size variable inside.
+/// </summary>
+public sealed record HostLoop(string Counter, SizeExpr Count, ValueList<HostStatement> Body, BufferRef? Until) : HostStatement
+{
+    public override void Accept(HostStatementVisitor visitor) => visitor.Visit(this);
+}
+
+/// <summary>pointer := place.</summary>
+public sealed record SetPointer(int Pointer, BufferRef Place) : HostStatement
+{
+    public override void Accept(HostStatementVisitor visitor) => visitor.Visit(this);
+}
+
+/// <summary>Exchanges two pointers.</summary>
+public sealed record SwapPointers(int First, int Second) : HostStatement
+{
+    public override void Accept(HostStatementVisitor visitor) => visitor.Visit(this);
+}
+
+/// <summary>A translation of every host statement.</summary>
+public abstract class HostStatementVisitor
+{
+    public abstract void Visit(Launch statement);
+
+    public abstract void Visit(Copy statement);
+
+    public abstract void Visit(HostLoop statement);
+
+    public abstract void Visit(SetPointer statement);
+
+    public abstract void Visit(SwapPointers statement);
+}

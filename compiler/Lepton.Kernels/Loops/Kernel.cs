@@ -1,0 +1,40 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+
+namespace Lepton.Kernels.Loops;
+
+public enum BufferAccess
+{
+    Read,
+    Write,
+    ReadWrite,
+}
+
+/// <summary>A buffer that a launch hands to a kernel, in order; numbers 0 … in loads and stores. Buffers of one launch that are written overlap no other.</summary>
+public sealed record KernelBuffer(string Name, ElementType Element, BufferAccess Access);
+
+/// <summary>Memory of one running chunk, on its stack, 64-byte aligned, uninitialised. Buffer numbers go on behind the launch's buffers.</summary>
+public sealed record LocalBuffer(string Name, ElementType Element, int Count);
+
+/// <summary>
+/// One launch's work: Body runs for each chunk number 0 … Chunks-1 (variable <see cref="ChunkVariable"/>), in any order, on any threads.
+/// How the work is cut depends on sizes alone. Size variables are the entry's dims and the counters of enclosing host loops.
+/// </summary>
+/// <param name="Variables">One past the largest variable number.</param>
+/// <param name="Flops">Floating-point operations of a whole launch, for explain and bench (a transcendental counts 10, an fma 2).</param>
+/// <param name="Bytes">Bytes that must be read and written at least.</param>
+/// <param name="Note">How it was scheduled, in words, for explain.</param>
+public sealed record Kernel(
+    string Name,
+    KernelStrategy Strategy,
+    ValueList<KernelBuffer> Buffers,
+    ValueList<LocalBuffer> Locals,
+    SizeExpr Chunks,
+    ValueList<LoopStatement> Body,
+    int Variables,
+    SizeExpr Flops,
+    SizeExpr Bytes,
+    string Note)
+{
+    public const int ChunkVariable = 0;
+}
