@@ -1,0 +1,22 @@
+# Sourced by tests/run.sh and examples/run.sh: finds or installs what a fresh Debian with the .NET SDK lacks.
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; elif command -v sudo >/dev/null; then sudo "$@"; else
+    echo "error: needs root to run: $*" >&2; exit 1
+  fi
+}
+
+command -v dotnet >/dev/null || { echo "error: the .NET 10 SDK is missing (command dotnet)" >&2; exit 1; }
+
+packages=""
+ldconfig -p 2>/dev/null | grep -qE 'libLLVM(\.so\.2[0-9]|-(19|2[0-9])\.so)' || packages="$packages libllvm22"
+command -v cc >/dev/null || packages="$packages gcc libc6-dev"
+if [ -n "$packages" ]; then
+  echo "installing:$packages"
+  as_root apt-get update -qq >/dev/null || true
+  # LLVM 22 is in Debian's security updates; 19 serves where 22 is not to be had.
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages >/dev/null ||
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends ${packages/libllvm22/libllvm19} >/dev/null
+  as_root ldconfig
+fi
