@@ -44,13 +44,25 @@ public sealed record AxisAccess(SizeExpr Offset, ValueList<AffineTerm> Terms, Ou
     public int AsPlainAxis =>
         Data < 0 && Outside == Outside.Never && Offset == SizeExpr.Zero && Terms.Count == 1 && Terms[0].Coefficient == SizeExpr.One ? Terms[0].Axis : -1;
 
-    /// <summary>The text form: <c>2*i0 + i3 - 1 else wrap</c>, <c>data1 check 0</c>.</summary>
+    /// <summary>The text form: <c>2*i0 + i3 - 1 else wrap</c>, <c>(N)*i0 + (M - 1)</c>, <c>data1 check 0</c>.</summary>
     public override string ToString()
     {
         var index = Data >= 0 ? $"data{Data}"
-            : Terms.Count == 0 ? $"{Offset}"
-            : string.Join(" + ", Terms.Select(t => t.Coefficient == SizeExpr.One ? $"i{t.Axis}" : $"({t.Coefficient})*i{t.Axis}"))
-                + (Offset == SizeExpr.Zero ? "" : $" + ({Offset})");
-        return index + (Outside == Outside.Never ? (Site >= 0 ? $" check {Site}" : "") : $" else {Outside.ToString().ToLowerInvariant()}");
+            : Terms.Count == 0 ? OffsetText(Offset, alone: true)
+            : string.Join(" + ", Terms.Select(t => t.Coefficient == SizeExpr.One ? $"i{t.Axis}" : $"{CoefficientText(t.Coefficient)}*i{t.Axis}"))
+                + OffsetText(Offset, alone: false);
+        return index + (Site >= 0 ? $" check {Site}" : "") + (Outside == Outside.Never ? "" : $" else {Outside.ToString().ToLowerInvariant()}");
     }
+
+    // Parentheses around what is no number keep a size variable called i0 apart from the index i0.
+    private static string CoefficientText(SizeExpr size) => size.IsConstant ? $"{size}" : $"({size})";
+
+    private static string OffsetText(SizeExpr offset, bool alone) => offset.AsConstant switch
+    {
+        null => alone ? $"({offset})" : $" + ({offset})",
+        { } value when alone => $"{value}",
+        0 => "",
+        < 0 and var value and not long.MinValue => $" - {-value}",
+        { } value => $" + {value}",
+    };
 }
