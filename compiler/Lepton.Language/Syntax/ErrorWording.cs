@@ -1,0 +1,117 @@
+using Antlr4.Runtime;
+using Antlr4.Runtime.Misc;
+using Lepton.Language.Text;
+using static Lepton.Language.Syntax.Generated.LeptonParser;
+
+namespace Lepton.Language.Syntax;
+
+/// <summary>Turns the parser's state at a mistake into a message in the words of the language, with the mend for the common slips.</summary>
+internal static class ErrorWording
+{
+    public static void Report(SourceText source, DiagnosticReport report, Antlr4.Runtime.Parser parser, IToken found, IntervalSet expected)
+    {
+        var place = Place(source, parser, found);
+        var previous = found.TokenIndex > 0 ? ((ITokenStream)parser.InputStream).Get(found.TokenIndex - 1) : null;
+        var afterOperand = previous != null && WordRules.EndsOperand(previous.Type);
+        var context = parser.RuleContext;
+        var startsOperand = StartsOperand(found.Type);
+
+        if (found.Type == ASSIGN && (afterOperand || previous?.Type == ASSIGN) && !expected.Contains(ASSIGN))
+        {
+            report.Add(SyntaxDiagnostics.EqualsConfused, place, ["one `=` to an equation"], help: "a comparison is written `==`");
+        }
+        else if (found.Type == EQ && expected.Contains(ASSIGN))
+        {
+            report.Add(SyntaxDiagnostics.EqualsConfused, place, ["an equation is written with one `=`"], help: "write `=`; `==` compares");
+        }
+        else if (found.Type is IF or NOT or REDUCER && expected.Contains(LPAREN) && expected.Contains(NAME) && !expected.Contains(found.Type))
+        {
+            report.Add(SyntaxDiagnostics.NeedsParentheses, place, [found.Text], help: $"write ({found.Text} ...)");
+        }
+        else if (context is FileContext or DeclarationContext { ChildCount: 0 } && !WordRules.IsDeclarationWord(found.Type))
+        {
+            ReportTopLevel(source, report, place, found);
+        }
+        else if (context is StatementContext { ChildCount: 0 } or BlockContext && WordRules.IsDeclarationWord(found.Type))
+        {
+            report.Add(
+                SyntaxDiagnostics.OutOfPlace, place, [$"`{found.Text}`", "in a block"], help: "declare it outside, or close the block with `}` before it");
+        }
+        else if (afterOperand && context is BlockContext or FunctionContext && startsOperand && found.Type is NAME or LPAREN && LooksLikeEquation(parser, found))
+        {
+            report.Add(SyntaxDiagnostics.TwoOnOneLine, place, [], help: "put it on a line of its own, or write `;` between them");
+        }
+        else if (context is FunctionContext && expected.Contains(ARROW) && (found.Type is COLON || startsOperand))
+        {
+            report.Add(SyntaxDiagnostics.MissingArrow, place, [], help: "write `-> f32[N]` or `-> (y: f32[N])` before the body");
+        }
+        else if (afterOperand && startsOperand && expected.Contains(COMMA) && (expected.Contains(RPAREN) || expected.Contains(RBRACKET)))
+        {
+            report.Add(SyntaxDiagnostics.MissingComma, place, [Describe(found)]);
+        }
+        else
+        {
+            report.Add(SyntaxDiagnostics.Unexpected, place, [ExpectedWords.Of(expected), Describe(found)], help: Help(previous, found, context));
+        }
+    }
+
+    /// <summary>A line break or a put-in bracket has no place of its own: the end of the token before is shown.</summary>
+    private static SourceSpan Place(SourceText source, Antlr4.Runtime.Parser parser, IToken found)
+    {
+        var span = found.Span(source);
+        if (span.Length > 0 && found.Type != TokenConstants.EOF)
+        {
+            return span;
+        }
+
+        var last = found.TokenIndex > 0 ? ((ITokenStream)parser.InputStream).Get(found.TokenIndex - 1).Span(source) : span;
+        return new SourceSpan(source, last.End, 0);
+    }
+
+    private static bool StartsOperand(int type) =>
+        type is NAME or INTEGER or FLOAT or TRUE or FALSE or STRING or LPAREN or LBRACKET or REDUCER or IF or NOT;
+
+    /// <summary><c>name =</c>, <c>name[</c>, <c>name'</c> from this token on.</summary>
+    private static bool LooksLikeEquation(Antlr4.Runtime.Parser parser, IToken found)
+    {
+        var next = ((ITokenStream)parser.InputStream).Get(Math.Min(found.TokenIndex + 1, parser.InputStream.Size - 1)).Type;
+        return found.Type == NAME && next is ASSIGN or ADD_ASSIGN or MUL_ASSIGN or LBRACKET or PRIME;
+    }
+
+    private static void ReportTopLevel(SourceText source, DiagnosticReport report, SourceSpan place, IToken found)
+    {
+        if (found.Type is NAME or LPAREN or STATE or EMIT or SCAN or ITERATE or UPDATE)
+        {
+            var what = found.Type is NAME or LPAREN ? "an equation" : $"`{found.Text}`";
+            report.Add(
+                SyntaxDiagnostics.OutOfPlace, place, [what, "outside a function"], help: "put it into `fn name() -> result { }`, or declare a `const` or `dim`");
+        }
+        else
+        {
+            report.Add(
+                SyntaxDiagnostics.Unexpected, place, ["a declaration", Describe(found)], help: "a file has `import`, `dim`, `const`, `param` and `fn` declarations");
+        }
+    }
+
+    internal static string Describe(IToken token) => token.Type switch
+    {
+        TokenConstants.EOF => "the end of the file",
+        SEP => token.Text == ";" ? "`;`" : "the end of the line",
+        NAME when token.Text.Length > 40 => "a name",
+        STRING => "a text",
+        _ when token.StopIndex < token.StartIndex => $"the end of this (`{token.Text}` is missing)",
+        _ => $"`{token.Text}`",
+    };
+
+    private static string? Help(IToken? previous, IToken found, RuleContext context) => found.Type switch
+    {
+        SEP when previous is { Type: ASSIGN } => "an expression may start on the next line if that line does not look like an equation",
+        PLUS => "there is no sign `+`",
+        LBRACKET when previous is { Type: SEP } => "a subscript stands on the line of what it belongs to",
+        LPAREN when context is ResultContext => "each of several results has a name: (a: f32[N], b: f32)",
+        LBRACKET when context is ResultsContext => "each of several results has a name: (a: f32[N], b: f32)",
+        NAME when found.Text is "elif" => "write `else if`",
+        ELSE when context is ExpressionContext => "`if` has a `then` before its `else`",
+        _ => null,
+    };
+}

@@ -1,0 +1,205 @@
+using Antlr4.Runtime;
+using Antlr4.Runtime.Tree;
+using Lepton.Language.Text;
+using static Lepton.Language.Syntax.Generated.LeptonParser;
+
+namespace Lepton.Language.Syntax;
+
+/// <summary>Expressions of the syntax tree from the parser's contexts: flat runs of operators, and reducers that take in the rest of their product.</summary>
+internal sealed partial class ExpressionBuilder(SourceText source, DiagnosticReport report)
+{
+    public ExpressionSyntax Build(ParserRuleContext? context)
+    {
+        // A number is a sum of one product of one term of ...: down to the first rule that says something.
+        while (context is { exception: null, ChildCount: 1 } && context.GetChild(0) is ParserRuleContext inner)
+        {
+            context = inner;
+        }
+
+        return context switch
+        {
+            null => throw new ArgumentNullException(nameof(context)),
+            { exception: not null } => Missing(context),
+            ExpressionContext choice => new IfSyntax(
+                choice.Span(source), Build(choice.expression(0)), Build(choice.expression(1)), Build(choice.expression(2))),
+            DisjunctionContext or ConjunctionContext or SumContext => Run(context),
+            ComparisonContext comparison => Comparison(comparison),
+            NegationContext negation => Negation(negation),
+            ProductContext product => Product(product, 0),
+            TermContext term => Term([term], [], 0),
+            PowerContext power => Power(power),
+            PostfixContext postfix => Postfix(postfix),
+            PrimaryContext primary => Primary(primary),
+            _ => throw new InvalidOperationException($"no expression: {context.GetType().Name}"),
+        };
+    }
+
+    private MissingExpressionSyntax Missing(ParserRuleContext context) => new(context.Start.Span(source) with { Length = 0 });
+
+    /// <summary>operand (operator operand)*, of one precedence level.</summary>
+    private BinarySyntax Run(ParserRuleContext context)
+    {
+        var rest = new List<BinaryTail>(context.ChildCount / 2);
+        for (var i = 1; i + 1 < context.ChildCount; i += 2)
+        {
+            rest.Add(Tail((ITerminalNode)context.GetChild(i), Build((ParserRuleContext)context.GetChild(i + 1))));
+        }
+
+        return new BinarySyntax(context.Span(source), Build((ParserRuleContext)context.GetChild(0)), rest);
+    }
+
+    private BinaryTail Tail(ITerminalNode sign, ExpressionSyntax operand) => new(OperatorOf(sign.Symbol.Type), sign.Symbol.Span(source), operand);
+
+    private BinarySyntax Comparison(ComparisonContext comparison)
+    {
+        if (comparison.ChildCount > 3)
+        {
+            var second = ((ITerminalNode)comparison.GetChild(3)).Symbol;
+            report.Add(SyntaxDiagnostics.ChainedComparison, second.Span(source), [], help: "write `a < b and b < c`");
+        }
+
+        return Run(comparison);
+    }
+
+    private ExpressionSyntax Negation(NegationContext negation)
+    {
+        var value = Build(negation.comparison());
+        for (var i = negation.ChildCount - 2; i >= 0; i--)
+        {
+            value = Unary((ITerminalNode)negation.GetChild(i), UnaryOperator.Not, value);
+        }
+
+        return value;
+    }
+
+    private UnarySyntax Unary(ITerminalNode sign, UnaryOperator @operator, ExpressionSyntax operand)
+    {
+        var span = sign.Symbol.Span(source);
+        return new UnarySyntax(span.To(operand.Span), @operator, operand);
+    }
+
+    // a * sum[k] b * c  =  a * (sum[k] (b * c)): a term with a reducer is the last one, and its body is the rest of the product.
+
+    /// <summary>The product of the terms from one on.</summary>
+    private ExpressionSyntax Product(ProductContext product, int start)
+    {
+        var terms = product.term();
+        return Term(terms, [.. product.children.OfType<ITerminalNode>()], start);
+    }
+
+    private ExpressionSyntax Term(TermContext[] terms, ITerminalNode[] signs, int start)
+    {
+        if (HasReducer(terms[start]))
+        {
+            return Reduction(terms, signs, start);
+        }
+
+        var first = Factor(terms[start], 0);
+        var rest = Rest(terms, signs, start);
+        return rest.Count == 0 ? first : new BinarySyntax(terms[start].Span(source).To(rest[^1].Operand.Span), first, rest);
+    }
+
+    /// <summary>The operators and operands behind a term, up to and including the first that reduces.</summary>
+    private List<BinaryTail> Rest(TermContext[] terms, ITerminalNode[] signs, int start)
+    {
+        var rest = new List<BinaryTail>();
+        for (var i = start + 1; i < terms.Length; i++)
+        {
+            if (HasReducer(terms[i]))
+            {
+                rest.Add(Tail(signs[i - 1], Reduction(terms, signs, i)));
+                break;
+            }
+
+            rest.Add(Tail(signs[i - 1], Factor(terms[i], 0)));
+        }
+
+        return rest;
+    }
+
+    private ExpressionSyntax Reduction(TermContext[] terms, ITerminalNode[] signs, int at)
+    {
+        var term = terms[at];
+        var last = term.ChildCount - 2;
+        while (term.GetChild(last) is not ReducerContext)
+        {
+            last--;
+        }
+
+        var body = Factor(term, last + 1);
+        if (Rest(terms, signs, at) is { Count: > 0 } rest)
+        {
+            body = new BinarySyntax(((ParserRuleContext)term.GetChild(term.ChildCount - 1)).Span(source).To(rest[^1].Operand.Span), body, rest);
+        }
+
+        for (var i = last; i >= 0; i--)
+        {
+            body = term.GetChild(i) is ReducerContext reducer
+                ? new ReduceSyntax(
+                    reducer.Span(source).To(body.Span), reducer.REDUCER().Name(source), [.. reducer.binder().Select(Binder)], body)
+                : Prefixed((ITerminalNode)term.GetChild(i), body);
+        }
+
+        return body;
+    }
+
+    private static bool HasReducer(TermContext term) => term.ChildCount > 1 && term.children.Any(child => child is ReducerContext);
+
+    /// <summary>A term's power with the signs before it, from one child on.</summary>
+    private ExpressionSyntax Factor(TermContext term, int firstSign)
+    {
+        var value = Build((ParserRuleContext)term.GetChild(term.ChildCount - 1));
+        for (var i = term.ChildCount - 2; i >= firstSign; i--)
+        {
+            value = Prefixed((ITerminalNode)term.GetChild(i), value);
+        }
+
+        return value;
+    }
+
+    private UnarySyntax Prefixed(ITerminalNode sign, ExpressionSyntax value) =>
+        Unary(sign, sign.Symbol.Type == NOT ? UnaryOperator.Not : UnaryOperator.Negate, value);
+
+    private IndexBinderSyntax Binder(BinderContext binder) =>
+        new(binder.Span(source), binder.NAME().Name(source), binder.expression() is { } size ? Build(size) : null);
+
+    /// <summary>a ^ -b ^ c  =  a ^ (-(b ^ c)).</summary>
+    private ExpressionSyntax Power(PowerContext power)
+    {
+        var value = Build((ParserRuleContext)power.GetChild(power.ChildCount - 1));
+        for (var i = power.ChildCount - 2; i > 0; i--)
+        {
+            var sign = (ITerminalNode)power.GetChild(i);
+            if (sign.Symbol.Type == MINUS)
+            {
+                value = Unary(sign, UnaryOperator.Negate, value);
+                continue;
+            }
+
+            var context = (ParserRuleContext)power.GetChild(--i);
+            value = new BinarySyntax(context.Span(source).To(value.Span), Build(context), [Tail(sign, value)]);
+        }
+
+        return value;
+    }
+
+    private static BinaryOperator OperatorOf(int type) => type switch
+    {
+        OR => BinaryOperator.Or,
+        AND => BinaryOperator.And,
+        EQ => BinaryOperator.Equal,
+        NE => BinaryOperator.NotEqual,
+        LT => BinaryOperator.Less,
+        LE => BinaryOperator.LessEqual,
+        GT => BinaryOperator.Greater,
+        GE => BinaryOperator.GreaterEqual,
+        PLUS => BinaryOperator.Add,
+        MINUS => BinaryOperator.Subtract,
+        STAR => BinaryOperator.Multiply,
+        SLASH => BinaryOperator.Divide,
+        PERCENT => BinaryOperator.Remainder,
+        AT => BinaryOperator.MatrixProduct,
+        CARET => BinaryOperator.Power,
+        _ => throw new ArgumentOutOfRangeException(nameof(type)),
+    };
+}

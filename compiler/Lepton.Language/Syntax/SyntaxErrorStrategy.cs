@@ -1,0 +1,133 @@
+using Antlr4.Runtime;
+using Lepton.Language.Text;
+using static Lepton.Language.Syntax.Generated.LeptonParser;
+
+namespace Lepton.Language.Syntax;
+
+/// <summary>
+/// One message for a mistake, then on at the next statement, declaration or parameter: whatever is between is left out of the tree.
+/// Brackets are balanced (see <see cref="TokenShaper"/>), so the end of the broken part is the next separator at the same bracket depth.
+/// </summary>
+internal sealed class SyntaxErrorStrategy(SourceText source, ShapedTokens shaped, DiagnosticReport report) : DefaultErrorStrategy
+{
+    public override void ReportError(Antlr4.Runtime.Parser recognizer, RecognitionException e)
+    {
+        if (!InErrorRecoveryMode(recognizer))
+        {
+            BeginErrorCondition(recognizer);
+            ErrorWording.Report(source, report, recognizer, e.OffendingToken, e.GetExpectedTokens());
+        }
+    }
+
+    /// <summary>Runs in the catch block of every rule that the failed one is part of, innermost first.</summary>
+    public override void Recover(Antlr4.Runtime.Parser recognizer, RecognitionException e)
+    {
+        var context = (ParserRuleContext)recognizer.RuleContext;
+        switch (context)
+        {
+            case StatementContext:
+                SkipTo(recognizer, DepthOf(context.Start), SEP, RBRACE);
+                break;
+            case ParameterContext or ResultContext:
+                SkipTo(recognizer, DepthOf(context.Start), COMMA, RPAREN);
+                break;
+            case DeclarationContext:
+                SkipToDeclaration(recognizer);
+                break;
+            case FileContext:
+                break;
+            default:
+                throw e;
+        }
+
+        EndErrorCondition(recognizer);
+    }
+
+    /// <summary>No token is ever put in or taken out in passing.</summary>
+    public override IToken RecoverInline(Antlr4.Runtime.Parser recognizer) => throw new InputMismatchException(recognizer);
+
+    /// <summary>Before and between the items of a block or a file: anything else than the next item is reported and skipped.</summary>
+    public override void Sync(Antlr4.Runtime.Parser recognizer)
+    {
+        var type = recognizer.InputStream.LA(1);
+        switch (recognizer.RuleContext)
+        {
+            case BlockContext { ChildCount: 1 } when type != RBRACE && !StartsStatement(type):
+                do
+                {
+                    Complain(recognizer);
+                    SkipTo(recognizer, DepthOf(recognizer.CurrentToken), SEP, RBRACE);
+                    StepOver(recognizer, SEP);
+                    type = recognizer.InputStream.LA(1);
+                }
+                while (type is not (RBRACE or TokenConstants.EOF) && !StartsStatement(type));
+
+                break;
+            case ParametersContext { ChildCount: 1 } parameters when type is not (NAME or RPAREN):
+                Complain(recognizer);
+                SkipTo(recognizer, DepthOf(parameters.Start) + 1, RPAREN, RPAREN);
+                break;
+            case ParametersContext { ChildCount: > 1 } parameters when type is not (COMMA or RPAREN):
+                Complain(recognizer);
+                SkipTo(recognizer, DepthOf(parameters.Start) + 1, COMMA, RPAREN);
+                break;
+            case BlockContext { ChildCount: > 1 } block when type is not (SEP or RBRACE):
+                Complain(recognizer);
+                SkipTo(recognizer, DepthOf(block.Start) + 1, SEP, RBRACE);
+                break;
+            case FileContext { ChildCount: 0 } when type != TokenConstants.EOF && !WordRules.IsDeclarationWord(type):
+                Complain(recognizer);
+                SkipToDeclaration(recognizer);
+                StepOver(recognizer, SEP);
+                break;
+            case FileContext { ChildCount: > 0 } when type is not (SEP or TokenConstants.EOF):
+                Complain(recognizer);
+                SkipToDeclaration(recognizer);
+                break;
+        }
+    }
+
+    private static bool StartsStatement(int type) => type is NAME or LPAREN or STATE or EMIT or SCAN or ITERATE or UPDATE;
+
+    private void Complain(Antlr4.Runtime.Parser recognizer)
+    {
+        ErrorWording.Report(source, report, recognizer, recognizer.CurrentToken, recognizer.GetExpectedTokens());
+    }
+
+    private static void StepOver(Antlr4.Runtime.Parser recognizer, int type)
+    {
+        if (recognizer.InputStream.LA(1) == type)
+        {
+            recognizer.InputStream.Consume();
+        }
+    }
+
+    private int DepthOf(IToken token) => shaped.Depths[token.TokenIndex];
+
+    /// <summary>Stops at the first of two tokens at a bracket depth, or where the brackets around it close.</summary>
+    private void SkipTo(Antlr4.Runtime.Parser recognizer, int depth, int first, int second)
+    {
+        var input = recognizer.InputStream;
+        for (var type = input.LA(1); type != TokenConstants.EOF; type = input.LA(1))
+        {
+            // A closing bracket carries the depth of its opening one: that of what is inside less one.
+            var here = shaped.Depths[input.Index];
+            if ((type == first && here == depth) || (type == second && here == (WordRules.IsCloser(second) ? depth - 1 : depth)))
+            {
+                return;
+            }
+
+            input.Consume();
+        }
+    }
+
+    private void SkipToDeclaration(Antlr4.Runtime.Parser recognizer)
+    {
+        var input = recognizer.InputStream;
+        while (input.LA(1) != TokenConstants.EOF
+            && !(input.LA(1) == SEP && shaped.Depths[input.Index] == 0 && WordRules.IsDeclarationWord(input.LA(2))))
+        {
+            input.Consume();
+        }
+    }
+}

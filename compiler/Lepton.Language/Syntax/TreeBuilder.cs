@@ -1,0 +1,204 @@
+using Antlr4.Runtime;
+using Antlr4.Runtime.Tree;
+using Lepton.Language.Text;
+using static Lepton.Language.Syntax.Generated.LeptonParser;
+
+namespace Lepton.Language.Syntax;
+
+/// <summary>
+/// Makes the syntax tree from the parser's contexts. A context in which a mistake was found has its Exception set and may lack any of its
+/// parts; the mistake has been reported. What has no name is left out, what has no value gets a <see cref="MissingExpressionSyntax"/>.
+/// </summary>
+internal sealed class TreeBuilder(SourceText source, DiagnosticReport report)
+{
+    private readonly ExpressionBuilder _expressions = new(source, report);
+
+    public FileSyntax File(FileContext file)
+    {
+        var declarations = new List<DeclarationSyntax>();
+        foreach (var child in file.children ?? [])
+        {
+            if (child is DeclarationContext declaration)
+            {
+                declarations.AddRange(Declaration(declaration));
+            }
+        }
+
+        return new FileSyntax(new SourceSpan(source, 0, source.Text.Length), declarations);
+    }
+
+    private IEnumerable<DeclarationSyntax> Declaration(DeclarationContext declaration)
+    {
+        var span = declaration.Span(source);
+        switch (declaration)
+        {
+            case ImportDeclarationContext { exception: null } import:
+                var target = import.STRING() is { } text
+                    ? new NameSyntax(text.Symbol.Span(source), text.GetText()[1..^1])
+                    : import.NAME().Name(source);
+                return [new ImportSyntax(span, target, import.STRING() != null)];
+            case DimDeclarationContext dims:
+                return dims.dim().Where(dim => dim.NAME() != null).Select(Dim);
+            case ConstDeclarationContext constant when constant.NAME() != null:
+                return [new ConstSyntax(span, constant.NAME().Name(source), Type(constant.type()), Value(constant, constant.expression()))];
+            case ParamDeclarationContext param when param.NAME() != null && Type(param.type()) is { } type:
+                return [new ParamSyntax(span, param.NAME().Name(source), type, Optional(param.expression()))];
+            case FunctionContext function when function.NAME() != null:
+                return [Function(span, function)];
+            case LaterDeclarationContext later:
+                return [new LaterDeclarationSyntax(later.Start.Span(source), later.GetText())];
+            default:
+                return [];
+        }
+    }
+
+    private DimSyntax Dim(DimContext dim) => new(dim.Span(source), dim.NAME().Name(source), dim.ASSIGN() == null ? null : Value(dim, dim.expression()));
+
+    private FunctionSyntax Function(SourceSpan span, FunctionContext function)
+    {
+        var indices = Names(function.indexParameters()?.NAME());
+        var parameters = Parts<ParameterContext>(function.parameters())
+            .Where(parameter => parameter.NAME() != null)
+            .Select(parameter => new ParameterSyntax(
+                parameter.Span(source),
+                parameter.NAME().Name(source),
+                Type(parameter.type()),
+                parameter.ASSIGN() == null ? null : Value(parameter, parameter.expression())))
+            .ToList();
+        var block = function.block();
+        var statements = block != null ? Block(block) : Definitions(function.definitions()).ToList<StatementSyntax>();
+        var body = block != null ? null : Value(function, function.expression());
+        return new FunctionSyntax(span, function.NAME().Name(source), indices, parameters, Results(function.results()), body, statements);
+    }
+
+    private List<ResultSyntax> Results(ResultsContext? results)
+    {
+        if (results == null)
+        {
+            return [];
+        }
+
+        if (results.type() is { } single)
+        {
+            return Type(single) is { } type ? [new ResultSyntax(results.Span(source), null, type)] : [];
+        }
+
+        return [.. Parts<ResultContext>(results)
+            .Where(result => result.NAME() != null)
+            .Select(result => new ResultSyntax(result.Span(source), result.NAME().Name(source), Type(result.type())))];
+    }
+
+    /// <summary>Null where none is written or it could not be parsed.</summary>
+    private TypeSyntax? Type(TypeContext? type)
+    {
+        if (type is null or { exception: not null })
+        {
+            return null;
+        }
+
+        var names = type.NAME();
+        var shape = Parts<ShapeItemContext>(type)
+            .Select(item => item.ELLIPSIS() != null
+                ? new ShapeItemSyntax(item.Span(source), null, item.NAME().Name(source))
+                : new ShapeItemSyntax(item.Span(source), _expressions.Build(item.expression()), null))
+            .ToList();
+        return new TypeSyntax(type.Span(source), names[0].Name(source), shape, names.Length > 1 ? names[1].Name(source) : null);
+    }
+
+    private List<StatementSyntax> Block(BlockContext? block)
+    {
+        var statements = new List<StatementSyntax>();
+        foreach (var context in Parts<StatementContext>(block))
+        {
+            if (Statement(context) is { } statement)
+            {
+                statements.Add(statement);
+            }
+        }
+
+        return statements;
+    }
+
+    private StatementSyntax? Statement(StatementContext statement)
+    {
+        var span = statement.Span(source);
+        switch (statement)
+        {
+            case EquationStatementContext { ChildCount: > 0 } equation:
+                return Equation(equation.equation());
+            case StateContext state:
+                return Equation(state.equation()) is { } initial ? new StateSyntax(span, initial) : null;
+            case EmitContext emit:
+                return Equation(emit.equation()) is { } stacked ? new EmitSyntax(span, stacked) : null;
+            case ScanContext scan when scan.NAME() != null:
+                return new ScanSyntax(span, scan.NAME().Name(source), Value(scan, scan.expression()), Block(scan.block()));
+            case IterateContext iterate:
+                var until = iterate.expression(0);
+                var max = iterate.MAX() != null ? Value(iterate, iterate.expression(1)) : null;
+                return new IterateSyntax(span, Value(iterate, until), max, Block(iterate.block()));
+            case LaterStatementContext:
+                return new LaterStatementSyntax(span, "update");
+            default:
+                return null;
+        }
+    }
+
+    private EquationSyntax? Equation(EquationContext? equation)
+    {
+        if (equation == null || Parts<DefinitionContext>(equation).FirstOrDefault() is not { } main)
+        {
+            return null;
+        }
+
+        var where = Parts<DefinitionContext>(equation).Skip(1).Select(local => Definition(local, local.Span(source), [])).OfType<EquationSyntax>().ToList();
+        return Definition(main, equation.Span(source), where);
+    }
+
+    private IEnumerable<EquationSyntax> Definitions(DefinitionsContext? definitions) =>
+        Parts<DefinitionContext>(definitions).Select(local => Definition(local, local.Span(source), [])).OfType<EquationSyntax>();
+
+    private EquationSyntax? Definition(DefinitionContext definition, SourceSpan span, IReadOnlyList<EquationSyntax> where)
+    {
+        var written = Parts<TargetContext>(definition).Where(target => target.NAME(0) != null).ToList();
+        if (written.Count == 0)
+        {
+            return null;
+        }
+
+        var later = written.Find(target => target.ON() != null)?.ON();
+        var value = later != null ? new LaterExpressionSyntax(later.Symbol.Span(source), "on") : Value(definition, definition.expression());
+        return new EquationSyntax(span, [.. written.Select(Target)], Operator(definition.assign()), value, where);
+    }
+
+    private TargetSyntax Target(TargetContext target)
+    {
+        var subscripts = target.LBRACKET() == null ? null : Parts<TargetIndexContext>(target).Select(TargetIndex).ToList();
+        return new TargetSyntax(target.Span(source), target.NAME(0).Name(source), target.PRIME() != null, subscripts, Type(target.type()));
+    }
+
+    private TargetIndexSyntax TargetIndex(TargetIndexContext axis)
+    {
+        var group = _expressions.Group(axis.expression(0));
+        var index = group == null ? _expressions.Build(axis.expression(0)) : null;
+        return new TargetIndexSyntax(axis.Span(source), index, group ?? [], Optional(axis.expression(1)));
+    }
+
+    private static EquationOperator Operator(AssignContext? assign) => assign?.Start.Type switch
+    {
+        ADD_ASSIGN => EquationOperator.Add,
+        MUL_ASSIGN => EquationOperator.Multiply,
+        MAX_ASSIGN => EquationOperator.Max,
+        MIN_ASSIGN => EquationOperator.Min,
+        _ => EquationOperator.Define,
+    };
+
+    /// <summary>The value that must be there, or the place where it is missing.</summary>
+    private ExpressionSyntax Value(ParserRuleContext owner, ExpressionContext? expression) =>
+        expression != null ? _expressions.Build(expression) : new MissingExpressionSyntax(owner.Span(source) with { Length = 0 });
+
+    private ExpressionSyntax? Optional(ExpressionContext? expression) => expression == null ? null : _expressions.Build(expression);
+
+    private List<NameSyntax> Names(ITerminalNode[]? names) => [.. (names ?? []).Select(name => name.Name(source))];
+
+    private static IEnumerable<T> Parts<T>(ParserRuleContext? context) => context?.children?.OfType<T>() ?? [];
+}
