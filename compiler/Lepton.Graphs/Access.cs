@@ -11,6 +11,8 @@ public enum Outside
     /// <summary>The fill value (gather and view); nothing is stored (scatter).</summary>
     Fill,
 
+    // Clamp, wrap and reflect have nothing to read in an empty axis: the verifier refuses them there unless the result is empty too.
+
     /// <summary>The nearest element: index min(max(i, 0), n-1).</summary>
     Clamp,
 

@@ -52,6 +52,7 @@ public static class GraphVerifier
         {
             var node = graph.Nodes[i];
             var problem = Order(node, i)
+                ?? LoopUse(graph, node)
                 ?? Sizes(SizesOf(node), dims, known)
                 ?? node.Accept(rules)
                 ?? node switch
@@ -81,6 +82,12 @@ public static class GraphVerifier
 
         return null;
     }
+
+    // A loop's values are taken by its results; Type names the first one only.
+    private static string? LoopUse(Graph graph, Node node) =>
+        node is not ResultNode && node.Operands.FirstOrDefault(o => graph[o] is ScanNode or IterateNode, new NodeId(-1)) is { Value: >= 0 } loop
+            ? $"uses the loop {loop} itself, not one of its results"
+            : null;
 
     // A shape's size may not be negative; coefficients, offsets and size nodes may.
     private static IEnumerable<SizeExpr> SizesOf(Node node)
@@ -160,6 +167,11 @@ public static class GraphVerifier
             if (output.Node.Value < 0 || output.Node.Value >= graph.Nodes.Count)
             {
                 return $"output {output.Name} is {output.Node}, which is not there";
+            }
+
+            if (graph[output.Node] is ScanNode or IterateNode)
+            {
+                return $"output {output.Name} is the loop {output.Node} itself, not one of its results";
             }
         }
 

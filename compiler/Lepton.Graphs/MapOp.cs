@@ -12,8 +12,13 @@ public enum MapOp
     /// <summary>True division of floats; floor division of integers; x / 0 = 0 for integers.</summary>
     Div,
 
-    /// <summary>x - y * floor(x / y), sign of the divisor; x % 0 = 0 for integers, nan for floats.</summary>
+    /// <summary>
+    /// x - y * floor(x / y), sign of the divisor; x % 0 = 0 for integers, nan for floats. Of floats exactly, rounded once: the remainder of
+    /// the truncated quotient (fmod), plus y where its sign is not that of y; 0 has the sign of y.
+    /// </summary>
     Rem,
+
+    /// <summary>Integers wrap; x to a negative integer is 0, but 1 for x = 1 and ±1 for x = -1.</summary>
     Pow,
     Min,
     Max,
@@ -72,10 +77,10 @@ public enum MapOp
     /// <summary>To the element type of the node.</summary>
     Cast,
 
-    /// <summary>uniform(seed, i, …): f32 in [0, 1) from Philox 4x32-10, keyed by the seed, counted by up to 4 indices; all operands i64.</summary>
+    /// <summary>uniform(seed, i, …): f32 in [0, 1) from Philox 4x32-10, keyed by the seed, counted by up to 4 indices (<see cref="Philox"/>); all operands i64.</summary>
     RandomUniform,
 
-    /// <summary>normal(seed, i, …): f32, Box–Muller over two Philox words.</summary>
+    /// <summary>normal(seed, i, …): f32, Box–Muller over two Philox words (<see cref="Philox.Normal"/>).</summary>
     RandomNormal,
 }
 

@@ -95,6 +95,7 @@ public sealed class GraphVerifierTests
     [InlineData("scan [N] states [%1] captures [] body b : f32", "%0 = input step t : i64\n%1 = input state s : f32", "0 outputs")]
     [InlineData("scan [N] states [%1] captures [] body b : f32[N]", "%0 = input step t : i64\n%1 = input state s : f32\noutput s = %1", "first result")]
     [InlineData("scan [N] states [%1] captures [] body b : f32", "%0 = input step t : i64\n%1 = input state s : f32\n%2 = sqrt %0 : f32\noutput s = %1", "graph b, %2")]
+    [InlineData("scan [N] states [%1] captures [] body b : f32", "%0 = input step t : i64\n%1 = input state s : f32\noutput s = %1\n}\n%3 = sin %2 : f32\n%4 = iterate [1] states [] captures [] body b : bool {\n%0 = input step t : i64", "the loop %2 itself")]
     [InlineData("scan [-1] states [%1] captures [] body b : f32", "%0 = input step t : i64\n%1 = input state s : f32\noutput s = %1", "negative")]
     [InlineData("iterate [5] states [%1] captures [] body b : f32", "%0 = input step t : i64\n%1 = input state s : f32\noutput s = %1", "and until")]
     [InlineData("iterate [5] states [%1] captures [] body b : f32", "%0 = input step t : i64\n%1 = input state s : f32\noutput s = %1\noutput u = %1", "bool scalar")]
