@@ -1,0 +1,237 @@
+using Lepton.Abi;
+
+namespace Lepton.Kernels;
+
+/// <summary>
+/// Puts arena buffers into slots. A buffer lives from the first statement that names it to the last; one that is named outside a loop and in
+/// it lives through the whole loop, and so does one that a pointer may point at. Two buffers share a slot when their lives are apart and one
+/// provably is no larger than the other.
+/// </summary>
+internal static class ArenaPlanner
+{
+    public static (ValueList<HostStatement> Body, ValueList<SizeExpr> Slots) Run(ValueList<HostStatement> body, IReadOnlyList<SizeExpr> buffers)
+    {
+        var lives = new LifeSpans(buffers.Count);
+        lives.Walk(body);
+        lives.Settle();
+        var slotOf = new int[buffers.Count];
+        var slots = new List<SizeExpr>();
+        var freeFrom = new List<int>();
+
+        // By first use; among those, larger constants first. A slot is taken by the best fit, so that small buffers do not sit in large slots.
+        foreach (var buffer in Enumerable.Range(0, buffers.Count).Where(b => lives.First[b] >= 0).OrderBy(b => lives.First[b]).ThenByDescending(b => buffers[b].AsConstant ?? 0))
+        {
+            var slot = BestSlot(buffers[buffer], lives.First[buffer], slots, freeFrom);
+            if (slot < 0)
+            {
+                slot = slots.Count;
+                slots.Add(buffers[buffer]);
+                freeFrom.Add(0);
+            }
+
+            slots[slot] = SizeExpr.Max(slots[slot], buffers[buffer]);
+            freeFrom[slot] = lives.Last[buffer] + 1;
+            slotOf[buffer] = slot;
+        }
+
+        return (new Renumber(slotOf).Of(body), slots.ToValueList());
+    }
+
+    private static int BestSlot(SizeExpr size, int first, List<SizeExpr> slots, List<int> freeFrom)
+    {
+        var best = -1;
+        for (var slot = 0; slot < slots.Count; slot++)
+        {
+            if (freeFrom[slot] > first || !(slots[slot] - size).IsProvablyNonNegative() && !(size - slots[slot]).IsProvablyNonNegative())
+            {
+                continue;
+            }
+
+            if (best < 0 || IsBetter(size, slots[slot], slots[best]))
+            {
+                best = slot;
+            }
+        }
+
+        return best;
+    }
+
+    // Exact beats large enough beats too small; among large enough ones the smallest, among too small ones the largest.
+    private static bool IsBetter(SizeExpr size, SizeExpr candidate, SizeExpr best)
+    {
+        var (fits, bestFits) = ((candidate - size).IsProvablyNonNegative(), (best - size).IsProvablyNonNegative());
+        return fits != bestFits ? fits
+            : fits ? (best - candidate).LowerBound() > 0
+            : (candidate - best).LowerBound() > 0;
+    }
+
+    /// <summary>First and last time at which each buffer is named; -1: never.</summary>
+    private sealed class LifeSpans(int count) : HostStatementVisitor
+    {
+        private readonly Dictionary<int, HashSet<int>> _pointees = [];
+        private readonly List<(int First, int Last)> _swaps = [];
+        private readonly Dictionary<int, (int First, int Last)> _pointerUses = [];
+        private readonly List<(int Start, int End)> _loops = []; // inner ones before outer ones
+        private int _time;
+
+        public int[] First { get; } = Enumerable.Repeat(-1, count).ToArray();
+
+        public int[] Last { get; } = Enumerable.Repeat(-1, count).ToArray();
+
+        public void Walk(ValueList<HostStatement> body)
+        {
+            foreach (var statement in body)
+            {
+                _time++;
+                statement.Accept(this);
+            }
+        }
+
+        public void Settle()
+        {
+            // Exchanged pointers point at the same set.
+            for (var changed = true; changed;)
+            {
+                changed = false;
+                foreach (var (a, b) in _swaps)
+                {
+                    var union = Pointees(a).Union(Pointees(b)).ToHashSet();
+                    changed |= union.Count != Pointees(a).Count || union.Count != Pointees(b).Count;
+                    (_pointees[a], _pointees[b]) = (union, union.ToHashSet());
+                }
+            }
+
+            foreach (var (pointer, (first, last)) in _pointerUses)
+            {
+                foreach (var buffer in Pointees(pointer))
+                {
+                    Stretch(buffer, first, last);
+                }
+            }
+
+            // What is named inside a loop and outside of it lives through the whole loop. What is named inside only is written anew each round.
+            foreach (var (start, end) in _loops)
+            {
+                for (var b = 0; b < First.Length; b++)
+                {
+                    if (First[b] <= end && Last[b] >= start && (First[b] < start || Last[b] > end))
+                    {
+                        Stretch(b, start, end);
+                    }
+                }
+            }
+        }
+
+        public override void Visit(Launch statement)
+        {
+            foreach (var buffer in statement.Buffers)
+            {
+                Use(buffer);
+            }
+        }
+
+        public override void Visit(Copy statement)
+        {
+            Use(statement.From);
+            Use(statement.To);
+        }
+
+        public override void Visit(HostLoop statement)
+        {
+            var start = _time;
+            Walk(statement.Body);
+            if (statement.Until is { } until)
+            {
+                Use(until);
+            }
+
+            _loops.Add((start, ++_time));
+        }
+
+        public override void Visit(SetPointer statement)
+        {
+            Touch(statement.Pointer, isPointer: true);
+            Use(statement.Place);
+            if (statement.Place.Kind == BufferKind.Arena)
+            {
+                Pointees(statement.Pointer).Add(statement.Place.Number);
+            }
+            else if (statement.Place.Kind == BufferKind.Pointer)
+            {
+                _swaps.Add((statement.Pointer, statement.Place.Number));
+            }
+        }
+
+        public override void Visit(SwapPointers statement)
+        {
+            Touch(statement.First, isPointer: true);
+            Touch(statement.Second, isPointer: true);
+            _swaps.Add((statement.First, statement.Second));
+        }
+
+        private HashSet<int> Pointees(int pointer)
+        {
+            if (!_pointees.TryGetValue(pointer, out var set))
+            {
+                _pointees.Add(pointer, set = []);
+            }
+
+            return set;
+        }
+
+        private void Use(BufferRef buffer)
+        {
+            if (buffer.Kind is BufferKind.Arena or BufferKind.Pointer)
+            {
+                Touch(buffer.Number, buffer.Kind == BufferKind.Pointer);
+            }
+        }
+
+        private void Touch(int number, bool isPointer)
+        {
+            if (!isPointer)
+            {
+                Stretch(number, _time, _time);
+            }
+            else
+            {
+                _pointerUses[number] = (_pointerUses.TryGetValue(number, out var known) ? known.First : _time, _time);
+            }
+        }
+
+        private void Stretch(int buffer, int first, int last)
+        {
+            First[buffer] = First[buffer] < 0 ? first : Math.Min(First[buffer], first);
+            Last[buffer] = Math.Max(Last[buffer], last);
+        }
+    }
+
+    private sealed class Renumber(int[] slotOf) : HostStatementVisitor
+    {
+        private HostStatement _done = null!;
+
+        public ValueList<HostStatement> Of(ValueList<HostStatement> body)
+        {
+            var renumbered = new HostStatement[body.Count];
+            for (var i = 0; i < renumbered.Length; i++)
+            {
+                body[i].Accept(this);
+                renumbered[i] = _done;
+            }
+
+            return renumbered.ToValueList();
+        }
+
+        public override void Visit(Launch s) => _done = s with { Buffers = s.Buffers.Select(Of).ToValueList() };
+
+        public override void Visit(Copy s) => _done = s with { From = Of(s.From), To = Of(s.To) };
+
+        public override void Visit(HostLoop s) => _done = s with { Body = Of(s.Body), Until = s.Until is null ? null : Of(s.Until) };
+
+        public override void Visit(SetPointer s) => _done = s with { Place = Of(s.Place) };
+
+        public override void Visit(SwapPointers s) => _done = s;
+
+        private BufferRef Of(BufferRef buffer) => buffer.Kind == BufferKind.Arena ? buffer with { Number = slotOf[buffer.Number] } : buffer;
+    }
+}

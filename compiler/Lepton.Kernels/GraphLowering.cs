@@ -1,0 +1,84 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Kernels.Strategies;
+
+namespace Lepton.Kernels;
+
+/// <summary>The groups of one graph in order: outputs get their places, then the strategy emits kernels.</summary>
+internal static class GraphLowering
+{
+    /// <summary>
+    /// Lowers a graph whose inputs have places. Output k ends in wanted[k]: written there directly by its group when it can be, else copied.
+    /// </summary>
+    public static void Run(LoweringContext context, IReadOnlyList<BufferPlace> wanted)
+    {
+        var graph = context.Graph;
+        var direct = new Dictionary<NodeId, BufferPlace>();
+        for (var k = 0; k < graph.Outputs.Count; k++)
+        {
+            direct.TryAdd(graph.Outputs[k].Node, wanted[k]);
+        }
+
+        foreach (var group in context.Fused.Groups)
+        {
+            foreach (var output in group.Outputs)
+            {
+                Settle(context, output, direct);
+            }
+
+            KernelStrategies.For(group.Strategy).Lower(group, context);
+        }
+
+        for (var k = 0; k < graph.Outputs.Count; k++)
+        {
+            Deliver(context, graph.Outputs[k].Node, wanted[k]);
+        }
+    }
+
+    /// <summary>A place in memory for a node that has none: a kernel of its own computes it.</summary>
+    public static BufferRef Materialize(LoweringContext context, NodeId node, BufferPlace? wanted = null)
+    {
+        if (context.PlaceOf(node) is BufferPlace there)
+        {
+            return there.Ref;
+        }
+
+        var type = context.Graph[node].Type;
+        var place = wanted ?? new BufferPlace(context.Allocate(type.Element, type.Count));
+        var group = new FusionGroup($"{context.Graph[node].Name}_{node.Value}", KernelStrategy.Map, [], [node]);
+        MapNest.Emit(context, group.Name, group, type.Shape, [new NestStore(node, NestTarget.Of(type, place), index => index)]);
+        if (context.PlaceOf(node) is null)
+        {
+            context.SetPlace(node, place);
+        }
+
+        return place.Ref;
+    }
+
+    private static void Settle(LoweringContext context, NodeId output, Dictionary<NodeId, BufferPlace> direct)
+    {
+        if (context.PlaceOf(output) is not null)
+        {
+            return;
+        }
+
+        var type = context.Graph[output].Type;
+        context.SetPlace(output, direct.TryGetValue(output, out var place) ? place : new BufferPlace(context.Allocate(type.Element, type.Count)));
+    }
+
+    private static void Deliver(LoweringContext context, NodeId node, BufferPlace wanted)
+    {
+        var type = context.Graph[node].Type;
+        if (context.PlaceOf(node) is BufferPlace place)
+        {
+            if (place != wanted)
+            {
+                context.Program.Add(new Copy(place.Ref, wanted.Ref, type.Count * type.Element.ByteSize()));
+            }
+        }
+        else
+        {
+            Materialize(context, node, wanted);
+        }
+    }
+}

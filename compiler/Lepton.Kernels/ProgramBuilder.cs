@@ -1,0 +1,135 @@
+using System.Buffers.Binary;
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Kernels.Loops;
+
+namespace Lepton.Kernels;
+
+/// <summary>
+/// The module and the host program in the making. Arena buffers are numbered one by one here, without sharing; <see cref="ArenaPlanner"/> puts
+/// them into slots.
+/// </summary>
+public sealed class ProgramBuilder
+{
+    private readonly List<Kernel> _kernels = [];
+    private readonly List<ConstantData> _constants = [];
+    private readonly Dictionary<ConstantNode, int> _constantNumbers = [];
+    private readonly HashSet<string> _names = [];
+    private readonly List<SizeExpr> _buffers = [];
+    private List<HostStatement> _statements = [];
+    private int _counters;
+
+    public IReadOnlyList<Kernel> Kernels => _kernels;
+
+    public IReadOnlyList<ConstantData> Constants => _constants;
+
+    /// <summary>Bytes of each arena buffer of the entry.</summary>
+    public IReadOnlyList<SizeExpr> Buffers => _buffers;
+
+    public int Pointers { get; private set; }
+
+    /// <summary>Starts a new entry; kernels and constants go on.</summary>
+    public void StartEntry()
+    {
+        _buffers.Clear();
+        _statements = [];
+        (Pointers, _counters) = (0, 0);
+    }
+
+    public string UniqueName(string wanted)
+    {
+        var name = wanted;
+        for (var i = 1; !_names.Add(name); i++)
+        {
+            name = $"{wanted}_{i}";
+        }
+
+        return name;
+    }
+
+    public int AddKernel(Kernel kernel)
+    {
+        _kernels.Add(kernel);
+        return _kernels.Count - 1;
+    }
+
+    public void Add(HostStatement statement) => _statements.Add(statement);
+
+    /// <summary>What <paramref name="emit"/> adds, as a list of its own.</summary>
+    public ValueList<HostStatement> Within(Action emit)
+    {
+        var outer = _statements;
+        _statements = [];
+        emit();
+        var inner = _statements;
+        _statements = outer;
+        return inner.ToValueList();
+    }
+
+    /// <summary>The statements since <see cref="StartEntry"/>.</summary>
+    public ValueList<HostStatement> Statements() => _statements.ToValueList();
+
+    public BufferRef Allocate(SizeExpr bytes)
+    {
+        _buffers.Add(bytes);
+        return new BufferRef(BufferKind.Arena, _buffers.Count - 1, SizeExpr.Zero);
+    }
+
+    public int NewPointer() => Pointers++;
+
+    /// <summary>A size variable that no program can name.</summary>
+    public string NewCounter() => $"${_counters++}";
+
+    /// <summary>The memory of given numbers; the same numbers are kept once.</summary>
+    public BufferRef Constant(ConstantNode node)
+    {
+        if (!_constantNumbers.TryGetValue(node, out var number))
+        {
+            number = _constants.Count;
+            _constants.Add(new ConstantData($"constant_{number}", node.Type.Element, ToBytes(node)));
+            _constantNumbers.Add(node, number);
+        }
+
+        return new BufferRef(BufferKind.Constant, number, SizeExpr.Zero);
+    }
+
+    private static byte[] ToBytes(ConstantNode node)
+    {
+        var width = node.Type.Element.ByteSize();
+        var bytes = new byte[checked(node.Values.Count * width)];
+        for (var i = 0; i < node.Values.Count; i++)
+        {
+            var value = node.Values[i];
+            var at = bytes.AsSpan(i * width);
+            switch (node.Type.Element)
+            {
+                case ElementType.F64:
+                    BinaryPrimitives.WriteDoubleLittleEndian(at, value.AsDouble);
+                    break;
+                case ElementType.F32:
+                    BinaryPrimitives.WriteSingleLittleEndian(at, (float)value.AsDouble);
+                    break;
+                case ElementType.F16:
+                    BinaryPrimitives.WriteHalfLittleEndian(at, (Half)value.AsDouble);
+                    break;
+                case ElementType.BF16:
+                    BinaryPrimitives.WriteUInt16LittleEndian(at, (ushort)(BitConverter.SingleToUInt32Bits((float)value.AsDouble) >> 16));
+                    break;
+                case ElementType.I64:
+                    BinaryPrimitives.WriteInt64LittleEndian(at, value.Bits);
+                    break;
+                case ElementType.I32:
+                    BinaryPrimitives.WriteInt32LittleEndian(at, (int)value.Bits);
+                    break;
+                case ElementType.I16:
+                    BinaryPrimitives.WriteInt16LittleEndian(at, (short)value.Bits);
+                    break;
+                default:
+                    at[0] = (byte)value.Bits;
+                    break;
+            }
+        }
+
+        return bytes;
+    }
+}

@@ -1,0 +1,22 @@
+using Lepton.Graphs;
+
+namespace Lepton.Kernels.Strategies;
+
+/// <summary>
+/// Turns a group into kernels and launches. The places of the group's outputs are settled before; every element of every output must be
+/// stored, also when other outputs are empty.
+/// </summary>
+public interface IStrategy
+{
+    void Lower(FusionGroup group, LoweringContext context);
+}
+
+/// <summary>The list of strategies, one per <see cref="KernelStrategy"/>.</summary>
+public static class KernelStrategies
+{
+    public static IStrategy For(KernelStrategy strategy) => strategy switch
+    {
+        KernelStrategy.Map => new MapStrategy(),
+        _ => new MapStrategy(),
+    };
+}
