@@ -1,0 +1,101 @@
+using Lepton.Abi;
+using Lepton.Runtime.Sizes;
+
+namespace Lepton.Runtime;
+
+/// <summary>What is known of an entry before any run: its functions, its tensors in native order, its sizes as programs.</summary>
+internal sealed unsafe class EntryPlan
+{
+    internal EntryPlan(EntryManifest manifest, nint run, nint arena)
+    {
+        Manifest = manifest;
+        Run = (delegate* unmanaged<NativeContext*, void**, long*, byte*, int>)run;
+        Arena = (delegate* unmanaged<long*, long>)arena;
+
+        var dims = new Dictionary<string, int>();
+        foreach (var dim in manifest.Dims)
+        {
+            if (!dims.TryAdd(dim, dims.Count))
+            {
+                throw new ModuleLoadException($"entry {manifest.Name} lists size {dim} twice");
+            }
+        }
+
+        Tensors = [.. manifest.Arguments, .. manifest.Parameters, .. manifest.Results];
+        FirstParameter = manifest.Arguments.Count;
+        FirstResult = FirstParameter + manifest.Parameters.Count;
+        ShapeStart = new int[Tensors.Length + 1];
+        for (var i = 0; i < Tensors.Length; i++)
+        {
+            ShapeStart[i + 1] = ShapeStart[i] + Tensors[i].Shape.Count;
+        }
+
+        var equations = new List<SizeEquation>();
+        for (var i = 0; i < FirstResult; i++)
+        {
+            for (var axis = 0; axis < Tensors[i].Shape.Count; axis++)
+            {
+                equations.Add(SizeEquation.Make(i, axis, Tensors[i].Shape[axis], dims));
+            }
+        }
+
+        // Plain variables first: they need nothing, and everything else may need them.
+        Equations = [.. equations.Where(e => e.Size.Variable >= 0), .. equations.Where(e => e.Size.Variable < 0)];
+        PlainEquations = equations.Count(e => e.Size.Variable >= 0);
+        ResultShapes = [.. manifest.Results.Select(r => r.Shape.Select(s => new SizeProgram(s, dims)).ToArray())];
+        Constraints = [.. manifest.Constraints.Select(c => (new SizeProgram(c.Left, dims), new SizeProgram(c.Right, dims)))];
+        SiteShapes = [.. manifest.Sites.Select(s => s.Shape.Select(e => new SizeProgram(e, dims)).ToArray())];
+
+        var programs = Equations.SelectMany(e => e.Unknowns.SelectMany(u => new[] { u.Factor, u.Rest }).Append(e.Size))
+            .Concat(ResultShapes.Concat(SiteShapes).SelectMany(p => p)).Concat(Constraints.SelectMany(c => new[] { c.Left, c.Right }));
+        StackDepth = programs.Max(p => p?.StackDepth) ?? 0;
+    }
+
+    internal EntryManifest Manifest { get; }
+
+    internal delegate* unmanaged<NativeContext*, void**, long*, byte*, int> Run { get; }
+
+    internal delegate* unmanaged<long*, long> Arena { get; }
+
+    /// <summary>Arguments, then parameters, then results: the order of native code.</summary>
+    internal TensorManifest[] Tensors { get; }
+
+    internal int FirstParameter { get; }
+
+    internal int FirstResult { get; }
+
+    /// <summary>Where the shape of each tensor starts in one list of all sizes.</summary>
+    internal int[] ShapeStart { get; }
+
+    internal SizeEquation[] Equations { get; }
+
+    /// <summary>How many of <see cref="Equations"/>, at their start, are plain variables.</summary>
+    internal int PlainEquations { get; }
+
+    internal SizeProgram[][] ResultShapes { get; }
+
+    internal (SizeProgram Left, SizeProgram Right)[] Constraints { get; }
+
+    internal SizeProgram[][] SiteShapes { get; }
+
+    internal int StackDepth { get; }
+
+    /// <summary>What the tensor is to the caller: <c>argument x</c>.</summary>
+    internal string Describe(int tensor) =>
+        (tensor < FirstParameter ? "argument " : tensor < FirstResult ? "parameter " : "result ") + Tensors[tensor].Name;
+
+    /// <summary>The tensor's number, or an exception that lists the names there are.</summary>
+    internal int Find(string name, int from, int to, string what)
+    {
+        for (var i = from; i < to; i++)
+        {
+            if (Tensors[i].Name == name)
+            {
+                return i;
+            }
+        }
+
+        var names = string.Join(", ", Tensors[from..to].Select(t => t.Name));
+        throw new LeptonArgumentException($"entry {Manifest.Name} has no {what} {name}{(names.Length > 0 ? $"; it has {names}" : "")}");
+    }
+}

@@ -1,0 +1,57 @@
+using System.Runtime.InteropServices;
+
+namespace Lepton.Runtime.Memory;
+
+/// <summary>Native memory aligned to 64 bytes (a cache line, and the widest vector register), counted, so that no user of it sees it freed.</summary>
+internal sealed unsafe class AlignedMemory : SafeHandle
+{
+    internal const int Alignment = 64;
+
+    // Set once a raw span was handed out: the collector cannot see whether that is still in use, so only Dispose may free then.
+    private volatile bool _exposed;
+    private bool _disposed;
+
+    internal AlignedMemory(long bytes, bool zeroed)
+        : base(0, ownsHandle: true)
+    {
+        // Never of size 0, so that an empty tensor has an address too; whole lines, so that a wide load at the end stays inside.
+        Bytes = checked((Math.Max(bytes, 1) + Alignment - 1) & ~(Alignment - 1L));
+        handle = (nint)NativeMemory.AlignedAlloc((nuint)Bytes, Alignment);
+        if (zeroed)
+        {
+            NativeMemory.Clear((void*)handle, (nuint)Bytes);
+        }
+    }
+
+    /// <summary>The size in bytes, a multiple of 64.</summary>
+    internal long Bytes { get; }
+
+    public override bool IsInvalid => handle == 0;
+
+    /// <summary>The address, for use while a reference is held.</summary>
+    internal byte* Pointer => (byte*)handle;
+
+    /// <summary>The address, for a span whose life the collector cannot follow.</summary>
+    internal byte* Expose()
+    {
+        ObjectDisposedException.ThrowIf(IsClosed, typeof(Tensors.OwnedTensor));
+        _exposed = true;
+        return (byte*)handle;
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        _disposed |= disposing;
+        base.Dispose(disposing);
+    }
+
+    protected override bool ReleaseHandle()
+    {
+        if (_disposed || !_exposed)
+        {
+            NativeMemory.AlignedFree((void*)handle);
+        }
+
+        return true;
+    }
+}

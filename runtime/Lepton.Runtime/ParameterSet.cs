@@ -1,0 +1,131 @@
+using Lepton.Runtime.Files;
+using Lepton.Runtime.Tensors;
+
+namespace Lepton.Runtime;
+
+/// <summary>
+/// Values for an entry's parameters (weights), by name; shared by any number of runs and entries. Thread-safe: a change replaces the set's
+/// snapshot, and a run in flight keeps the one it started with. Tensors are used in place, not copied.
+/// </summary>
+public sealed class ParameterSet : IDisposable
+{
+    private readonly Lock _gate = new();
+    private readonly List<OwnedTensor> _owned = [];
+    private volatile Dictionary<string, Tensor> _values = [];
+
+    /// <summary>The names that have a value.</summary>
+    public IReadOnlyCollection<string> Names => _values.Keys;
+
+    internal Dictionary<string, Tensor> Snapshot => _values;
+
+    /// <summary>The value of a parameter.</summary>
+    /// <exception cref="LeptonArgumentException">It has none.</exception>
+    public Tensor this[string name] =>
+        _values.TryGetValue(name, out var value) ? value : throw new LeptonArgumentException($"parameter {name} has no value");
+
+    /// <summary>All tensors of a .npz or .safetensors file. The set owns them.</summary>
+    /// <exception cref="TensorFileException">The file cannot be read.</exception>
+    public static ParameterSet Load(string path)
+    {
+        var set = new ParameterSet();
+        set.SetAll(TensorFile.ReadAll(path).Select(p => KeyValuePair.Create(p.Key, (Tensor)p.Value)), owned: true);
+        return set;
+    }
+
+    /// <summary>Writes all values to a .npz or .safetensors file.</summary>
+    /// <exception cref="TensorFileException">The file cannot be written.</exception>
+    public void Save(string path) => TensorFile.WriteAll(path, _values);
+
+    /// <summary>Sets a parameter. The caller keeps owning the tensor's memory.</summary>
+    public void Set(string name, Tensor value) => SetAll([KeyValuePair.Create(name, value)], owned: false);
+
+    /// <summary>True when the parameter has a value.</summary>
+    public bool Contains(string name) => _values.ContainsKey(name);
+
+    /// <summary>Gives every parameter of the entry that has no value one from its initialiser. The same seed gives the same values.</summary>
+    /// <param name="entry">Whose parameters.</param>
+    /// <param name="seed">The seed; each parameter draws from a stream of its own, named by seed and parameter name.</param>
+    /// <param name="sizes">Sizes that the parameters' shapes use and that no value set before determines.</param>
+    /// <exception cref="LeptonArgumentException">A size is not known, or the initialiser is not.</exception>
+    public void Initialize(Entry entry, ulong seed, IReadOnlyDictionary<string, long>? sizes = null)
+    {
+        var made = new Dictionary<string, Tensor>();
+        try
+        {
+            foreach (var parameter in entry.Manifest.Parameters)
+            {
+                if (!Contains(parameter.Name) && !made.ContainsKey(parameter.Name))
+                {
+                    made.Add(parameter.Name, ParameterInitializer.Make(parameter, SizeOf, seed));
+                }
+            }
+        }
+        catch
+        {
+            foreach (var tensor in made.Values)
+            {
+                ((OwnedTensor)tensor).Dispose();
+            }
+
+            throw;
+        }
+
+        SetAll(made, owned: true);
+
+        // By name, else from a plain axis of a value that is there.
+        long? SizeOf(string dim)
+        {
+            if (sizes is not null && sizes.TryGetValue(dim, out var size))
+            {
+                return size;
+            }
+
+            foreach (var other in entry.Manifest.Parameters)
+            {
+                for (var axis = 0; axis < other.Shape.Count; axis++)
+                {
+                    if (other.Shape[axis].AsVariable == dim && _values.TryGetValue(other.Name, out var value) && axis < value.Rank)
+                    {
+                        return value.Shape[axis];
+                    }
+                }
+            }
+
+            return null;
+        }
+    }
+
+    /// <summary>Empties the set and frees the values that it owns (loaded or initialised), once no run uses them.</summary>
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _values = [];
+            foreach (var tensor in _owned)
+            {
+                tensor.Dispose();
+            }
+
+            _owned.Clear();
+        }
+    }
+
+    private void SetAll(IEnumerable<KeyValuePair<string, Tensor>> values, bool owned)
+    {
+        lock (_gate)
+        {
+            var next = new Dictionary<string, Tensor>(_values);
+            foreach (var (name, value) in values)
+            {
+                ArgumentNullException.ThrowIfNull(value);
+                next[name] = value;
+                if (owned)
+                {
+                    _owned.Add((OwnedTensor)value);
+                }
+            }
+
+            _values = next;
+        }
+    }
+}

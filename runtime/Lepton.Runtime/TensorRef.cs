@@ -1,0 +1,55 @@
+using Lepton.Abi;
+using Lepton.Runtime.Tensors;
+
+namespace Lepton.Runtime;
+
+/// <summary>A tensor as an argument of a call: a <see cref="Tensor"/> (converts by itself), or an address that the caller keeps in place.</summary>
+public readonly unsafe struct TensorRef
+{
+    private readonly Tensor? _tensor;
+    private readonly void* _pointer;
+    private readonly ElementType _element;
+    private readonly long[]? _shape;
+
+    /// <summary>A tensor.</summary>
+    public TensorRef(Tensor tensor)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        _tensor = tensor;
+    }
+
+    /// <summary>Contiguous, row-major memory that stays in place until the run is over.</summary>
+    /// <param name="pointer">The first element; aligned to the element's size.</param>
+    /// <param name="element">The type of the elements.</param>
+    /// <param name="shape">The sizes; kept, not copied.</param>
+    public TensorRef(void* pointer, ElementType element, long[] shape)
+    {
+        ArgumentNullException.ThrowIfNull(shape);
+        _pointer = pointer;
+        (_element, _shape) = (element, shape);
+    }
+
+    /// <summary>A tensor.</summary>
+    public static implicit operator TensorRef(Tensor tensor) => new(tensor);
+
+    internal void Give(Frame frame, int index)
+    {
+        if (_tensor is not null)
+        {
+            frame.Set(index, _tensor);
+        }
+        else if (_shape is not null)
+        {
+            if (_pointer is null && TensorShape.Count(_shape) > 0)
+            {
+                throw new LeptonArgumentException($"entry {frame.Plan.Manifest.Name}: {frame.Plan.Describe(index)} is a null pointer");
+            }
+
+            frame.Set(index, _pointer, _element, _shape);
+        }
+        else
+        {
+            throw new LeptonArgumentException($"entry {frame.Plan.Manifest.Name}: {frame.Plan.Describe(index)} is an empty TensorRef");
+        }
+    }
+}

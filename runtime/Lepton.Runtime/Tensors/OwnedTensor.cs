@@ -1,0 +1,45 @@
+using System.Buffers;
+using Lepton.Abi;
+using Lepton.Runtime.Memory;
+
+namespace Lepton.Runtime.Tensors;
+
+/// <summary>
+/// A tensor that owns native memory aligned to 64 bytes. Dispose it: a run in flight that uses it finishes first, later uses throw
+/// <see cref="ObjectDisposedException"/>; spans taken before are dead from then on.
+/// </summary>
+public sealed unsafe class OwnedTensor : Tensor, IDisposable, IPinnable
+{
+    private readonly AlignedMemory _memory;
+
+    internal OwnedTensor(ElementType element, ReadOnlySpan<long> shape, bool zeroed)
+        : base(element, shape)
+    {
+        _memory = new AlignedMemory(ByteLength, zeroed);
+    }
+
+    private protected override ref byte Start => ref *_memory.Expose();
+
+    /// <inheritdoc/>
+    public override MemoryHandle Pin()
+    {
+        var added = false;
+        _memory.DangerousAddRef(ref added);
+        return new MemoryHandle(_memory.Pointer, default, this);
+    }
+
+    /// <summary>As <see cref="Pin()"/>, at an element.</summary>
+    MemoryHandle IPinnable.Pin(int elementIndex)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)elementIndex, (ulong)Length);
+        var added = false;
+        _memory.DangerousAddRef(ref added);
+        return new MemoryHandle(_memory.Pointer + ((long)elementIndex * Element.ByteSize()), default, this);
+    }
+
+    /// <inheritdoc/>
+    void IPinnable.Unpin() => _memory.DangerousRelease();
+
+    /// <summary>Gives the memory back, once no run uses it.</summary>
+    public void Dispose() => _memory.Dispose();
+}
