@@ -34,7 +34,8 @@ internal static class Dragon4
     /// <summary><c>1234.5</c> as whole part and fraction; the fraction has no zeros at its end.</summary>
     /// <param name="value">A finite value.</param>
     /// <param name="precision">The most digits after the point.</param>
-    internal static (string Whole, string Fraction) Positional(in FloatParts value, int precision)
+    /// <param name="wholeExact">All digits before the point are the value's own; else zeros follow the last that names it: f16 42528 is 42530 then.</param>
+    internal static (string Whole, string Fraction) Positional(in FloatParts value, int precision, bool wholeExact)
     {
         var sign = value.Negative ? "-" : "";
         if (value.Mantissa == 0)
@@ -42,7 +43,7 @@ internal static class Dragon4
             return (sign + "0", "");
         }
 
-        var (digits, exponent) = Digits(value, _ => -precision, _ => int.MaxValue);
+        var (digits, exponent) = Digits(value, _ => -precision, _ => wholeExact ? 0 : int.MaxValue);
         if (exponent < 0)
         {
             return (sign + "0", (new string('0', -exponent - 1) + digits).TrimEnd('0'));

@@ -35,7 +35,7 @@ internal sealed unsafe class FloatFormat : ElementFormat
             }
             else
             {
-                var (whole, fraction) = Dragon4.Positional(value, Precision);
+                var (whole, fraction) = Dragon4.Positional(value, Precision, wholeExact: true);
                 _left = Math.Max(_left, whole.Length);
                 _fraction = Math.Max(_fraction, fraction.Length);
             }
@@ -63,7 +63,7 @@ internal sealed unsafe class FloatFormat : ElementFormat
         var magnitude = Math.Abs(value.Value);
         if (magnitude == 0 || magnitude is >= 1e-4 and < 1e16)
         {
-            var (whole, fraction) = Dragon4.Positional(value, int.MaxValue);
+            var (whole, fraction) = Dragon4.Positional(value, int.MaxValue, wholeExact: false);
             return $"{whole}.{(fraction.Length > 0 ? fraction : "0")}";
         }
 
@@ -85,7 +85,7 @@ internal sealed unsafe class FloatFormat : ElementFormat
             return $"{first.PadLeft(_left)}.{rest}e{exponent}";
         }
 
-        var (whole, fraction) = Dragon4.Positional(value, Precision);
+        var (whole, fraction) = Dragon4.Positional(value, Precision, wholeExact: true);
         return $"{whole.PadLeft(_left)}.{fraction.PadRight(_fraction)}";
     }
 
