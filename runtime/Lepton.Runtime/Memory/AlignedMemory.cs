@@ -9,7 +9,7 @@ internal sealed unsafe class AlignedMemory : SafeHandle
 
     // Set once a raw span was handed out: the collector cannot see whether that is still in use, so only Dispose may free then.
     private volatile bool _exposed;
-    private bool _disposed;
+    private volatile bool _disposed;
 
     internal AlignedMemory(long bytes, bool zeroed)
         : base(0, ownsHandle: true)
@@ -34,14 +34,27 @@ internal sealed unsafe class AlignedMemory : SafeHandle
     /// <summary>The address, for a span whose life the collector cannot follow.</summary>
     internal byte* Expose()
     {
-        ObjectDisposedException.ThrowIf(IsClosed, typeof(Tensors.OwnedTensor));
+        ObjectDisposedException.ThrowIf(_disposed || IsClosed, typeof(Tensors.OwnedTensor));
         _exposed = true;
+        return (byte*)handle;
+    }
+
+    /// <summary>Counts a user in, who ends with <see cref="SafeHandle.DangerousRelease"/>. None comes in after Dispose, even while others still are.</summary>
+    internal byte* AddUser()
+    {
+        ObjectDisposedException.ThrowIf(_disposed, typeof(Tensors.OwnedTensor));
+        var added = false;
+        DangerousAddRef(ref added);
         return (byte*)handle;
     }
 
     protected override void Dispose(bool disposing)
     {
-        _disposed |= disposing;
+        if (disposing)
+        {
+            _disposed = true;
+        }
+
         base.Dispose(disposing);
     }
 

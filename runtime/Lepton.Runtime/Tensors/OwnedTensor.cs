@@ -21,20 +21,13 @@ public sealed unsafe class OwnedTensor : Tensor, IDisposable, IPinnable
     private protected override ref byte Start => ref *_memory.Expose();
 
     /// <inheritdoc/>
-    public override MemoryHandle Pin()
-    {
-        var added = false;
-        _memory.DangerousAddRef(ref added);
-        return new MemoryHandle(_memory.Pointer, default, this);
-    }
+    public override MemoryHandle Pin() => new(_memory.AddUser(), default, this);
 
     /// <summary>As <see cref="Pin()"/>, at an element.</summary>
     MemoryHandle IPinnable.Pin(int elementIndex)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((ulong)elementIndex, (ulong)Length);
-        var added = false;
-        _memory.DangerousAddRef(ref added);
-        return new MemoryHandle(_memory.Pointer + ((long)elementIndex * Element.ByteSize()), default, this);
+        return new MemoryHandle(_memory.AddUser() + ((long)elementIndex * Element.ByteSize()), default, this);
     }
 
     /// <inheritdoc/>
