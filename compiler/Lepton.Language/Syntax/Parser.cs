@@ -26,7 +26,7 @@ public static class Parser
         }
 
         var shaped = Tokens(source, report);
-        return shaped.TooDeep ? empty : OnLargeStack(shaped.Deepest, () => new TreeBuilder(source, report).File(Contexts(source, shaped, report)));
+        return shaped.TooDeep ? empty : OnLargeStack(shaped.Deepest, () => Tree(source, shaped, report));
     }
 
     /// <summary>The tokens as the grammar wants them.</summary>
@@ -46,9 +46,10 @@ public static class Parser
         }
     }
 
-    private static LeptonParser.FileContext Contexts(SourceText source, ShapedTokens shaped, DiagnosticReport report)
+    private static FileSyntax Tree(SourceText source, ShapedTokens shaped, DiagnosticReport report)
     {
-        var parser = new LeptonParser(new CommonTokenStream(new ListTokenSource(shaped.Tokens)))
+        var builder = new TreeBuilder(source, report);
+        var parser = new StatementwiseParser(new CommonTokenStream(new ListTokenSource(shaped.Tokens)), builder)
         {
             ErrorHandler = new SyntaxErrorStrategy(source, shaped, report),
         };
@@ -56,7 +57,7 @@ public static class Parser
 
         // SLL is enough: the three decisions that one token cannot make are made by two, whatever the rules around them.
         parser.Interpreter.PredictionMode = PredictionMode.SLL;
-        return parser.file();
+        return builder.File(parser.file());
     }
 
     private static T OnLargeStack<T>(int depth, Func<T> work)

@@ -77,8 +77,10 @@ internal sealed partial class TokenShaper
 
     private void PutCloser(CommonToken token)
     {
+        var reduces = _reducerBrackets.Remove(_open[^1]);
         _open.RemoveAt(_open.Count - 1);
         Put(token);
+        _afterReducer = reduces;
         _nesting.Count(token.Type, false);
     }
 

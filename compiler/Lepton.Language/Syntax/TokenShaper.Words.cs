@@ -76,7 +76,7 @@ internal sealed partial class TokenShaper
         var next = TypeAt(i + 1);
         var nextIsWord = IsWord(next) && _in[i + 1].Line == token.Line;
         var start = AtStatementStart;
-        var afterOperand = !start && EndsOperand(LastType);
+        var afterOperand = AfterOperand;
         var keyword = token.Type switch
         {
             IMPORT => start && (nextIsWord || next == STRING || TopLevelKeyword(next)),

@@ -20,11 +20,13 @@ internal sealed partial class TokenShaper
     private readonly List<IToken> _out;
     private readonly List<int> _depths;
     private readonly List<CommonToken> _open = [];
+    private readonly HashSet<CommonToken> _reducerBrackets = [];
     private readonly List<(int, int)> _skipped = [];
     private readonly NestingMeter _nesting = new();
     private CommonToken? _separator;
     private CommonToken? _previous;
     private bool _iterateHeader;
+    private bool _afterReducer;
 
     private TokenShaper(SourceText source, List<CommonToken> tokens, DiagnosticReport report)
     {
@@ -46,6 +48,9 @@ internal sealed partial class TokenShaper
     private int LastType => _out.Count == 0 ? SEP : _out[^1].Type;
 
     private bool AtStatementStart => _separator != null || LastType is SEP or LBRACE;
+
+    /// <summary>Behind <c>sum[k]</c> an operand starts: what follows is neither a subscript nor a binary operator nor the next statement.</summary>
+    private bool AfterOperand => !AtStatementStart && EndsOperand(LastType) && !_afterReducer;
 
     private bool InParentheses => _open.Count > 0 && _open[^1].Type != LBRACE;
 
@@ -80,7 +85,8 @@ internal sealed partial class TokenShaper
             }
 
             Classify(i, token);
-            var afterOperand = !AtStatementStart && EndsOperand(LastType);
+            var afterOperand = AfterOperand;
+            var reduces = LastType == REDUCER && _separator == null;
             Put(token);
             _nesting.Count(token.Type, afterOperand);
             if (_nesting.TooDeep)
@@ -93,7 +99,12 @@ internal sealed partial class TokenShaper
             {
                 case LPAREN or LBRACKET or LBRACE:
                     _open.Add(token);
-                    _iterateHeader = false;
+                    _iterateHeader &= token.Type != LBRACE;
+                    if (reduces)
+                    {
+                        _reducerBrackets.Add(token);
+                    }
+
                     break;
                 case ITERATE:
                     _iterateHeader = true;
@@ -156,7 +167,7 @@ internal sealed partial class TokenShaper
 
         // Even behind an operator a line that is clearly an equation starts one: the operand before it is what is missing.
         return CanStartStatement(token.Type)
-            && (CanEndStatement(LastType) || (LastType is not (COMMA or WHERE or LBRACE or SEP) && Ahead(i) != Start.No));
+            && ((CanEndStatement(LastType) && !_afterReducer) || (LastType is not (COMMA or WHERE or LBRACE or SEP) && Ahead(i) != Start.No));
     }
 
     /// <summary>Appends a token, and before it the separator that was waiting, where it separates something.</summary>
@@ -173,6 +184,7 @@ internal sealed partial class TokenShaper
         }
 
         Append(token);
+        _afterReducer = false;
     }
 
     private void Append(CommonToken token)

@@ -110,7 +110,7 @@ internal sealed class TreeBuilder(SourceText source, DiagnosticReport report)
         var statements = new List<StatementSyntax>();
         foreach (var context in Parts<StatementContext>(block))
         {
-            if (Statement(context) is { } statement)
+            if (context.Syntax is { } statement)
             {
                 statements.Add(statement);
             }
@@ -119,7 +119,8 @@ internal sealed class TreeBuilder(SourceText source, DiagnosticReport report)
         return statements;
     }
 
-    private StatementSyntax? Statement(StatementContext statement)
+    /// <summary>Called at the end of each statement, so the statements inside this one are finished; see <see cref="StatementwiseParser"/>.</summary>
+    public StatementSyntax? Statement(StatementContext statement)
     {
         var span = statement.Span(source);
         switch (statement)

@@ -44,4 +44,14 @@ public sealed class DiagnosticReport
         _diagnostics.Add(new Diagnostic(kind, span, message, (labels ?? []).ToValueList(), help));
         HasErrors |= kind.Severity == Severity.Error;
     }
+
+    /// <summary>A message from another report.</summary>
+    public void Add(Diagnostic diagnostic)
+    {
+        if (_places.Add((diagnostic.Span.Source, diagnostic.Span.Start)))
+        {
+            _diagnostics.Add(diagnostic);
+            HasErrors |= diagnostic.Kind.Severity == Severity.Error;
+        }
+    }
 }
