@@ -79,6 +79,10 @@ public sealed class GraphAssembler(string name, ValueList<string> dims)
     private readonly List<SizeConstraint> _constraints = [];
     private readonly List<SiteManifest> _sites = [];
 
+    public string Name => name;
+
+    public ValueList<string> Dims => dims;
+
     public IReadOnlyList<Node> Nodes => _nodes;
 
     /// <summary>Starts with the name, dims, constraints and sites of another graph.</summary>
