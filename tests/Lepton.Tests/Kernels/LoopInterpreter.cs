@@ -1,0 +1,129 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Kernels;
+using Lepton.Kernels.Loops;
+
+namespace Lepton.Tests.Kernels;
+
+/// <summary>A failed check of a run: the smallest (site, element).</summary>
+public sealed record LoopFailure(long Site, long Element, long Value, long Bound);
+
+/// <summary>
+/// Runs a module statement by statement on byte arrays: what native code must do, and stricter. Every access is checked against its buffer,
+/// masked-off lanes too stay untouched, arena and locals start filled with rubbish, and chunks run from the last to the first.
+/// </summary>
+public sealed class LoopInterpreter : HostStatementVisitor
+{
+    private readonly KernelModule _module;
+    private readonly EntryProgram _entry;
+    private readonly byte[][] _tensors;
+    private readonly byte[][] _constants;
+    private readonly byte[] _arena;
+    private readonly long[] _slots;
+    private readonly (byte[] Memory, long Offset, long End)[] _pointers;
+    private readonly Dictionary<string, long> _sizes;
+
+    private LoopInterpreter(KernelModule module, EntryProgram entry, byte[][] tensors, Dictionary<string, long> sizes)
+    {
+        (_module, _entry, _tensors, _sizes) = (module, entry, tensors, sizes);
+        _constants = module.Constants.Select(c => c.Bytes).ToArray();
+        _slots = new long[entry.Arena.Count + 1];
+        for (var i = 0; i < entry.Arena.Count; i++)
+        {
+            _slots[i + 1] = _slots[i] + ((entry.Arena[i].Evaluate(Size) + 63) / 64 * 64);
+        }
+
+        _arena = new byte[_slots[^1]];
+        Array.Fill(_arena, (byte)0xA5);
+        _pointers = new (byte[], long, long)[entry.Pointers];
+    }
+
+    public LoopFailure? Failure { get; private set; }
+
+    /// <summary>Runs an entry; tensors are arguments, parameters, results, and results are written in place.</summary>
+    public static LoopFailure? Run(KernelModule module, string entry, byte[][] tensors, IReadOnlyDictionary<string, long> dims)
+    {
+        var run = new LoopInterpreter(module, module.Entries.Single(e => e.Manifest.Name == entry), tensors, new Dictionary<string, long>(dims));
+        run.Walk(run._entry.Body);
+        return run.Failure;
+    }
+
+    public override void Visit(Launch statement)
+    {
+        var kernel = _module.Kernels[statement.Kernel];
+        var memory = statement.Buffers.Select(Resolve).ToArray();
+        for (var chunk = kernel.Chunks.Evaluate(Size) - 1; chunk >= 0; chunk--)
+        {
+            var run = new KernelRun(kernel, memory, Size, chunk);
+            run.Run();
+            foreach (var failure in run.Failures)
+            {
+                if (Failure is null || (failure.Site, failure.Element).CompareTo((Failure.Site, Failure.Element)) < 0)
+                {
+                    Failure = failure;
+                }
+            }
+        }
+    }
+
+    public override void Visit(Copy statement)
+    {
+        var (from, fromOffset, fromEnd) = Resolve(statement.From);
+        var (to, toOffset, toEnd) = Resolve(statement.To);
+        var bytes = statement.Bytes.Evaluate(Size);
+        if (bytes > fromEnd - fromOffset || bytes > toEnd - toOffset)
+        {
+            throw new InvalidOperationException("a copy runs over the end of a buffer");
+        }
+
+        Array.Copy(from, fromOffset, to, toOffset, bytes);
+    }
+
+    public override void Visit(HostLoop statement)
+    {
+        var count = statement.Count.Evaluate(Size);
+        for (long i = 0; i < count && Failure is null; i++)
+        {
+            _sizes[statement.Counter] = i;
+            Walk(statement.Body);
+            if (statement.Until is { } until && Resolve(until) is var (memory, offset, _) && memory[offset] != 0)
+            {
+                break;
+            }
+        }
+
+        _sizes.Remove(statement.Counter);
+    }
+
+    public override void Visit(SetPointer statement) => _pointers[statement.Pointer] = Resolve(statement.Place);
+
+    public override void Visit(SwapPointers statement) =>
+        (_pointers[statement.First], _pointers[statement.Second]) = (_pointers[statement.Second], _pointers[statement.First]);
+
+    private void Walk(ValueList<HostStatement> body)
+    {
+        foreach (var statement in body)
+        {
+            if (Failure is not null)
+            {
+                return;
+            }
+
+            statement.Accept(this);
+        }
+    }
+
+    private long Size(string name) => _sizes[name];
+
+    private (byte[] Memory, long Offset, long End) Resolve(BufferRef buffer)
+    {
+        var (memory, start, end) = buffer.Kind switch
+        {
+            BufferKind.Tensor => (_tensors[buffer.Number], 0, _tensors[buffer.Number].Length),
+            BufferKind.Constant => (_constants[buffer.Number], 0, _constants[buffer.Number].Length),
+            BufferKind.Arena => (_arena, _slots[buffer.Number], _slots[buffer.Number] + _entry.Arena[buffer.Number].Evaluate(Size)),
+            _ => _pointers[buffer.Number],
+        };
+        return (memory, start + buffer.Offset.Evaluate(Size), end);
+    }
+}
