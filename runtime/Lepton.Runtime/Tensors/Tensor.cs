@@ -39,12 +39,17 @@ public abstract class Tensor
     /// <summary>The first byte, for spans: valid while the memory is.</summary>
     private protected abstract ref byte Start { get; }
 
-    /// <summary>A tensor over an array, which must have exactly as many elements as the shape.</summary>
-    /// <param name="data">The elements, row-major; used in place.</param>
-    /// <param name="shape">Sizes; when none is given, the array is one axis.</param>
+    /// <summary>A tensor of one axis over an array, used in place.</summary>
+    /// <exception cref="ArgumentException"><typeparamref name="T"/> is no element type.</exception>
+    public static Tensor From<T>(T[] data)
+        where T : unmanaged => new MemoryTensor<T>(data, [data.Length]);
+
+    /// <summary>A tensor over an array, used in place, which must have exactly as many elements as the shape.</summary>
+    /// <param name="data">The elements, row-major.</param>
+    /// <param name="shape">The sizes; <c>[]</c> makes a scalar of an array of one element.</param>
     /// <exception cref="ArgumentException"><typeparamref name="T"/> is no element type, or the shape does not fit.</exception>
     public static Tensor From<T>(T[] data, params ReadOnlySpan<long> shape)
-        where T : unmanaged => From(new Memory<T>(data), shape.IsEmpty ? [data.Length] : shape);
+        where T : unmanaged => new MemoryTensor<T>(data, shape);
 
     /// <summary>A tensor over a memory, which must have exactly as many elements as the shape.</summary>
     /// <exception cref="ArgumentException"><typeparamref name="T"/> is no element type, or the shape does not fit.</exception>

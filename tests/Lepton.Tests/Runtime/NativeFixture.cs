@@ -1,0 +1,157 @@
+using System.Diagnostics;
+using Lepton.Abi;
+using Lepton.Runtime;
+
+namespace Lepton.Tests.Runtime;
+
+/// <summary>A small module in C, written as the compiler would write one, built by the system's cc.</summary>
+public sealed class NativeFixture : IDisposable
+{
+    private const string Source =
+        """
+        #include <stdint.h>
+        #include <stdatomic.h>
+        struct lep_context;
+        typedef void (*lep_kernel)(struct lep_context*, void** buffers, const int64_t* sizes, int64_t first, int64_t end);
+        typedef struct lep_context {
+          void (*parallel)(struct lep_context*, lep_kernel, void**, const int64_t*, int64_t);
+          const volatile int32_t* cancel;
+          _Atomic int32_t lock;
+          int32_t error;
+          int64_t site, element, value, bound;
+          void* host;
+        } lep_context;
+        #define CHUNK 256
+        static void launch(lep_context* c, lep_kernel k, void** b, const int64_t* s, int64_t chunks) {
+          if (c->parallel) c->parallel(c, k, b, s, chunks); else k(c, b, s, 0, chunks);
+        }
+
+        // affine: y[N] = 2*x + 1, by way of an intermediate result in the arena
+        static void twice(lep_context* c, void** b, const int64_t* s, int64_t first, int64_t end) {
+          const float* x = b[0]; float* y = b[1];
+          for (int64_t i = first * CHUNK; i < end * CHUNK && i < s[0]; i++) y[i] = 2 * x[i];
+        }
+        static void plus(lep_context* c, void** b, const int64_t* s, int64_t first, int64_t end) {
+          const float* x = b[0]; float* y = b[1];
+          for (int64_t i = first * CHUNK; i < end * CHUNK && i < s[0]; i++) y[i] = x[i] + 1;
+        }
+        int64_t lep_affine_arena(const int64_t* d) { return 4 * d[0]; }
+        int32_t lep_affine(lep_context* c, void** t, const int64_t* d, uint8_t* arena) {
+          if ((uintptr_t)arena % 64) return 1;
+          int64_t chunks = (d[0] + CHUNK - 1) / CHUNK;
+          void* one[] = {t[0], arena}; launch(c, twice, one, d, chunks);
+          if (c->cancel && *c->cancel) return 2;
+          void* two[] = {arena, t[1]}; launch(c, plus, two, d, chunks);
+          return 0;
+        }
+
+        // gather: z[i, j] = x[k[i, j]]
+        static void gather(lep_context* c, void** b, const int64_t* s, int64_t first, int64_t end) {
+          const float* x = b[0]; const int64_t* k = b[1]; float* z = b[2];
+          for (int64_t i = first; i < end; i++) {
+            if (k[i] >= 0 && k[i] < s[0]) { z[i] = x[k[i]]; continue; }
+            while (atomic_exchange(&c->lock, 1)) {}
+            if (!c->error || i < c->element) { c->error = 1; c->site = 0; c->element = i; c->value = k[i]; c->bound = s[0]; }
+            atomic_store(&c->lock, 0);
+          }
+        }
+        int64_t lep_gather_arena(const int64_t* d) { return 0; }
+        int32_t lep_gather(lep_context* c, void** t, const int64_t* d, uint8_t* arena) {
+          launch(c, gather, t, d, d[1] * d[2]);
+          return c->error ? 1 : 0;
+        }
+
+        // dense: y[B, H] = x[B, D] w[D, H]
+        static void dense(lep_context* c, void** b, const int64_t* s, int64_t first, int64_t end) {
+          const float* x = b[0]; const float* w = b[1]; float* y = b[2];
+          for (int64_t i = first; i < end; i++) for (int64_t h = 0; h < s[2]; h++) {
+            float sum = 0;
+            for (int64_t d = 0; d < s[1]; d++) sum += x[i * s[1] + d] * w[d * s[2] + h];
+            y[i * s[2] + h] = sum;
+          }
+        }
+        int64_t lep_dense_arena(const int64_t* d) { return 0; }
+        int32_t lep_dense(lep_context* c, void** t, const int64_t* d, uint8_t* arena) { launch(c, dense, t, d, d[0]); return 0; }
+
+        // nested: y[N] = x[N] summed with each other chunk's number of launches inside; every outer chunk launches again
+        static void inner(lep_context* c, void** b, const int64_t* s, int64_t first, int64_t end) {
+          for (int64_t i = first; i < end; i++) atomic_fetch_add((_Atomic int64_t*)b[1] + s[1], i);
+        }
+        static void outer(lep_context* c, void** b, const int64_t* s, int64_t first, int64_t end) {
+          for (int64_t i = first; i < end; i++) { int64_t sizes[] = {s[0], i}; launch(c, inner, b, sizes, ((int64_t*)b[0])[i]); }
+        }
+        int64_t lep_nested_arena(const int64_t* d) { return 0; }
+        int32_t lep_nested(lep_context* c, void** t, const int64_t* d, uint8_t* arena) {
+          for (int64_t i = 0; i < d[0]; i++) ((int64_t*)t[1])[i] = 0;
+          launch(c, outer, t, d, d[0]);
+          return 0;
+        }
+
+        // wait: says that it runs, goes on when told or cancelled
+        int64_t lep_wait_arena(const int64_t* d) { return 1 << 20; }
+        int32_t lep_wait(lep_context* c, void** t, const int64_t* d, uint8_t* arena) {
+          volatile int32_t* told = t[0];
+          atomic_store((_Atomic int32_t*)t[1], 1);
+          while (!*told) { arena[*told] = 7; if (c->cancel && *c->cancel) return 2; }
+          return 0;
+        }
+        """;
+
+    private static readonly SizeExpr N = SizeExpr.Variable("N");
+
+    private readonly TempFolder _folder = new();
+
+    public NativeFixture()
+    {
+        File.WriteAllText(_folder["native.c"], Source);
+        var start = new ProcessStartInfo("cc", ["-O2", "-std=c11", "-shared", "-fPIC", "-o", _folder["native.so"], _folder["native.c"]])
+        {
+            RedirectStandardError = true,
+        };
+        using var cc = Process.Start(start)!;
+        var errors = cc.StandardError.ReadToEnd();
+        cc.WaitForExit();
+        Assert.True(cc.ExitCode == 0, errors);
+        File.WriteAllBytes(_folder["native.json"], ManifestJson.Write(Manifest));
+    }
+
+    internal static ModuleManifest Manifest { get; } = new(ModuleManifest.CurrentFormat, "native", "host",
+    [
+        Entry("affine", ["N"], [F32("x", N)], [], [F32("y", N)]),
+        Entry("gather", ["D", "B", "C"], [F32("x", "D"), Tensor("k", ElementType.I64, "B", "C")], [], [F32("z", "B", "C")])
+            with { Sites = [new SiteManifest("x[k[i, j]]", "g.lep:12:7", [SizeParser.Parse("B"), SizeParser.Parse("C")])] },
+        Entry("dense", ["B", "D", "H"], [F32("x", "B", "D")], [F32("w", "D", "H") with { Initializer = "glorot" }], [F32("y", "B", "H")]),
+        Entry("nested", ["N"], [Tensor("x", ElementType.I64, N)], [], [Tensor("y", ElementType.I64, N)]),
+        Entry("wait", [], [Tensor("told", ElementType.I32)], [], [Tensor("running", ElementType.I32)]),
+    ]);
+
+    internal string ManifestPath => _folder["native.json"];
+
+    internal string LibraryPath => _folder["native.so"];
+
+    public void Dispose() => _folder.Dispose();
+
+    internal Module Load() => Module.Load(ManifestPath);
+
+    internal static EntryManifest Entry(
+        string name,
+        ValueList<string> dims,
+        ValueList<TensorManifest> arguments,
+        ValueList<TensorManifest> parameters,
+        ValueList<TensorManifest> results) => new(name, "lep_" + name, dims, arguments, parameters, results, [], []);
+
+    internal static TensorManifest F32(string name, params SizeOf[] shape) => Tensor(name, ElementType.F32, shape);
+
+    internal static TensorManifest Tensor(string name, ElementType element, params SizeOf[] shape) =>
+        new(name, element, shape.Select(s => s.Size).ToValueList());
+
+    /// <summary>A size, or the text of one.</summary>
+    internal readonly record struct SizeOf(SizeExpr Size)
+    {
+        public static implicit operator SizeOf(string text) => new(SizeParser.Parse(text));
+
+        public static implicit operator SizeOf(SizeExpr size) => new(size);
+
+        public static implicit operator SizeOf(long size) => new(size);
+    }
+}
