@@ -17,6 +17,7 @@ public static class KernelStrategies
     public static IStrategy For(KernelStrategy strategy) => strategy switch
     {
         KernelStrategy.Map => new MapStrategy(),
+        KernelStrategy.Rowwise => new RowwiseStrategy(),
         _ => new MapStrategy(),
     };
 }

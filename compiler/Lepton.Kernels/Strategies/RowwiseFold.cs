@@ -1,0 +1,94 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Kernels.Building;
+using Lepton.Kernels.Loops;
+
+namespace Lepton.Kernels.Strategies;
+
+/// <summary>
+/// One reduction as it runs: a state of one value (or two: extreme and position), how an element changes it, and how two states become one.
+/// States may have lanes; each lane is a reduction of its own until <see cref="FoldLanes"/>.
+/// </summary>
+internal sealed class RowwiseFold(ReduceKind kind, ElementType element)
+{
+    private readonly ElementType _element = element.ComputeType();
+
+    public bool HasPosition => kind is ReduceKind.ArgMax or ReduceKind.ArgMin;
+
+    /// <summary>The element type of each part of the state.</summary>
+    public ValueList<ElementType> Parts => HasPosition ? [_element, ElementType.I64] : [_element];
+
+    /// <summary>The state over nothing. Of a position only -1 counts.</summary>
+    public LoopExpr[] Neutral(int lanes) => HasPosition
+        ? [BodyMath.Number(_element, 0, lanes), Reducers.Neutral(kind, _element, lanes)]
+        : [Reducers.Neutral(kind, _element, lanes)];
+
+    /// <summary>The state with one more element per lane; <paramref name="position"/> (i64) counts the reduced elements in row-major order.</summary>
+    public LoopExpr[] Step(BodyBuilder body, LoopExpr[] state, LoopExpr value, LoopExpr? position)
+    {
+        var lanes = state[0].Type.Lanes;
+        value = body.Splat(value, lanes);
+        if (!HasPosition)
+        {
+            return [Reducers.Combine(body, kind, state[0], value)];
+        }
+
+        var better = Reducers.IsBetter(body, kind, _element, value, state[0], state[1]);
+        return [body.Select(better, value, state[0]), body.Select(better, body.Splat(position!, lanes), state[1])];
+    }
+
+    /// <summary>Two states as one; for positions the smaller one wins among equals, whichever side it is on.</summary>
+    public LoopExpr[] Join(BodyBuilder body, LoopExpr[] left, LoopExpr[] right)
+    {
+        if (!HasPosition)
+        {
+            return [Reducers.Combine(body, kind, left[0], right[0])];
+        }
+
+        // right wins: it has seen something, and: left has not, or right is more extreme, or as extreme and earlier. nan is most extreme.
+        LoopExpr Bool(MapOp op, params ReadOnlySpan<LoopExpr> arguments) => body.Map(op, ElementType.Bool, arguments);
+        var earlier = Bool(MapOp.Less, right[1], left[1]);
+        var more = Bool(kind == ReduceKind.ArgMax ? MapOp.Greater : MapOp.Less, right[0], left[0]);
+        var wins = Bool(MapOp.Or, more, Bool(MapOp.And, Bool(MapOp.Equal, right[0], left[0]), earlier));
+        if (_element.IsFloat())
+        {
+            // Comparisons with nan are false, so what stands above is false if either is nan.
+            var (leftNumber, rightNan) = (body.Not(Bool(MapOp.IsNan, left[0])), Bool(MapOp.IsNan, right[0]));
+            wins = Bool(MapOp.Or, wins, Bool(MapOp.And, rightNan, Bool(MapOp.Or, leftNumber, earlier)));
+        }
+
+        var none = BodyMath.Number(ElementType.I64, 0);
+        wins = Bool(MapOp.Or, wins, Bool(MapOp.Less, left[1], none));
+        wins = Bool(MapOp.And, wins, Bool(MapOp.GreaterEqual, right[1], none));
+        return [body.Select(wins, right[0], left[0]), body.Select(wins, right[1], left[1])];
+    }
+
+    /// <summary>All lanes as one state of scalars: halves joined with halves, (v[0..n/2] op v[n/2..n]) and so on.</summary>
+    public LoopExpr[] FoldLanes(BodyBuilder body, LoopExpr[] state)
+    {
+        var lanes = state[0].Type.Lanes;
+        if (!HasPosition || lanes == 1)
+        {
+            return HasPosition ? state : [body.LaneReduce(kind, state[0])];
+        }
+
+        var single = new LoopExpr[lanes][];
+        for (var lane = 0; lane < lanes; lane++)
+        {
+            single[lane] = [.. state.Select(s => body.Let(new LaneExpr(s.Type with { Lanes = 1 }, s, lane)))];
+        }
+
+        for (var half = lanes / 2; half > 0; half /= 2)
+        {
+            for (var lane = 0; lane < half; lane++)
+            {
+                single[lane] = Join(body, single[lane], single[lane + half]);
+            }
+        }
+
+        return single[0];
+    }
+
+    /// <summary>What the reduction's node has as its value.</summary>
+    public static LoopExpr Result(LoopExpr[] state) => state[^1];
+}

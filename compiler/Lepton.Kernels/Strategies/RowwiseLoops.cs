@@ -1,0 +1,319 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Kernels.Building;
+using Lepton.Kernels.Loops;
+
+namespace Lepton.Kernels.Strategies;
+
+/// <summary>One row, or (lanes along kept axes) a vector of rows: where they are, and what is known of them.</summary>
+/// <param name="Axes">The indices of the kept axes of the plan's shape; the others are set by the loops of a pass.</param>
+internal sealed record RowwiseRows(IndexForm[] Axes, int Lanes, LoopExpr? Mask)
+{
+    /// <summary>The results of the reductions so far.</summary>
+    public Dictionary<NodeId, LoopExpr> Values { get; } = [];
+}
+
+/// <summary>From … To of a loop.</summary>
+internal readonly record struct RowwiseRange(LoopExpr From, LoopExpr To);
+
+/// <summary>
+/// The loops of one pass over rows. Order of a reduction along a row, the same on every target: element i goes to lane i mod w of chain
+/// (i div w) mod c; chains are joined pairwise, then the lanes by halving. w and c follow from types and sizes alone.
+/// </summary>
+internal sealed class RowwiseLoops
+{
+    private readonly KernelBuilder _kernel;
+    private readonly RowwisePlan _plan;
+    private readonly RowwiseLayout _layout;
+    private readonly int _chains;
+    private readonly int _lanes;
+    private readonly List<RowwiseRows> _rows = [];
+    private readonly Dictionary<NodeId, int> _locals = [];
+
+    public RowwiseLoops(KernelBuilder kernel, RowwisePlan plan, RowwiseLayout layout, int lanes, int chains)
+    {
+        (_kernel, _plan, _layout, _lanes, _chains) = (kernel, plan, layout, lanes, chains);
+        foreach (var reduction in plan.Reductions)
+        {
+            kernel.Values.Bind(reduction.Id, at => ValueAt(reduction.Id, at));
+        }
+
+        foreach (var kept in plan.Kept.Where(k => k.Output is null))
+        {
+            var length = (int)plan.RowLength.AsConstant!.Value;
+            _locals.Add(kept.Id, kernel.Local("kept", kernel.Graph[kept.Id].Type.Element.ComputeType(), length));
+        }
+    }
+
+    private BodyBuilder Body => _kernel.Body;
+
+    private IndexSpace Space => _kernel.Space;
+
+    /// <summary>Makes rows known: reductions that are asked for at their place have their values from then on.</summary>
+    public RowwiseRows Rows(IndexForm[] axes, int lanes, LoopExpr? mask)
+    {
+        var rows = new RowwiseRows(axes, lanes, mask);
+        _rows.Add(rows);
+        return rows;
+    }
+
+    public void Forget() => _rows.Clear();
+
+    /// <summary>The place of the rows among all rows.</summary>
+    public Coords At(RowwiseRows rows) => new(Kept(rows.Axes), rows.Lanes, rows.Mask);
+
+    /// <summary>
+    /// One pass: folds the reductions and stores the outputs that belong to it. Answers the states of its reductions for each of the rows, of
+    /// as many lanes as the rows have.
+    /// </summary>
+    /// <param name="outer">Of the number over the reduced axes that are not in the run.</param>
+    /// <param name="inner">Of the number over the run, when it lies along the row.</param>
+    public LoopExpr[][][] Pass(int pass, IReadOnlyList<RowwiseRows> rows, RowwiseRange outer, RowwiseRange inner)
+    {
+        var folds = _plan.Reductions.Where(r => r.Pass == pass).ToArray();
+        var chains = _layout.AlongRow ? Chains(inner) : 1;
+        var states = new VariableExpr[rows.Count][][][];
+        for (var r = 0; r < rows.Count; r++)
+        {
+            var lanes = _layout.AlongRow ? _lanes : rows[r].Lanes;
+            states[r] = new VariableExpr[chains][][];
+            for (var chain = 0; chain < chains; chain++)
+            {
+                states[r][chain] = [.. folds.Select(f => f.Fold.Neutral(lanes).Select(Body.Declare).ToArray())];
+            }
+        }
+
+        OuterLoop(outer, number =>
+        {
+            for (var r = 0; r < rows.Count; r++)
+            {
+                var axes = (IndexForm[])rows[r].Axes.Clone();
+                RowwiseLayout.Unravel(Space, number, _layout.OuterReduced, _plan.Shape, axes);
+                if (_layout.AlongRow)
+                {
+                    InnerLoop(inner, chains, (start, chain, mask) =>
+                    {
+                        var along = (IndexForm[])axes.Clone();
+                        var form = Space.Counter(start, SizeExpr.Zero, _layout.Length(_plan), vectorised: _lanes > 1);
+                        RowwiseLayout.Unravel(Space, form, _layout.Run, _plan.Shape, along);
+                        Step(pass, folds, states[r][chain], new Coords(along.ToValueList(), _lanes, mask));
+                    });
+                }
+                else
+                {
+                    Step(pass, folds, states[r][0], new Coords(axes.ToValueList(), rows[r].Lanes, rows[r].Mask));
+                }
+            }
+        });
+
+        return [.. states.Select(s => Join(folds, s))];
+    }
+
+    /// <summary>The outputs that have one element per row.</summary>
+    public void StoreRows(IReadOnlyList<RowwiseRows> all)
+    {
+        foreach (var rows in all)
+        {
+            var at = At(rows);
+            foreach (var store in _plan.Stores.Where(s => s.PerRow))
+            {
+                Store(store.Id, at, at.Axes, _plan.RowShape, null);
+            }
+        }
+    }
+
+    // One element, or one vector of elements, of the rows.
+    private void Step(int pass, RowwiseReduction[] folds, VariableExpr[][] states, Coords at)
+    {
+        var keeps = _plan.Kept.Where(k => k.First < pass).ToArray();
+        foreach (var kept in keeps)
+        {
+            LoopExpr? value = null;
+            _kernel.Values.Bind(kept.Id, where => where.Axes == at.Axes ? value ??= LoadKept(kept, at) : throw Elsewhere(kept.Id));
+        }
+
+        // All values before any store: a store may end a kept value's life.
+        var steps = folds.Select(f => _kernel.Values.Emit(f.Node.Source, at)).ToArray();
+        var stores = _plan.Stores.Where(s => !s.PerRow && s.Pass == pass).Select(s => (s.Id, Value: EmitAt(s.Id, at, at.Axes, _plan.Shape))).ToArray();
+        var news = _plan.Kept.Where(k => k.First == pass).Select(k => (Kept: k, Value: _kernel.Values.Emit(k.Id, at))).ToArray();
+        for (var f = 0; f < folds.Length; f++)
+        {
+            var fold = folds[f].Fold;
+            var position = fold.HasPosition ? Position(at) : null;
+            LoopExpr[] old = [.. states[f]];
+            var next = fold.Step(Body, old, steps[f], position);
+            for (var part = 0; part < next.Length; part++)
+            {
+                // Lanes that lie outside the row keep what they have; those outside the kept axes are of no interest.
+                var value = _layout.AlongRow && at.Mask is { } mask ? Body.Select(mask, next[part], old[part]) : next[part];
+                next[part] = value;
+            }
+
+            for (var part = 0; part < next.Length; part++)
+            {
+                Body.Assign(states[f][part], next[part]);
+            }
+        }
+
+        foreach (var (kept, value) in news)
+        {
+            StoreKept(kept, value, at);
+        }
+
+        foreach (var (id, value) in stores)
+        {
+            Store(id, at, at.Axes, _plan.Shape, value);
+        }
+
+        foreach (var kept in keeps)
+        {
+            _kernel.Values.Bind(kept.Id, null);
+        }
+    }
+
+    private LoopExpr[][] Join(RowwiseReduction[] folds, VariableExpr[][][] chains)
+    {
+        var joined = new LoopExpr[folds.Length][];
+        for (var f = 0; f < folds.Length; f++)
+        {
+            var left = chains.Select(c => c[f].Select(Body.Read).ToArray()).ToList();
+            for (; left.Count > 1; left = [.. left.Chunk(2).Select(p => p.Length == 2 ? folds[f].Fold.Join(Body, p[0], p[1]) : p[0])])
+            {
+            }
+
+            joined[f] = _layout.AlongRow ? folds[f].Fold.FoldLanes(Body, left[0]) : left[0];
+        }
+
+        return joined;
+    }
+
+    private void OuterLoop(RowwiseRange range, Action<IndexForm> body)
+    {
+        var count = _layout.ReducedCount(_plan);
+        if (count == SizeExpr.One)
+        {
+            body(IndexForm.Zero);
+        }
+        else
+        {
+            Body.For(range.From, range.To, 1, mayBeEmpty: true, i => body(Space.Counter(i, count)));
+        }
+    }
+
+    private int Chains(RowwiseRange inner)
+    {
+        var chains = _chains;
+        while (Constant(inner) is { } length && chains > 1 && length < chains * _lanes)
+        {
+            chains /= 2;
+        }
+
+        return chains;
+    }
+
+    private static long? Constant(RowwiseRange range) =>
+        BodyMath.AsSize(range.From) is { } from && BodyMath.AsSize(range.To) is { } to ? (to - from).AsConstant : null;
+
+    // |c·w|c·w|…|w|w|rest|: blocks of all chains, then single vectors, then one vector under a mask.
+    private void InnerLoop(RowwiseRange range, int chains, Action<LoopExpr, int, LoopExpr?> step)
+    {
+        var from = range.From;
+        if (chains > 1)
+        {
+            from = Whole(chains * _lanes);
+            Loop(range.From, from, chains * _lanes, i =>
+            {
+                for (var chain = 0; chain < chains; chain++)
+                {
+                    step(Body.Add(i, BodyMath.Index(chain * _lanes)), chain, null);
+                }
+            });
+        }
+
+        var end = Whole(_lanes);
+        Loop(from, end, _lanes, i => step(i, 0, null));
+        if (_lanes == 1 || end == range.To)
+        {
+            return;
+        }
+
+        void Rest()
+        {
+            var ramp = Body.Let(new RampExpr(new LaneType(ElementType.I64, _lanes), end, BodyMath.Index(1)));
+            step(end, 0, Body.Less(ramp, range.To));
+        }
+
+        if (Constant(range) is not null)
+        {
+            Rest();
+        }
+        else
+        {
+            Body.If(Body.Less(end, range.To), Rest);
+        }
+
+        LoopExpr Whole(int block) => Body.Sub(range.To, Body.Rem(Body.Sub(range.To, range.From), BodyMath.Index(block)));
+    }
+
+    private void Loop(LoopExpr from, LoopExpr to, int step, Action<LoopExpr> body)
+    {
+        if (Constant(new RowwiseRange(from, to)) is { } length && length <= step)
+        {
+            if (length > 0)
+            {
+                body(from);
+            }
+
+            return;
+        }
+
+        Body.For(from, to, step, mayBeEmpty: true, body);
+    }
+
+    private LoopExpr ValueAt(NodeId reduction, Coords at)
+    {
+        foreach (var rows in _rows)
+        {
+            if (rows.Values.TryGetValue(reduction, out var value) && Kept(rows.Axes) == at.Axes)
+            {
+                return value;
+            }
+        }
+
+        throw Elsewhere(reduction);
+    }
+
+    private ValueList<IndexForm> Kept(IndexForm[] axes) => axes.Where((_, axis) => !_plan.IsReduced(axis)).ToValueList();
+
+    private LoopExpr Position(Coords at) => Space.ToValue(
+        ValueEmitter.RowMajor(_plan.Axes.Select(a => at.Axes[a]).ToValueList(), _plan.Axes.Select(a => _plan.Shape[a]).ToValueList()), at.Lanes);
+
+    private LoopExpr EmitAt(NodeId node, Coords at, ValueList<IndexForm> index, ValueList<SizeExpr> shape) =>
+        _kernel.Values.Emit(node, at.With(ReshapeRules.SourceIndex(Space, index, shape, _kernel.Graph[node].Type.Shape)));
+
+    private void Store(NodeId node, Coords at, ValueList<IndexForm> index, ValueList<SizeExpr> shape, LoopExpr? value)
+    {
+        var type = _kernel.Graph[node].Type;
+        var where = at.With(ReshapeRules.SourceIndex(Space, index, shape, type.Shape));
+        _kernel.Values.Store(_kernel.Write(node), ValueEmitter.RowMajor(where.Axes, type.Shape), value ?? _kernel.Values.Emit(node, where), where);
+    }
+
+    private LoopExpr LoadKept(RowwiseKept kept, Coords at)
+    {
+        var (buffer, address) = KeptPlace(kept, at);
+        return _kernel.Values.Load(buffer, _kernel.Graph[kept.Id].Type.Element.ComputeType(), address, at);
+    }
+
+    private void StoreKept(RowwiseKept kept, LoopExpr value, Coords at)
+    {
+        var (buffer, address) = KeptPlace(kept, at);
+        _kernel.Values.Store(buffer, address, value, at);
+    }
+
+    private (int Buffer, IndexForm Address) KeptPlace(RowwiseKept kept, Coords at) => kept.Output is { } home
+        ? (_kernel.ReadWrite(home), ValueEmitter.RowMajor(at.Axes, _plan.Shape))
+        : (_locals[kept.Id], ValueEmitter.RowMajor(
+            _plan.Axes.Select(a => at.Axes[a]).ToValueList(), _plan.Axes.Select(a => _plan.Shape[a]).ToValueList()));
+
+    private CompilerBugException Elsewhere(NodeId node) => new("kernels", $"node {node} is wanted outside its row in {_kernel.Name}");
+}

@@ -1,0 +1,78 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Kernels.Building;
+using Lepton.Kernels.Loops;
+
+namespace Lepton.Kernels.Strategies;
+
+/// <summary>
+/// Reductions and what belongs to their rows, in one kernel if it can be: rows are cut into chunks; few long rows are cut into pieces first
+/// (see <see cref="RowwisePieces"/>).
+/// </summary>
+public sealed class RowwiseStrategy : IStrategy
+{
+    // Windows up to this many elements (pooling) are written out inside a map over the results.
+    private const long WindowLimit = 16;
+
+    // What a chunk may keep of a row on its stack.
+    private const long LocalBytes = 64 * 1024;
+
+    public void Lower(FusionGroup group, LoweringContext context)
+    {
+        var plan = RowwisePlan.Make(context.Graph, group);
+        var layout = plan is null ? null : RowwiseLayout.Of(context, group, plan);
+        plan = layout is null ? plan : plan! with { Kept = plan.Kept.Where(k => k.Output is not null || KeepsLocally(context, plan, layout, k)).ToValueList() };
+        if (plan is null || layout is null)
+        {
+            RowwiseSplit.Lower(group, context);
+        }
+        else if (plan.RowLength.AsConstant <= WindowLimit && plan.Passes == 1 && plan.Stores.All(s => s.PerRow) && !(layout.AlongRow && plan.Rows == SizeExpr.One))
+        {
+            new MapStrategy().Lower(group, context);
+        }
+        else if (RowwisePieces.Suits(plan, layout, RowwiseWidth.Of(context, group, plan, layout)))
+        {
+            RowwisePieces.Lower(group, context, plan, layout);
+        }
+        else
+        {
+            WholeRows(group, context, plan, layout);
+        }
+    }
+
+    private static bool KeepsLocally(LoweringContext context, RowwisePlan plan, RowwiseLayout layout, RowwiseKept kept) =>
+        layout.AlongRow && plan.RowLength.AsConstant * context.Graph[kept.Id].Type.Element.ComputeType().ByteSize() * plan.Kept.Count <= LocalBytes;
+
+    private static void WholeRows(FusionGroup group, LoweringContext context, RowwisePlan plan, RowwiseLayout layout)
+    {
+        var width = RowwiseWidth.Of(context, group, plan, layout);
+        var kernel = new KernelBuilder(context, $"{context.Graph.Name}_{group.Name}", group);
+        foreach (var store in plan.Stores)
+        {
+            kernel.Write(store.Id);
+        }
+
+        kernel.AssumePositive(plan.Rows);
+        var loops = new RowwiseLoops(kernel, plan, layout, width.Lanes, width.Chains);
+        var units = new RowwiseUnits(kernel, plan, layout, width);
+        var perChunk = SizeExpr.Max(
+            SizeExpr.One,
+            SizeExpr.FloorDiv(context.Options.ChunkElements, SizeExpr.Max(SizeExpr.One, plan.RowLength * (layout.AlongRow ? 1 : width.Tile))));
+        var from = kernel.Body.Mul(BodyBuilder.Chunk, BodyMath.Index(perChunk));
+        var to = kernel.Body.Min(kernel.Body.Add(from, BodyMath.Index(perChunk)), BodyMath.Index(units.Count));
+        var outer = new RowwiseRange(BodyMath.Index(0), BodyMath.Index(layout.ReducedCount(plan)));
+        var inner = new RowwiseRange(BodyMath.Index(0), BodyMath.Index(layout.Length(plan)));
+        units.ForEach(loops, from, to, (_, rows) =>
+        {
+            for (var pass = 0; pass < plan.Passes; pass++)
+            {
+                var states = loops.Pass(pass, rows, outer, inner);
+                RowwiseUnits.Know(plan, pass, rows, states);
+            }
+
+            loops.StoreRows(rows);
+        });
+
+        kernel.Launch(SizeExpr.CeilDiv(units.Count, perChunk), $"{width.Describe(plan, layout)}, {plan.Passes} pass{(plan.Passes == 1 ? "" : "es")}");
+    }
+}
