@@ -20,6 +20,11 @@ public sealed class RowwiseStrategy : IStrategy
     public void Lower(FusionGroup group, LoweringContext context)
     {
         var plan = RowwisePlan.Make(context.Graph, group);
+        if (plan?.Rows == SizeExpr.Zero)
+        {
+            return;
+        }
+
         var layout = plan is null ? null : RowwiseLayout.Of(context, group, plan);
         plan = layout is null ? plan : plan! with { Kept = plan.Kept.Where(k => k.Output is not null || KeepsLocally(context, plan, layout, k)).ToValueList() };
         if (plan is null || layout is null)
