@@ -8,15 +8,19 @@ namespace Lepton.Kernels;
 internal static class GraphLowering
 {
     /// <summary>
-    /// Lowers a graph whose inputs have places. Output k ends in wanted[k]: written there directly by its group when it can be, else copied.
+    /// Lowers a graph whose inputs have places. Output k ends in wanted[k] (null: nobody wants it): written there directly by its group when
+    /// it can be, else copied.
     /// </summary>
-    public static void Run(LoweringContext context, IReadOnlyList<BufferPlace> wanted)
+    public static void Run(LoweringContext context, IReadOnlyList<BufferPlace?> wanted)
     {
         var graph = context.Graph;
         var direct = new Dictionary<NodeId, BufferPlace>();
         for (var k = 0; k < graph.Outputs.Count; k++)
         {
-            direct.TryAdd(graph.Outputs[k].Node, wanted[k]);
+            if (wanted[k] is { } place)
+            {
+                direct.TryAdd(graph.Outputs[k].Node, place);
+            }
         }
 
         foreach (var group in context.Fused.Groups)
@@ -31,12 +35,15 @@ internal static class GraphLowering
 
         for (var k = 0; k < graph.Outputs.Count; k++)
         {
-            Deliver(context, graph.Outputs[k].Node, wanted[k]);
+            if (wanted[k] is { } place)
+            {
+                Deliver(context, graph.Outputs[k].Node, place);
+            }
         }
     }
 
-    /// <summary>A place in memory for a node that has none: a kernel of its own computes it.</summary>
-    public static BufferRef Materialize(LoweringContext context, NodeId node, BufferPlace? wanted = null)
+    /// <summary>Gives a node that is not in memory a place of its own there.</summary>
+    public static BufferRef Materialize(LoweringContext context, NodeId node)
     {
         if (context.PlaceOf(node) is BufferPlace there)
         {
@@ -44,9 +51,8 @@ internal static class GraphLowering
         }
 
         var type = context.Graph[node].Type;
-        var place = wanted ?? new BufferPlace(context.Allocate(type.Element, type.Count));
-        var group = new FusionGroup($"{context.Graph[node].Name}_{node.Value}", KernelStrategy.Map, [], [node]);
-        MapNest.Emit(context, group.Name, group, type.Shape, [new NestStore(node, NestTarget.Of(type, place), index => index)]);
+        var place = new BufferPlace(context.Allocate(type.Element, type.Count));
+        Deliver(context, node, place);
         if (context.PlaceOf(node) is null)
         {
             context.SetPlace(node, place);
@@ -55,30 +61,27 @@ internal static class GraphLowering
         return place.Ref;
     }
 
-    private static void Settle(LoweringContext context, NodeId output, Dictionary<NodeId, BufferPlace> direct)
-    {
-        if (context.PlaceOf(output) is not null)
-        {
-            return;
-        }
-
-        var type = context.Graph[output].Type;
-        context.SetPlace(output, direct.TryGetValue(output, out var place) ? place : new BufferPlace(context.Allocate(type.Element, type.Count)));
-    }
-
-    private static void Deliver(LoweringContext context, NodeId node, BufferPlace wanted)
+    /// <summary>Puts a node's elements at a place: nothing if they are there, a copy if they are elsewhere, a kernel if they are nowhere.</summary>
+    public static void Deliver(LoweringContext context, NodeId node, BufferPlace wanted)
     {
         var type = context.Graph[node].Type;
-        if (context.PlaceOf(node) is BufferPlace place)
+        if (context.PlaceOf(node) is not BufferPlace place)
         {
-            if (place != wanted)
-            {
-                context.Program.Add(new Copy(place.Ref, wanted.Ref, type.Count * type.Element.ByteSize()));
-            }
+            var group = new FusionGroup($"{context.Graph[node].Name}_{node.Value}", KernelStrategy.Map, [], [node]);
+            MapNest.Emit(context, group.Name, group, type.Shape, [new NestStore(node, NestTarget.Of(type, wanted), index => index)]);
         }
-        else
+        else if (place != wanted)
         {
-            Materialize(context, node, wanted);
+            context.Program.Add(new Copy(place.Ref, wanted.Ref, type.Count * type.Element.ByteSize()));
+        }
+    }
+
+    private static void Settle(LoweringContext context, NodeId output, Dictionary<NodeId, BufferPlace> direct)
+    {
+        if (context.PlaceOf(output) is null)
+        {
+            var type = context.Graph[output].Type;
+            context.SetPlace(output, direct.TryGetValue(output, out var place) ? place : new BufferPlace(context.Allocate(type.Element, type.Count)));
         }
     }
 }

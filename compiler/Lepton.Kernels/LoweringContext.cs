@@ -17,6 +17,7 @@ public sealed record SizePlace(SizeExpr Size) : Place;
 public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, KernelOptions options)
 {
     private readonly Dictionary<NodeId, Place> _places = [];
+    private int[]? _uses;
 
     public FusedGraph Fused { get; } = fused;
 
@@ -42,6 +43,9 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
 
         return place;
     }
+
+    /// <summary>How many operands and outputs of the graph a node is.</summary>
+    public int UsesOf(NodeId node) => (_uses ??= Graph.CountUses())[node.Value];
 
     public void SetPlace(NodeId node, Place place) => _places[node] = place;
 

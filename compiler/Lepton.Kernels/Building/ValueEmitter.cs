@@ -115,10 +115,25 @@ public sealed class ValueEmitter(KernelBuilder kernel)
             return;
         }
 
+        if (space.HasVector(address))
+        {
+            // There is no scattering store: lane by lane.
+            var (places, values) = (space.ToLanes(address, at.Lanes), body.Splat(value, at.Lanes));
+            var masks = at.Mask is null ? null : body.Splat(at.Mask, at.Lanes);
+            for (var lane = 0; lane < at.Lanes; lane++)
+            {
+                body.Store(buffer, Lane(places, lane), Lane(values, lane), null, masks is null ? null : Lane(masks, lane));
+            }
+
+            return;
+        }
+
         var start = space.ToScalar(IndexForm.From(address.Offset, address.Terms, SizeExpr.Zero));
         var stride = address.Lane == SizeExpr.One ? null : BodyMath.Index(address.Lane);
         body.Store(buffer, start, body.Splat(value, at.Lanes), stride, at.Mask is null ? null : body.Splat(at.Mask, at.Lanes));
     }
+
+    private LoopExpr Lane(LoopExpr vector, int lane) => kernel.Body.Let(new LaneExpr(vector.Type with { Lanes = 1 }, vector, lane));
 
     /// <summary>Σ index·stride of contiguous row-major memory.</summary>
     public static IndexForm RowMajor(ValueList<IndexForm> axes, ValueList<SizeExpr> shape)

@@ -18,6 +18,10 @@ public static class KernelStrategies
     {
         KernelStrategy.Map => new MapStrategy(),
         KernelStrategy.Rowwise => new RowwiseStrategy(),
+        KernelStrategy.Scatter => new ScatterStrategy(),
+        KernelStrategy.Concat => new ConcatStrategy(),
+        KernelStrategy.Sort => new SortStrategy(),
+        KernelStrategy.Loop => new LoopStrategy(),
         _ => new MapStrategy(),
     };
 }

@@ -113,6 +113,22 @@ internal static class MapNest
         }
     }
 
+    /// <summary>Copies between contiguous places of one shape, converting the element type.</summary>
+    public static void EmitCopy(LoweringContext context, string name, FusionGroup group, NestTarget from, NestTarget to)
+    {
+        var kernel = new KernelBuilder(context, $"{context.Graph.Name}_{name}", group);
+        var (body, count) = (kernel.Body, SizeExpr.Product(from.Shape));
+        SizeExpr block = context.Options.ChunkElements;
+        var (read, write) = (kernel.Buffer("in", from.Element, BufferAccess.Read, from.Place), to.Buffer(kernel));
+        var (first, end) = Range(body, BodyBuilder.Chunk, block, count);
+        body.For(first, end, 1, mayBeEmpty: false, i =>
+        {
+            var value = body.Let(new LoadExpr(new LaneType(from.Element.ComputeType(), 1), read, i));
+            body.Store(write, i, body.Cast(value, to.Element));
+        });
+        kernel.Launch(SizeExpr.CeilDiv(count, block), $"flat loop over {count}");
+    }
+
     private static (LoopExpr From, LoopExpr To) Range(BodyBuilder body, LoopExpr number, SizeExpr size, SizeExpr all)
     {
         var from = body.Mul(number, BodyMath.Index(size));

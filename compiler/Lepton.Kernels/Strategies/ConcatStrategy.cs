@@ -1,0 +1,34 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Kernels.Building;
+
+namespace Lepton.Kernels.Strategies;
+
+/// <summary>Each part by a nest of its own, straight into its stretch of the result: nothing is compared per element.</summary>
+public sealed class ConcatStrategy : IStrategy
+{
+    public void Lower(FusionGroup group, LoweringContext context)
+    {
+        if (group.Outputs.Count != 1 || context.Graph[group.Outputs[0]] is not ConcatNode concat)
+        {
+            new MapStrategy().Lower(group, context);
+            return;
+        }
+
+        var target = NestTarget.Of(concat.Type, context.PlaceOf(group.Outputs[0]));
+        var start = SizeExpr.Zero;
+        foreach (var part in concat.Parts)
+        {
+            var shape = context.Graph[part].Type.Shape;
+            var offset = start;
+            start += shape[concat.Axis];
+            if (shape[concat.Axis] != SizeExpr.Zero)
+            {
+                MapNest.Emit(context, group.Name, group, shape, [new NestStore(part, target, Shifted)]);
+            }
+
+            ValueList<IndexForm> Shifted(ValueList<IndexForm> index) =>
+                index.Select((i, axis) => axis == concat.Axis ? i + IndexForm.Of(offset) : i).ToValueList();
+        }
+    }
+}
