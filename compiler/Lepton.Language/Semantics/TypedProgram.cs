@@ -31,15 +31,30 @@ public sealed record TypedResult(string Name, ValueId Value);
 public readonly record struct ValueId(int Value);
 
 /// <summary>An index variable with its size: it runs over 0 … Size-1. Compared by reference: the same name in two equations is two labels.</summary>
-public sealed class IndexLabel(int id, string name, SizeExpr size)
+public sealed class IndexLabel
 {
-    public int Id { get; } = id;
+    private SizeExpr? _size;
 
-    public string Name { get; } = name;
+    public IndexLabel(int id, string name, SizeExpr size)
+        : this(id, name) => _size = size;
 
-    public SizeExpr Size { get; } = size;
+    /// <summary>A label whose size the binder has still to find.</summary>
+    internal IndexLabel(int id, string name) => (Id, Name) = (id, name);
+
+    public int Id { get; }
+
+    public string Name { get; }
+
+    public SizeExpr Size => _size ?? throw new InvalidOperationException($"the size of index {Name} is not solved");
+
+    internal bool IsSolved => _size is not null;
+
+    /// <summary>The index of a loop is not a label of values but a value of the loop's body; null for all others.</summary>
+    internal ValueId? Step { get; init; }
 
     public override string ToString() => $"{Name}#{Id}";
+
+    internal void Solve(SizeExpr size) => _size ??= size;
 }
 
 /// <summary>Element type, open labels (sorted by id) and positional shape of a value.</summary>
@@ -164,7 +179,8 @@ public sealed record TypedScatter(
     ValueList<IndexLabel> Over,
     IReadOnlyList<TypedSubscript> Subscripts) : TypedOp(Id, Type, Span);
 
-/// <summary>A state: the value at the start of a step (Current, defined by a <see cref="TypedBodyInput"/>), before the first (Initial), at the end of a step (Next).</summary>
+/// <summary>A state: the value at the start of a step (Current, defined by a <see cref="TypedBodyInput"/>), before the first (Initial), at the end of a step (Next).
+/// Element types and shapes of the three are equal. Labels: Current has all of them; Initial and Next may lack some, and count as broadcast.</summary>
 public sealed record TypedState(string Name, ValueId Current, ValueId Initial, ValueId Next);
 
 /// <summary>The step number or a state's current value, at the start of a body.</summary>

@@ -1,0 +1,150 @@
+using Lepton.Language.Syntax;
+using Lepton.Language.Text;
+
+namespace Lepton.Language.Semantics;
+
+/// <summary>The names of one file: its own, and those of the files that it imports.</summary>
+internal sealed class FileScope(SourceText source, string alias)
+{
+    public SourceText Source { get; } = source;
+
+    /// <summary>The name in front of the dot of <c>nn.relu</c>.</summary>
+    public string Alias { get; } = alias;
+
+    public Dictionary<string, FunctionSyntax> Functions { get; } = [];
+
+    /// <summary>Dims, constants and parameters.</summary>
+    public Dictionary<string, DeclarationSyntax> Values { get; } = [];
+
+    public List<FileScope> Imports { get; } = [];
+
+    public IEnumerable<string> FunctionNames => Functions.Keys.Concat(Imports.SelectMany(i => i.Functions.Keys));
+
+    public IEnumerable<string> ValueNames => Values.Keys.Concat(Imports.SelectMany(i => i.Values.Keys));
+
+    /// <summary>The functions that a name may mean: none, one, or several of different imports.</summary>
+    public List<(FunctionSyntax Item, FileScope File)> FindFunctions(string name) => Find(name, f => f.Functions);
+
+    public List<(DeclarationSyntax Item, FileScope File)> FindValues(string name) => Find(name, f => f.Values);
+
+    private List<(T Item, FileScope File)> Find<T>(string name, Func<FileScope, Dictionary<string, T>> names)
+    {
+        if (names(this).TryGetValue(name, out var own))
+        {
+            return [(own, this)];
+        }
+
+        var found = new List<(T, FileScope)>();
+        var dot = name.LastIndexOf('.');
+        foreach (var import in Imports)
+        {
+            if (dot < 0 || import.Alias == name[..dot])
+            {
+                if (names(import).TryGetValue(name[(dot + 1)..], out var item))
+                {
+                    found.Add((item, import));
+                }
+            }
+        }
+
+        return found;
+    }
+}
+
+/// <summary>Reads a file and, transitively, what it imports. Each file is parsed once.</summary>
+internal sealed class FileScopes(ISourceLoader loader, DiagnosticReport report)
+{
+    private readonly Dictionary<string, FileScope> _byPath = [];
+    private readonly List<FileScope> _loading = [];
+
+    public FileScope Make(FileSyntax file, string alias)
+    {
+        var scope = new FileScope(file.Span.Source, alias);
+        _byPath[scope.Source.Path] = scope;
+        _loading.Add(scope);
+        foreach (var declaration in file.Declarations)
+        {
+            switch (declaration)
+            {
+                case ImportSyntax import:
+                    Import(scope, import);
+                    break;
+                case FunctionSyntax function:
+                    Declare(scope.Functions, function.Name, function, f => f.Name);
+                    break;
+                case DimSyntax dim:
+                    Declare(scope.Values, dim.Name, declaration, NameOf);
+                    break;
+                case ConstSyntax constant:
+                    Declare(scope.Values, constant.Name, declaration, NameOf);
+                    break;
+                case ParamSyntax parameter:
+                    Declare(scope.Values, parameter.Name, declaration, NameOf);
+                    break;
+                case LaterDeclarationSyntax later:
+                    report.Add(LaterKind(later.Keyword), later.Span, [$"'{later.Keyword}'"]);
+                    break;
+                default:
+                    break;
+            }
+        }
+
+        _loading.RemoveAt(_loading.Count - 1);
+        return scope;
+    }
+
+    public static DiagnosticKind LaterKind(string keyword) => keyword switch
+    {
+        "format" or "on" or "in" => TypeDiagnostics.LaterSparse,
+        "plan" => TypeDiagnostics.LaterPlans,
+        _ => TypeDiagnostics.LaterLearning,
+    };
+
+    public static NameSyntax NameOf(DeclarationSyntax declaration) => declaration switch
+    {
+        DimSyntax d => d.Name,
+        ConstSyntax c => c.Name,
+        ParamSyntax p => p.Name,
+        FunctionSyntax f => f.Name,
+        _ => throw new ArgumentException("has no name", nameof(declaration)),
+    };
+
+    private void Declare<T>(Dictionary<string, T> names, NameSyntax name, T item, Func<T, NameSyntax> nameOf)
+    {
+        if (!names.TryAdd(name.Text, item))
+        {
+            report.Add(TypeDiagnostics.DefinedTwice, name.Span, [name.Text], [new DiagnosticLabel(nameOf(names[name.Text]).Span, "first here")]);
+        }
+    }
+
+    private void Import(FileScope scope, ImportSyntax import)
+    {
+        var target = import.Target.Text;
+        if (loader.Load(target, import.IsPath, scope.Source) is not { } text)
+        {
+            report.Add(
+                TypeDiagnostics.ImportNotFound,
+                import.Target.Span,
+                [import.IsPath ? $"file \"{target}\"" : $"library {target}"],
+                help: import.IsPath ? "the path is relative to this file" : null);
+            return;
+        }
+
+        if (_loading.FindIndex(s => s.Source.Path == text.Path) is >= 0 and var at)
+        {
+            var chain = string.Join(" -> ", _loading.Skip(at).Select(s => s.Source.Path).Append(text.Path));
+            report.Add(TypeDiagnostics.ImportCycle, import.Target.Span, [chain]);
+            return;
+        }
+
+        if (!_byPath.TryGetValue(text.Path, out var imported))
+        {
+            imported = Make(Parser.Parse(text, report), import.IsPath ? Path.GetFileNameWithoutExtension(target) : target);
+        }
+
+        if (!scope.Imports.Contains(imported))
+        {
+            scope.Imports.Add(imported);
+        }
+    }
+}
