@@ -170,5 +170,5 @@ internal sealed partial class EntryBinder
     private static string Count(int count, string noun) => count == 1 ? $"1 {noun}" : $"{count} {noun}s";
 
     private static string? Suggest(string name, IEnumerable<string> names) =>
-        NameSuggestion.Closest(name, names) is { } near ? $"did you mean {near}?" : null;
+        NameSuggestion.Help(name, names);
 }

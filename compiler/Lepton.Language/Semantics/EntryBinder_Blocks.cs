@@ -16,7 +16,7 @@ internal sealed partial class EntryBinder
                     BindEquation(equation, scope, expected);
                     break;
                 case ScanSyntax scan:
-                    BindScan(scan, scope);
+                    BindScan(scan, scope, expected);
                     break;
                 case IterateSyntax iterate:
                     BindIterate(iterate, scope);

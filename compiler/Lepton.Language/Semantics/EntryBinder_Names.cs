@@ -129,6 +129,17 @@ internal sealed partial class EntryBinder
         return value;
     }
 
+    /// <summary>Binds every dim, constant and parameter of a file once, so that their mistakes are found also when nothing uses them.</summary>
+    internal static void CheckDeclarations(FileSyntax file, FileScope scope, DiagnosticReport report)
+    {
+        var none = new FunctionSyntax(file.Span, new NameSyntax(file.Span, ""), [], [], [], null, []);
+        var binder = new EntryBinder(none, scope, report, []);
+        foreach (var declaration in file.Declarations.Where(d => d is DimSyntax or ConstSyntax or ParamSyntax))
+        {
+            binder.BindFileValue(declaration, scope, FileScopes.NameOf(declaration).Span);
+        }
+    }
+
     private Value BindDim(DimSyntax dim, Scope scope)
     {
         if (dim.Size is null)
