@@ -201,6 +201,15 @@ public sealed class Entry
         return shapes;
     }
 
+    /// <summary>Frees what is kept for the next runs; no run is in flight.</summary>
+    internal void ReleaseFrames()
+    {
+        while (_frames.Take() is { } frame)
+        {
+            frame.Dispose();
+        }
+    }
+
     private static void DisposeAll(OwnedTensor?[] tensors)
     {
         foreach (var tensor in tensors)

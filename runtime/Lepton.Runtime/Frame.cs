@@ -198,11 +198,14 @@ internal sealed unsafe class Frame : IDisposable
 
         var arena = bytes > 0 ? Rent(arenas, bytes) : null;
         Volatile.Write(ref *CancelFlag, 0);
-        var registration = cancellation.CanBeCanceled
-            ? cancellation.UnsafeRegister(static frame => Volatile.Write(ref *((Frame)frame!).CancelFlag, 1), this)
-            : default;
+        CancellationTokenRegistration registration = default;
         try
         {
+            if (cancellation.CanBeCanceled)
+            {
+                registration = cancellation.UnsafeRegister(static frame => Volatile.Write(ref *((Frame)frame!).CancelFlag, 1), this);
+            }
+
             var context = default(NativeContext);
             context.Cancel = CancelFlag;
             context.Host = (void*)(nint)threads;

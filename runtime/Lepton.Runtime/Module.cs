@@ -156,6 +156,11 @@ public sealed class Module : IDisposable
         if (Interlocked.Exchange(ref _released, 1) == 0)
         {
             Arenas.Clear();
+            foreach (var entry in _entries.Values)
+            {
+                entry.ReleaseFrames();
+            }
+
             _owner?.Dispose();
         }
     }

@@ -32,6 +32,7 @@ internal static unsafe class WorkPool
     private static volatile int _workers;
     private static int _open;
     private static int _parked;
+    private static int _spinners;
 
     /// <summary>The callback for <see cref="NativeContext.Parallel"/>.</summary>
     internal static delegate* unmanaged<NativeContext*, delegate* unmanaged<NativeContext*, void**, long*, long, long, void>, void**, long*, long, void>
@@ -226,23 +227,19 @@ internal static unsafe class WorkPool
 
     private static bool SpinForWork()
     {
-        if (_workers >= Environment.ProcessorCount)
+        // One processor is the caller's; more spinners than the others would take time from one that works.
+        var found = false;
+        if (Interlocked.Increment(ref _spinners) < Environment.ProcessorCount)
         {
-            return false; // more threads than processors: spinning would take time from one that works
-        }
-
-        var until = Stopwatch.GetTimestamp() + SpinTicks;
-        while (Stopwatch.GetTimestamp() < until)
-        {
-            if (AnyJoinable())
+            var until = Stopwatch.GetTimestamp() + SpinTicks;
+            while (!(found = AnyJoinable()) && Stopwatch.GetTimestamp() < until)
             {
-                return true;
+                Thread.SpinWait(10);
             }
-
-            Thread.SpinWait(10);
         }
 
-        return false;
+        Interlocked.Decrement(ref _spinners);
+        return found;
     }
 
     private static void Park()

@@ -73,7 +73,7 @@ public sealed class NativeFixture : IDisposable
         int64_t lep_dense_arena(const int64_t* d) { return 0; }
         int32_t lep_dense(lep_context* c, void** t, const int64_t* d, uint8_t* arena) { launch(c, dense, t, d, d[0]); return 0; }
 
-        // nested: y[N] = x[N] summed with each other chunk's number of launches inside; every outer chunk launches again
+        // nested: y[i] = 0 + 1 + ... + (x[i] - 1), each sum a launch of x[i] chunks inside a chunk of the outer launch
         static void inner(lep_context* c, void** b, const int64_t* s, int64_t first, int64_t end) {
           for (int64_t i = first; i < end; i++) atomic_fetch_add((_Atomic int64_t*)b[1] + s[1], i);
         }
