@@ -241,9 +241,9 @@ internal sealed class LineReader(string line, int number)
         }
         else
         {
-            var negative = Take("-");
-            do
+            for (var more = true; more;)
             {
+                var negative = Take("-");
                 var factor = Peek switch
                 {
                     '(' => negative ? -Parenthesis() : Parenthesis(),
@@ -259,9 +259,9 @@ internal sealed class LineReader(string line, int number)
                     offset += factor;
                 }
 
-                negative = Take("-");
+                // A minus belongs to the term behind it: i0 + -2*i1, i0 - 1.
+                more = Take("+") || Peek == '-';
             }
-            while (negative || Take("+"));
         }
 
         site = Take("check") ? Integer() : site;
