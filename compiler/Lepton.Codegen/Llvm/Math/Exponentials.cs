@@ -1,0 +1,106 @@
+namespace Lepton.Codegen.Llvm.Math;
+
+/// <summary>
+/// exp and kin:  e^x = 2^k * e^r,  k = round(x / ln 2),  r = x - k ln 2.
+/// Coefficients here and in the files beside: minimax fits of relative error (Remez exchange, computed with 240 bits), then rounded.
+/// </summary>
+internal static class Exponentials
+{
+    private const double Log2E = 1.4426950408889634;
+
+    // e^r = 1 + r + r² q(r) on ±ln2/2; errors 2^-28 and 2^-57.9.
+    private static readonly double[] ExpF32 =
+        [0.4999999403953552, 0.1666652113199234, 0.04166838899254799, 0.008368716575205326, 0.0013814626727253199];
+
+    private static readonly double[] ExpF64 =
+    [
+        0.5000000000000011, 0.16666666666666413, 0.041666666666530155, 0.008333333333494399, 0.0013888888943631085, 0.00019841269506688846,
+        2.4801493097828538e-05, 2.755758629088442e-06, 2.763024879588082e-07, 2.500008442577437e-08,
+    ];
+
+    // 2^r = 1 + r q(r) on ±1/2; errors 2^-29 and 2^-64.
+    private static readonly double[] Exp2F32 =
+        [0.6931471824645996, 0.24022647738456726, 0.055503323674201965, 0.00961843691766262, 0.0013398876180872321, 0.00015353367780335248];
+
+    private static readonly double[] Exp2F64 =
+    [
+        0.6931471805599453, 0.24022650695910072, 0.05550410866482169, 0.00961812910762833, 0.0013333558146392686, 0.00015403530393640752,
+        1.5252733854324348e-05, 1.321548659490167e-06, 1.0178051939161175e-07, 7.054974477218448e-09, 4.456570969391497e-10, 2.56254281953419e-11,
+    ];
+
+    public static Flt Exp(MathBody b, Flt x) => Exp(b, x, scale: 0);
+
+    /// <summary>e^x * 2^scale; neither overflows before the result does.</summary>
+    public static Flt Exp(MathBody b, Flt x, int scale)
+    {
+        // Beyond these the result is inf or 0, which the scaling makes by itself; nan passes.
+        x = b.AtMost(b.AtLeast(x, b.Pick(-106, -748)), b.Pick(90, 711));
+        var (k, r) = Reduce(b, x);
+        var p = b.MulAdd(r * r, b.Polynomial(r, b.Pick(ExpF32, ExpF64)), r) + 1;
+        return Scale(b, p, scale == 0 ? k : k + scale);
+    }
+
+    public static Flt Exp2(MathBody b, Flt x)
+    {
+        x = b.AtMost(b.AtLeast(x, b.Pick(-152, -1077)), b.Pick(129, 1025));
+        var k = (x + b.RoundingMagic) - b.RoundingMagic;
+        return Scale(b, Exp2OfFraction(b, x - k), k);
+    }
+
+    /// <summary>2^r for |r| ≤ 1/2.</summary>
+    public static Flt Exp2OfFraction(MathBody b, Flt r) => b.MulAdd(r, b.Polynomial(r, b.Pick(Exp2F32, Exp2F64)), 1);
+
+    /// <summary>e^x - 1 = 2^k (e^r - 1) + (2^k - 1)</summary>
+    public static Flt Expm1(MathBody b, Flt x)
+    {
+        // Below the lower bound the result is -1 to the last bit.
+        var inside = b.AtMost(b.AtLeast(x, b.Pick(-20, -40)), b.Pick(90, 711));
+        var (k, r, low) = ReduceTwice(b, inside);
+        var tail = b.MulAdd(r * r, b.Polynomial(r, b.Pick(ExpF32, ExpF64)), low);
+        var half = Pow2(b, k - 1); // 2^(k - 1), for 2^k may overflow where the result does not
+
+        // ((2^k - 1) + 2^k r) + 2^k tail: the first sum is where the bits cancel, so its rounding is carried along.
+        var (high, rest) = MathBody.FastSum(half - 0.5, half * r);
+        var swapped = b.Abs(half - 0.5) < b.Abs(half * r);
+        var (high2, rest2) = MathBody.FastSum(half * r, half - 0.5);
+        high = b.Select(swapped, high2, high);
+        rest = b.Select(swapped, rest2, rest);
+        var sum = (high + b.MulAdd(half, tail, rest)) * 2;
+        return b.Select(b.Abs(x) < b.Pick(3e-8, 1e-16), x, sum);
+    }
+
+    /// <summary>1 / (1 + e^-x), by way of e^-|x|, which cannot overflow.</summary>
+    public static Flt Sigmoid(MathBody b, Flt x)
+    {
+        var e = Exp(b, -b.Abs(x));
+        return b.Select(x < 0, e, 1) / (e + 1);
+    }
+
+    /// <summary>p * 2^k in two steps, so that a result below the normal range is rounded once and one above it is inf. k is integral.</summary>
+    public static Flt Scale(MathBody b, Flt p, Flt k)
+    {
+        var half = (b.MulAdd(k, 0.5, b.RoundingMagic)) - b.RoundingMagic;
+        return p * Pow2(b, half) * Pow2(b, k - half);
+    }
+
+    // k is integral and 2^k a normal number: the low bits of k + magic go to the exponent's place.
+    private static Flt Pow2(MathBody b, Flt k) => b.FromBits((b.BitsOf(k + b.RoundingMagic) << b.MantissaBits) + (b.Bias << b.MantissaBits));
+
+    // ln 2 in two parts; the first has so few bits that k times it is exact, with fma or without.
+    private static (Flt K, Flt R) Reduce(MathBody b, Flt x)
+    {
+        var k = b.MulAdd(x, Log2E, b.RoundingMagic) - b.RoundingMagic;
+        var r = b.MulAdd(k, b.Pick(-0.693359375, -6.93147180369123816490e-01), x);
+        return (k, b.MulAdd(k, b.Pick(2.12194440e-4, -1.90821492927058770002e-10), r));
+    }
+
+    // The same, with what the rounding of r lost.
+    private static (Flt K, Flt R, Flt Low) ReduceTwice(MathBody b, Flt x)
+    {
+        var k = b.MulAdd(x, Log2E, b.RoundingMagic) - b.RoundingMagic;
+        var high = b.MulAdd(k, b.Pick(-0.693359375, -6.93147180369123816490e-01), x);
+        var correction = k * b.Pick(2.12194440e-4, -1.90821492927058770002e-10);
+        var r = high + correction;
+        return (k, r, (high - r) + correction);
+    }
+}
