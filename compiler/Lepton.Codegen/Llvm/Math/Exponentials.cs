@@ -53,27 +53,17 @@ internal static class Exponentials
     /// <summary>e^x - 1 = 2^k (e^r - 1) + (2^k - 1)</summary>
     public static Flt Expm1(MathBody b, Flt x)
     {
-        // Below the lower bound the result is -1 to the last bit.
-        var inside = b.AtMost(b.AtLeast(x, b.Pick(-20, -40)), b.Pick(90, 711));
+        // Below the lower bound the result is -1 to the last bit; above the upper one k would be too large for an exponent, and the result is inf.
+        var inside = b.AtMost(b.AtLeast(x, b.Pick(-20, -40)), b.Pick(88.9, 709.9));
         var (k, r, low) = ReduceTwice(b, inside);
         var tail = b.MulAdd(r * r, b.Polynomial(r, b.Pick(ExpF32, ExpF64)), low);
         var half = Pow2(b, k - 1); // 2^(k - 1), for 2^k may overflow where the result does not
 
-        // ((2^k - 1) + 2^k r) + 2^k tail: the first sum is where the bits cancel, so its rounding is carried along.
+        // ((2^k - 1) + 2^k r) + 2^k tail, halved: the first sum is where bits cancel, so what it loses is carried along.
+        // Its first part is 0 or the larger: |r| ≤ 0.35 < |1 - 2^-k| for k ≠ 0.
         var (high, rest) = MathBody.FastSum(half - 0.5, half * r);
-        var swapped = b.Abs(half - 0.5) < b.Abs(half * r);
-        var (high2, rest2) = MathBody.FastSum(half * r, half - 0.5);
-        high = b.Select(swapped, high2, high);
-        rest = b.Select(swapped, rest2, rest);
         var sum = (high + b.MulAdd(half, tail, rest)) * 2;
         return b.Select(b.Abs(x) < b.Pick(3e-8, 1e-16), x, sum);
-    }
-
-    /// <summary>1 / (1 + e^-x), by way of e^-|x|, which cannot overflow.</summary>
-    public static Flt Sigmoid(MathBody b, Flt x)
-    {
-        var e = Exp(b, -b.Abs(x));
-        return b.Select(x < 0, e, 1) / (e + 1);
     }
 
     /// <summary>p * 2^k in two steps, so that a result below the normal range is rounded once and one above it is inf. k is integral.</summary>

@@ -173,9 +173,8 @@ internal sealed class MathBody
         }
 
         var (high, low) = Product(a, b);
-        var sum = high + c;
-        var part = sum - high;
-        return sum + (((high - (sum - part)) + (c - part)) + low);
+        var (sum, rest) = Sum(high, c);
+        return sum + (rest + low);
     }
 
     /// <summary>a * b exactly, as high + low.</summary>
@@ -197,6 +196,14 @@ internal sealed class MathBody
     {
         var high = a + b;
         return (high, b - (high - a));
+    }
+
+    /// <summary>a + b exactly, as high + low.</summary>
+    public static (Flt High, Flt Low) Sum(Flt a, Flt b)
+    {
+        var high = a + b;
+        var part = high - a;
+        return (high, (a - (high - part)) + (b - part));
     }
 
     /// <summary>Horner's rule, constant term first.</summary>

@@ -25,7 +25,6 @@ public enum MathFunction
     Sqrt,
     Rsqrt,
     Cbrt,
-    Sigmoid,
     Floor,
     Ceil,
     Trunc,
