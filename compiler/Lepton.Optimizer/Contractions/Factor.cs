@@ -1,0 +1,58 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Optimizer.Views;
+
+namespace Lepton.Optimizer.Contractions;
+
+/// <summary>A factor of a product over a common index space: a tensor and, for each of its axes, which index of the space runs along it.</summary>
+internal sealed record Factor(NodeId Node, ValueList<int> Labels)
+{
+    /// <summary>
+    /// The smallest tensor that gives <paramref name="node"/>, an operand over the whole space: axes that it only repeats along are stripped.
+    /// A plain view disappears, any other (a window, a diagonal, a slice) stays, over the labels that it depends on.
+    /// </summary>
+    public static Factor Strip(GraphAssembler graph, NodeId node, ValueList<int> labels) => graph[node] switch
+    {
+        SplatNode splat => new Factor(graph.Splat(splat.Value), []),
+        IotaNode iota => new Factor(graph.Iota([iota.Type.Shape[iota.Axis]], 0), [labels[iota.Axis]]),
+        ViewNode view when Affine.IsPlain(view.Access) => new Factor(view.Source, view.Access.Select(a => labels[a.AsPlainAxis]).ToValueList()),
+        ViewNode view => StripView(graph, view, labels),
+        _ => new Factor(node, labels),
+    };
+
+    /// <summary>a·b over the labels of both, of which b's are the more.</summary>
+    public static Factor Multiply(GraphAssembler graph, Factor few, Factor many)
+    {
+        var shape = graph.TypeOf(many.Node).Shape;
+        var spread = graph.View(few.Node, shape, few.Labels.Select(l => AxisAccess.Axis(IndexOf(many.Labels, l))).ToValueList());
+        return many with { Node = graph.Map(MapOp.Mul, spread, many.Node) };
+    }
+
+    public bool IsWithin(Factor other) => Labels.All(other.Labels.Contains);
+
+    private static Factor StripView(GraphAssembler graph, ViewNode view, ValueList<int> labels)
+    {
+        int[] kept = [.. Affine.Axes(view.Access)];
+        if (kept.Length == view.Type.Rank)
+        {
+            return new Factor(graph.View(view.Source, view.Type.Shape, view.Access, view.Fill), labels);
+        }
+
+        var access = view.Access.Select(a => Affine.Rename(a, x => Array.IndexOf(kept, x))).ToValueList();
+        var smaller = graph.View(view.Source, kept.Select(a => view.Type.Shape[a]).ToValueList(), access, view.Fill);
+        return new Factor(smaller, kept.Select(a => labels[a]).ToValueList());
+    }
+
+    private static int IndexOf(ValueList<int> list, int item)
+    {
+        for (var i = 0; i < list.Count; i++)
+        {
+            if (list[i] == item)
+            {
+                return i;
+            }
+        }
+
+        throw new CompilerBugException("form-contractions", $"label {item} is not in {list}");
+    }
+}

@@ -1,0 +1,88 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+
+namespace Lepton.Optimizer.Contractions;
+
+/// <summary>Reads Σ over a tree of products as labelled factors.</summary>
+internal static class ProductTree
+{
+    // A product of more tensors than this is not a contraction that anyone writes.
+    private const int MaxFactors = 12;
+
+    /// <summary>
+    /// sum[k] a[i, k] * b[k, j] -> factors a[i, k], b[k, j]; null when the sum is no contraction:
+    /// one factor is a plain sum, and where every factor depends on every index (a dot product, a sum of squares) the row-wise kernels read
+    /// each element once and fuse with what stands around, which a contraction cannot do better.
+    /// </summary>
+    public static List<Factor>? Read(GraphAssembler graph, ReduceNode sum)
+    {
+        if (sum.Kind != ReduceKind.Sum || graph[sum.Source] is not MapNode { Op: MapOp.Mul })
+        {
+            return null;
+        }
+
+        var shape = graph.TypeOf(sum.Source).Shape;
+        if (Leaves(graph, sum.Source) is not { } leaves || leaves.Any(l => graph.TypeOf(l).Shape != shape))
+        {
+            return null;
+        }
+
+        var labels = Enumerable.Range(0, shape.Count).ToValueList();
+        var factors = leaves.Select(l => Factor.Strip(graph, l, labels)).ToList();
+        if (factors.All(f => f.Labels.Count >= shape.Count(s => s != SizeExpr.One)))
+        {
+            return null;
+        }
+
+        Merge(graph, factors);
+        return factors.Count >= 2 && labels.All(l => factors.Any(f => f.Labels.Contains(l))) ? factors : null;
+    }
+
+    // Left to right, as the product is written.
+    private static List<NodeId>? Leaves(GraphAssembler graph, NodeId root)
+    {
+        var leaves = new List<NodeId>();
+        var pending = new Stack<NodeId>([root]);
+        while (pending.TryPop(out var id))
+        {
+            if (graph[id] is MapNode { Op: MapOp.Mul } product)
+            {
+                pending.Push(product.Arguments[1]);
+                pending.Push(product.Arguments[0]);
+            }
+            else
+            {
+                leaves.Add(id);
+            }
+
+            if (leaves.Count + pending.Count > MaxFactors)
+            {
+                return null;
+            }
+        }
+
+        return leaves;
+    }
+
+    // a[i, k] * s[i] * b[k, j] -> (a * s)[i, k] * b[k, j]: what depends on fewer indices than another factor is multiplied into it
+    // elementwise. Two factors are enough, so a[i, k] * x[k] stays a product of two; a lone number always goes in.
+    private static void Merge(GraphAssembler graph, List<Factor> factors)
+    {
+        while (factors.Count > 1)
+        {
+            var few = factors.Count > 2
+                ? factors.FindIndex(f => factors.Any(other => other != f && f.IsWithin(other)))
+                : factors.FindIndex(f => f.Labels.Count == 0);
+            if (few < 0)
+            {
+                return;
+            }
+
+            var many = Enumerable.Range(0, factors.Count)
+                .Where(i => i != few && factors[few].IsWithin(factors[i]))
+                .MinBy(i => Costs.Elements(graph.TypeOf(factors[i].Node).Shape));
+            factors[many] = Factor.Multiply(graph, factors[few], factors[many]);
+            factors.RemoveAt(few);
+        }
+    }
+}

@@ -1,0 +1,143 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+
+namespace Lepton.Optimizer.Views;
+
+/// <summary>Arithmetic of accesses: composition, ranges, renaming of axes.</summary>
+internal static class Affine
+{
+    /// <summary>
+    /// The accesses of y over x, where y[i…] = m[outer(i)…] and m[j…] = x[inner(j)…], so that y[i…] = x[inner(outer(i))…].
+    /// <code>
+    /// y ──outer──▶ m ──inner──▶ x
+    /// </code>
+    /// An index that stays inside m passes through inner, which keeps its modes. An index that may lie outside m (or is data) passes only
+    /// where the axis of m is exactly an axis of x, forwards or backwards: there inside and outside mean the same for both.
+    /// Null where this cannot be said.
+    /// </summary>
+    public static (ValueList<AxisAccess> Access, Scalar? Fill)? Compose(
+        ValueList<AxisAccess> outer, Scalar? outerFill, ValueList<SizeExpr> middle, ValueList<AxisAccess> inner, Scalar? innerFill, ValueList<SizeExpr> source)
+    {
+        if (outerFill is { } o && innerFill is { } i && o != i)
+        {
+            return null;
+        }
+
+        var reached = new bool[outer.Count];
+        var composed = new AxisAccess[inner.Count];
+        for (var axis = 0; axis < composed.Length; axis++)
+        {
+            foreach (var term in inner[axis].Terms)
+            {
+                reached[term.Axis] = true;
+            }
+
+            if (Through(outer, middle, inner[axis], source[axis]) is not { } access)
+            {
+                return null;
+            }
+
+            composed[axis] = access;
+        }
+
+        for (var axis = 0; axis < reached.Length; axis++)
+        {
+            // Over an axis that x does not have, only a fill or a run-time check says something.
+            if (!reached[axis] && (outer[axis].Outside == Outside.Fill || outer[axis].Data >= 0))
+            {
+                return null;
+            }
+        }
+
+        return (composed.ToValueList(), composed.Any(a => a.Outside == Outside.Fill) ? outerFill ?? innerFill : null);
+    }
+
+    /// <summary>Whether the affine access provably stays inside an axis of <paramref name="size"/> for all indices of <paramref name="shape"/>.</summary>
+    public static bool IsInside(AxisAccess access, SizeExpr size, ValueList<SizeExpr> shape)
+    {
+        if (access.Data >= 0)
+        {
+            return false;
+        }
+
+        // Over a shape with an empty axis nothing is read, so n - 1 >= 0 in the bounds is no restriction.
+        var (low, high) = (access.Offset, access.Offset);
+        foreach (var (axis, coefficient) in access.Terms)
+        {
+            var end = coefficient * (shape[axis] - SizeExpr.One);
+            if (coefficient.LowerBound() >= 0)
+            {
+                high += end;
+            }
+            else if (coefficient.UpperBound() <= 0)
+            {
+                low += end;
+            }
+            else
+            {
+                return false;
+            }
+        }
+
+        return low.IsProvablyNonNegative() && (size - SizeExpr.One - high).IsProvablyNonNegative();
+    }
+
+    /// <summary>The access with its result axes renumbered.</summary>
+    public static AxisAccess Rename(AxisAccess access, Func<int, int> axis) => access with
+    {
+        Terms = access.Terms.Select(t => t with { Axis = axis(t.Axis) }).OrderBy(t => t.Axis).ToValueList(),
+    };
+
+    /// <summary>The result axes that the accesses depend on.</summary>
+    public static SortedSet<int> Axes(ValueList<AxisAccess> accesses)
+    {
+        var axes = new SortedSet<int>();
+        foreach (var access in accesses)
+        {
+            axes.UnionWith(access.Terms.Select(t => t.Axis));
+        }
+
+        return axes;
+    }
+
+    /// <summary>Whether every access is the plain index of a different result axis.</summary>
+    public static bool IsPlain(ValueList<AxisAccess> accesses) =>
+        accesses.All(a => a.AsPlainAxis >= 0) && accesses.Select(a => a.AsPlainAxis).Distinct().Count() == accesses.Count;
+
+    private static AxisAccess? Through(ValueList<AxisAccess> outer, ValueList<SizeExpr> middle, AxisAccess inner, SizeExpr size)
+    {
+        var guarded = inner.Terms.Any(t => outer[t.Axis].Outside != Outside.Never || outer[t.Axis].Data >= 0);
+        if (!guarded)
+        {
+            return Substitute(outer, inner) with { Outside = inner.Outside };
+        }
+
+        if (inner.Terms.Count != 1 || inner.Outside != Outside.Never || middle[inner.Terms[0].Axis] != size)
+        {
+            return null;
+        }
+
+        var (axis, coefficient) = inner.Terms[0];
+        var forwards = coefficient == SizeExpr.One && inner.Offset == SizeExpr.Zero;
+        var backwards = coefficient == SizeExpr.Constant(-1) && inner.Offset == size - SizeExpr.One && outer[axis].Data < 0;
+        return forwards ? outer[axis]
+            : backwards ? Substitute(outer, inner) with { Outside = outer[axis].Outside }
+            : null;
+    }
+
+    private static AxisAccess Substitute(ValueList<AxisAccess> outer, AxisAccess inner)
+    {
+        var offset = inner.Offset;
+        var terms = new SortedDictionary<int, SizeExpr>();
+        foreach (var (axis, coefficient) in inner.Terms)
+        {
+            offset += coefficient * outer[axis].Offset;
+            foreach (var term in outer[axis].Terms)
+            {
+                terms[term.Axis] = terms.GetValueOrDefault(term.Axis, SizeExpr.Zero) + coefficient * term.Coefficient;
+            }
+        }
+
+        return new AxisAccess(offset, terms.Where(t => t.Value != SizeExpr.Zero).Select(t => new AffineTerm(t.Key, t.Value)).ToValueList());
+    }
+}

@@ -1,0 +1,92 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+
+namespace Lepton.Optimizer.Views;
+
+/// <summary>Elementwise work moves from a view's result to its source where that is less work.</summary>
+internal static class BroadcastRules
+{
+    // map(a[i], b[i], c) over [i, j] -> view(map(a, b, c) over [i]): an axis that no operand depends on is repeated afterwards
+    public static NodeId? BeforeRepeating(GraphAssembler graph, MapNode map)
+    {
+        var shape = map.Type.Shape;
+        var axes = new SortedSet<int>();
+        var views = 0;
+        foreach (var argument in map.Arguments)
+        {
+            switch (graph[argument])
+            {
+                case ViewNode view:
+                    axes.UnionWith(Affine.Axes(view.Access));
+                    views++;
+                    break;
+                case IotaNode iota:
+                    axes.Add(iota.Axis);
+                    views++;
+                    break;
+                case SplatNode:
+                    break;
+                default:
+                    return null;
+            }
+        }
+
+        if (views == 0 || Enumerable.Range(0, shape.Count).All(a => axes.Contains(a) || shape[a] == SizeExpr.One))
+        {
+            return null;
+        }
+
+        int[] kept = [.. axes];
+        var number = new int[shape.Count];
+        for (var k = 0; k < kept.Length; k++)
+        {
+            number[kept[k]] = k;
+        }
+
+        var smaller = kept.Select(a => shape[a]).ToValueList();
+        var arguments = map.Arguments.Select(argument => graph[argument] switch
+        {
+            SplatNode splat => graph.Splat(splat.Value, smaller),
+            IotaNode iota => graph.Iota(smaller, number[iota.Axis]),
+            ViewNode view => graph.View(view.Source, smaller, view.Access.Select(a => Affine.Rename(a, x => number[x])).ToValueList(), view.Fill),
+            _ => argument,
+        }).ToValueList();
+        var done = graph.Add(new MapNode(new TensorType(map.Type.Element, smaller), map.Op, arguments));
+        return graph.View(done, shape, kept.Select(AxisAccess.Axis).ToValueList());
+    }
+
+    // map(x[access], y[access], c) -> map(x, y, c)[access] when the view has more elements than its source: a window, a repetition
+    public static NodeId? BeforeWindow(GraphAssembler graph, MapNode map)
+    {
+        ViewNode? first = null;
+        foreach (var argument in map.Arguments)
+        {
+            if (graph[argument] is ViewNode { Fill: null } view
+                && (first is null || (first.Access == view.Access && graph.TypeOf(first.Source).Shape == graph.TypeOf(view.Source).Shape)))
+            {
+                first ??= view;
+            }
+            else if (graph[argument] is not SplatNode)
+            {
+                return null;
+            }
+        }
+
+        if (first is null)
+        {
+            return null;
+        }
+
+        var source = graph.TypeOf(first.Source).Shape;
+        if (map.Type.Count.AsConstant is not { } many || SizeExpr.Product(source).AsConstant is not { } few || many <= few)
+        {
+            return null;
+        }
+
+        var arguments = map.Arguments.Select(argument => graph[argument] is ViewNode view
+            ? view.Source
+            : graph.Splat(((SplatNode)graph[argument]).Value, source)).ToValueList();
+        var done = graph.Add(new MapNode(new TensorType(map.Type.Element, source), map.Op, arguments));
+        return graph.View(done, map.Type.Shape, first.Access);
+    }
+}
