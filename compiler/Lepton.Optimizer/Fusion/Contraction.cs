@@ -1,0 +1,46 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+
+namespace Lepton.Optimizer.Fusion;
+
+/// <summary>
+/// A contraction takes the elementwise work behind it along, while the tile is still in registers: bias, activation, cast, residual.
+/// <code>
+/// x, w ─▶ contract ─▶ + bias ─▶ relu ─▶ h      one group: it begins as the Map group of h, and the contract joins it
+/// </code>
+/// </summary>
+internal sealed partial class Planner
+{
+    // One contract per kernel, and the whole kernel over its result's index.
+    private static bool CanTakeContract(OpenGroup group, Read read) => group.Strategy == KernelStrategy.Map && read.Levels == Level.Space;
+
+    private void PlaceContract(NodeId id)
+    {
+        var reads = ReadsOf(id);
+        if (!_apart && _reads[id.Value]?.First is { } first && CanTakeContract(first.Group, first) && first.Group.Space == _graph[id].Type.Shape
+            && ((reads.Count == 1 && !_isOutput[id.Value]) || TakesOutput(first.Group)))
+        {
+            first.Group.Strategy = KernelStrategy.Contraction;
+            if (reads.Count > 1 || _isOutput[id.Value])
+            {
+                first.Group.Outputs.Add(id);
+            }
+
+            Note(id, first, true, "epilogue: done on the tile before it is stored");
+            Enter(id, first);
+            return;
+        }
+
+        foreach (var read in reads)
+        {
+            Note(id, read, false, read.Group.Strategy switch
+            {
+                KernelStrategy.Contraction => "one contraction per kernel",
+                KernelStrategy.Rowwise => "a row-wise kernel needs whole rows of it",
+                _ => read.IsAligned ? "used by several kernels" : "read at another index than it is computed at",
+            });
+        }
+
+        Begin(id, KernelStrategy.Contraction);
+    }
+}
