@@ -9,14 +9,14 @@ public static class ApplyAlgebra
     // A right-hand side can be a left-hand side again; no honest chain is this long, and a pair of rules that undo each other must not hang.
     private const int MaxStepsAtOneNode = 16;
 
-    private static readonly AlgebraRule[][] Exact = ByOp(r => !r.FastMath);
-    private static readonly AlgebraRule[][] Fast = ByOp(_ => true);
+    private static readonly AlgebraRule[][] Exact = ByOp(AlgebraRule.All.Where(r => !r.FastMath));
+    private static readonly AlgebraRule[][] Fast = ByOp(AlgebraRule.All);
 
     /// <param name="fastMath">Also the rules that are not exact.</param>
     public static Graph Run(Graph graph, bool fastMath) => Run(graph, fastMath ? Fast : Exact);
 
     /// <summary>One rule alone, for tests.</summary>
-    public static Graph Run(Graph graph, AlgebraRule rule) => Run(graph, ByOp(r => r == rule));
+    public static Graph Run(Graph graph, AlgebraRule rule) => Run(graph, ByOp([rule]));
 
     private static Graph Run(Graph graph, AlgebraRule[][] rules) => Rewrite.Deep(graph, (target, node) =>
     {
@@ -48,6 +48,17 @@ public static class ApplyAlgebra
         return null;
     }
 
-    private static AlgebraRule[][] ByOp(Func<AlgebraRule, bool> wanted) =>
-        [.. Enum.GetValues<MapOp>().Select(op => AlgebraRule.All.Where(r => wanted(r) && r.Ops.Contains(op)).ToArray())];
+    private static AlgebraRule[][] ByOp(IEnumerable<AlgebraRule> rules)
+    {
+        var byOp = new List<AlgebraRule>[MapOps.All.Count];
+        foreach (var rule in rules)
+        {
+            foreach (var op in rule.Ops)
+            {
+                (byOp[(int)op] ??= []).Add(rule);
+            }
+        }
+
+        return [.. byOp.Select(list => list?.ToArray() ?? [])];
+    }
 }

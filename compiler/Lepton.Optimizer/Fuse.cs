@@ -43,7 +43,7 @@ public static class Fuse
         var groups = open.Select(g =>
         {
             var members = g.Members.Order(ById).ToValueList();
-            var strategy = g is { Strategy: KernelStrategy.Rowwise, HasReduction: false } ? KernelStrategy.Map : g.Strategy;
+            var strategy = g is { Strategy: KernelStrategy.Rowwise, Bases.Count: 0 } ? KernelStrategy.Map : g.Strategy;
             return new FusionGroup(names.Next(strategy, members), strategy, members, g.Outputs.Order(ById).ToValueList());
         }).ToValueList();
         return new FusedGraph(graph, groups, notes.ToValueList(), bodies);

@@ -73,9 +73,9 @@ internal static class SignRules
     private static NodeId? AbsAbs(RuleGraph g, MapNode n) =>
         g.Argument(n.Arguments[0], MapOp.Abs) is not null ? n.Arguments[0] : null;
 
-    // |-x| -> |x|
+    // |-x| -> |x|, but for u8, where -1 is 255
     private static NodeId? AbsNeg(RuleGraph g, MapNode n) =>
-        g.Argument(n.Arguments[0], MapOp.Neg) is { } x ? g.Map(MapOp.Abs, n.Type, x) : null;
+        n.Type.Element != ElementType.U8 && g.Argument(n.Arguments[0], MapOp.Neg) is { } x ? g.Map(MapOp.Abs, n.Type, x) : null;
 
     // |x| * |x| -> x * x
     private static NodeId? MulAbsSelf(RuleGraph g, MapNode n) =>

@@ -42,7 +42,7 @@ internal sealed partial class Planner
                 Reading(id, reshape.Source, group, Level.Other, Evaluated(group, levels, evaluations), guarded);
                 break;
             case ReduceNode reduce:
-                group.HasReduction = true;
+                RememberRows(group, reduce);
                 Reading(id, reduce.Source, group, group.FullLevel, 0, false);
                 break;
             case ContractNode:

@@ -31,7 +31,8 @@ internal sealed class OpenGroup(int position, KernelStrategy strategy, ValueList
 
     public bool RootIsRow { get; private set; }
 
-    public bool HasReduction { get; set; }
+    /// <summary>Row-wise: the tensors of which the reductions' sources are elementwise functions; empty: there is no reduction.</summary>
+    public HashSet<NodeId> Bases { get; } = [];
 
     public int Elementwise { get; set; }
 

@@ -11,16 +11,18 @@ internal sealed class Origins
     private readonly double[] _weight;
     private readonly int[] _contract;
     private readonly int[] _reduce;
+    private readonly int[] _base;
 
     public Origins(Graph graph)
     {
         var count = graph.Nodes.Count;
         var uses = graph.CountUses();
-        (_weight, _contract, _reduce) = (new double[count], new int[count], new int[count]);
+        (_weight, _contract, _reduce, _base) = (new double[count], new int[count], new int[count], new int[count]);
         for (var i = 0; i < count; i++)
         {
             var node = graph.Nodes[i];
             (_weight[i], _contract[i], _reduce[i]) = (Costs.Of(node), node is ContractNode ? i : -1, node is ReduceNode ? i : -1);
+            _base[i] = node is MapNode ? Base(graph, node, i) : i;
             if (node is not (MapNode or GatherNode or ViewNode or ReshapeNode))
             {
                 continue;
@@ -43,6 +45,22 @@ internal sealed class Origins
 
     /// <summary>The contraction of which the node is an elementwise function that nobody else sees, or null: its epilogue.</summary>
     public NodeId? Contract(NodeId id) => _contract[id.Value] >= 0 ? new NodeId(_contract[id.Value]) : null;
+
+    /// <summary>The tensor over the same space of which the node is an elementwise function (one of them), or the node itself.</summary>
+    public NodeId Base(NodeId id) => new(_base[id.Value]);
+
+    private int Base(Graph graph, Node map, int self)
+    {
+        foreach (var operand in map.Operands.Span)
+        {
+            if (graph[operand] is not (SplatNode or ViewNode or IotaNode))
+            {
+                return _base[operand.Value];
+            }
+        }
+
+        return self;
+    }
 
     /// <summary>A reduction of which the node is an elementwise function per row, or null.</summary>
     public NodeId? Reduce(NodeId id) => _reduce[id.Value] >= 0 ? new NodeId(_reduce[id.Value]) : null;

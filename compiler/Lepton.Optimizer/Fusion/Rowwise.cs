@@ -16,6 +16,8 @@ internal sealed partial class Planner
     // A single row this long is better reduced by a kernel that all threads share, and used by another.
     private const double LongRow = 1 << 16;
 
+    private readonly Dictionary<(ValueList<SizeExpr> Full, ValueList<int> Axes), List<OpenGroup>> _rowwise = [];
+
     private void PlaceReduce(NodeId id, ReduceNode reduce)
     {
         var full = _graph[reduce.Source].Type.Shape;
@@ -46,7 +48,7 @@ internal sealed partial class Planner
         if (!_apart && ReductionOfSameRows(id, reduce, full) is { } sibling)
         {
             sibling.Outputs.Add(id);
-            _notes.Add(new FusionNote(id, sibling.Outputs[0], true, $"both reduce {reduce.Source} over the same axes"));
+            _notes.Add(new FusionNote(id, sibling.Outputs[0], true, $"both reduce the rows of {_origins.Base(reduce.Source)}"));
             Enter(id, sibling, sibling.RowLevel, 0, false);
             return;
         }
@@ -87,19 +89,38 @@ internal sealed partial class Planner
         return false;
     }
 
-    // Mean and sum of squares of one tensor: a group that reads the source over the same rows takes this reduction along.
+    // Mean and sum of squares of one tensor: a group that reduces what was made of the same tensor takes this reduction along.
     private OpenGroup? ReductionOfSameRows(NodeId id, ReduceNode reduce, ValueList<SizeExpr> full)
     {
-        var firstReader = _reads[id.Value]?.First?.Group.Position ?? int.MaxValue;
-        foreach (var read in LatestReads(reduce.Source))
+        if (!_rowwise.TryGetValue((full, reduce.Axes), out var groups))
         {
-            var group = read.Group;
-            if (group.ReducesLike(full, reduce.Axes) && (read.Resolved & group.FullLevel) != 0 && TakesOutput(group) && group.Position < firstReader)
+            return null;
+        }
+
+        var firstReader = _reads[id.Value]?.First?.Group.Position ?? int.MaxValue;
+        for (var i = groups.Count - 1; i >= Math.Max(0, groups.Count - MaxRepeats); i--)
+        {
+            if (groups[i].Bases.Contains(_origins.Base(reduce.Source)) && TakesOutput(groups[i]) && groups[i].Position < firstReader)
             {
-                return group;
+                return groups[i];
             }
         }
 
         return null;
+    }
+
+    private void RememberRows(OpenGroup group, ReduceNode reduce)
+    {
+        if (group.Bases.Count == 0)
+        {
+            if (!_rowwise.TryGetValue((group.Full, group.Axes), out var groups))
+            {
+                _rowwise.Add((group.Full, group.Axes), groups = []);
+            }
+
+            groups.Add(group);
+        }
+
+        group.Bases.Add(_origins.Base(reduce.Source));
     }
 }
