@@ -1,0 +1,83 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Kernels.Loops;
+
+namespace Lepton.Codegen.Llvm.Emit;
+
+/// <summary>Expressions of a kernel as values: a name or a literal each.</summary>
+internal sealed class ExprCode(
+    FunctionText text,
+    ModuleParts parts,
+    MemoryCode memory,
+    IReadOnlyList<Place> places,
+    Func<SizeExpr, string> size,
+    Func<VariableExpr, string> variable) : LoopExprVisitor<string>
+{
+    private readonly MapCode _map = new(text, parts);
+
+    public string Value(LoopExpr expr) => expr.Accept(this);
+
+    public override string Visit(NumberExpr expr) => IrTypes.Literal(expr.Type, expr.Value);
+
+    public override string Visit(SizeOfExpr expr) => size(expr.Size);
+
+    public override string Visit(VariableExpr expr) => variable(expr);
+
+    public override string Visit(MapExpr expr)
+    {
+        var arguments = expr.Arguments.Select(Value).ToArray();
+        return _map.Emit(expr.Op, expr.Arguments[expr.Op == MapOp.Select ? 1 : 0].Type, expr.Type, arguments);
+    }
+
+    public override string Visit(FmaExpr expr) => _map.Fma(expr.Type, Value(expr.A), Value(expr.B), Value(expr.C));
+
+    public override string Visit(LoadExpr expr) =>
+        memory.Load(places[expr.Buffer], expr.Type, Value(expr.Index), Optional(expr.Stride), Optional(expr.Mask));
+
+    public override string Visit(GatherExpr expr) => memory.Gather(places[expr.Buffer], expr.Type, Value(expr.Indices), Optional(expr.Mask));
+
+    public override string Visit(SplatExpr expr) => memory.Splat(expr.Type, Value(expr.Value));
+
+    public override string Visit(RampExpr expr) => expr.Type.Lanes == 1 ? Value(expr.Base) : memory.Ramp(expr.Type.Lanes, Value(expr.Base), Value(expr.Step));
+
+    public override string Visit(LaneExpr expr) => expr.Vector.Type.Lanes == 1
+        ? Value(expr.Vector)
+        : text.Value($"extractelement {expr.Vector.Type.Text()} {Value(expr.Vector)}, i32 {expr.Lane}");
+
+    // v[0..n/2] op v[n/2..n], and again, to one lane.
+    public override string Visit(LaneReduceExpr expr)
+    {
+        var value = Value(expr.Vector);
+        var op = expr.Kind switch
+        {
+            ReduceKind.Sum => MapOp.Add,
+            ReduceKind.Prod => MapOp.Mul,
+            ReduceKind.Max => MapOp.Max,
+            ReduceKind.Min => MapOp.Min,
+            ReduceKind.Any => MapOp.Or,
+            ReduceKind.All => MapOp.And,
+            _ => throw new CompilerBugException("llvm", $"lanes are not combined by {expr.Kind}"),
+        };
+        for (var type = expr.Vector.Type; type.Lanes > 1;)
+        {
+            if (type.Lanes % 2 != 0)
+            {
+                throw new CompilerBugException("llvm", $"{type} lanes cannot be halved");
+            }
+
+            var half = type with { Lanes = type.Lanes / 2 };
+            var (low, high) = (Part(value, type, 0, half), Part(value, type, half.Lanes, half));
+            value = _map.Emit(op, half, half, [low, high]);
+            type = half;
+        }
+
+        return value;
+    }
+
+    private string Part(string value, LaneType type, int start, LaneType part) => part.Lanes == 1
+        ? text.Value($"extractelement {type.Text()} {value}, i32 {start}")
+        : text.Value($"shufflevector {type.Text()} {value}, {type.Text()} poison, <{part.Lanes} x i32> <"
+            + string.Join(", ", Enumerable.Range(start, part.Lanes).Select(i => $"i32 {i}")) + ">");
+
+    private string? Optional(LoopExpr? expr) => expr is null ? null : Value(expr);
+}

@@ -1,0 +1,146 @@
+using Lepton.Abi;
+using Lepton.Codegen.Llvm.Math;
+using Lepton.Graphs;
+using Lepton.Kernels.Loops;
+
+namespace Lepton.Codegen.Llvm.Emit;
+
+/// <summary>Elementwise operations on registers, lane by lane. Values are names or literals; types are given beside them.</summary>
+internal sealed class MapCode(FunctionText text, ModuleParts parts)
+{
+    /// <summary>op(arguments) with all arguments of type <paramref name="from"/> (of select: of the second operand) and a result of type <paramref name="to"/>.</summary>
+    public string Emit(MapOp op, LaneType from, LaneType to, IReadOnlyList<string> a)
+    {
+        var t = from.Text();
+        return op switch
+        {
+            MapOp.Cast => Cast(a[0], from, to),
+            MapOp.Select => text.Value($"select {IrTypes.Vector("i1", to.Lanes)} {a[0]}, {t} {a[1]}, {t} {a[2]}"),
+            MapOp.And => text.Value($"and {t} {a[0]}, {a[1]}"),
+            MapOp.Or => text.Value($"or {t} {a[0]}, {a[1]}"),
+            MapOp.Not => text.Value($"xor {t} {a[0]}, {IrTypes.Literal(from, Scalar.Bool(true))}"),
+            MapOp.RandomUniform => new RandomCode(text, parts, this).Uniform(a, to),
+            MapOp.RandomNormal => new RandomCode(text, parts, this).Normal(a, to),
+            >= MapOp.Equal and <= MapOp.GreaterEqual => Compare(op, from, a),
+            _ => from.Element.IsFloat() ? Float(op, from, a) : new IntegerCode(text, parts).Emit(op, from, a),
+        };
+    }
+
+    /// <summary>a·b + c: one rounding where the target fuses.</summary>
+    public string Fma(LaneType type, string a, string b, string c)
+    {
+        var t = type.Text();
+        if (!type.Element.IsFloat())
+        {
+            return text.Value($"add {t} {text.Value($"mul {t} {a}, {b}")}, {c}");
+        }
+
+        var name = parts.Intrinsic(t, $"llvm.{(parts.Target.HasFma ? "fma" : "fmuladd")}.{type.Suffix()}", $"{t}, {t}, {t}");
+        return text.Value($"call {t} {name}({t} {a}, {t} {b}, {t} {c})");
+    }
+
+    private string Compare(MapOp op, LaneType type, IReadOnlyList<string> a)
+    {
+        var isFloat = type.Element.IsFloat();
+        var sign = isFloat ? "o" : type.Element is ElementType.U8 or ElementType.Bool ? "u" : "s";
+        var predicate = op switch
+        {
+            MapOp.Equal => isFloat ? "oeq" : "eq",
+            MapOp.NotEqual => isFloat ? "une" : "ne",
+            MapOp.Less => sign + "lt",
+            MapOp.LessEqual => sign + "le",
+            MapOp.Greater => sign + "gt",
+            _ => sign + "ge",
+        };
+        return text.Value($"{(isFloat ? "fcmp" : "icmp")} {predicate} {type.Text()} {a[0]}, {a[1]}");
+    }
+
+    private string Float(MapOp op, LaneType type, IReadOnlyList<string> a)
+    {
+        var t = type.Text();
+        var mask = IrTypes.Vector("i1", type.Lanes);
+        switch (op)
+        {
+            case MapOp.Add:
+                return text.Value($"fadd {parts.FloatFlags} {t} {a[0]}, {a[1]}");
+            case MapOp.Sub:
+                return text.Value($"fsub {parts.FloatFlags} {t} {a[0]}, {a[1]}");
+            case MapOp.Mul:
+                return text.Value($"fmul {parts.FloatFlags} {t} {a[0]}, {a[1]}");
+            case MapOp.Div:
+                return text.Value($"fdiv {parts.FloatFlags} {t} {a[0]}, {a[1]}");
+            case MapOp.Neg:
+                return text.Value($"fneg {t} {a[0]}");
+            case MapOp.Abs:
+                return Intrinsic("fabs", type, a[0]);
+            case MapOp.Sqrt:
+                return Intrinsic("sqrt", type, a[0]);
+            case MapOp.Min or MapOp.Max:
+                // The larger one, b when unordered: so nan in b comes through; nan in a is put back.
+                var larger = text.Value($"fcmp {(op == MapOp.Max ? "ogt" : "olt")} {t} {a[0]}, {a[1]}");
+                var chosen = text.Value($"select {mask} {larger}, {t} {a[0]}, {t} {a[1]}");
+                var isNan = text.Value($"fcmp uno {t} {a[0]}, {a[0]}");
+                return text.Value($"select {mask} {isNan}, {t} {a[0]}, {t} {chosen}");
+            case MapOp.Sign:
+                // 0, -0.0 and nan are their own signs.
+                var nonZero = text.Value($"fcmp one {t} {a[0]}, {IrTypes.Literal(type, 0.0)}");
+                var name = parts.Intrinsic(t, $"llvm.copysign.{type.Suffix()}", $"{t}, {t}");
+                var one = text.Value($"call {t} {name}({t} {IrTypes.Literal(type, 1.0)}, {t} {a[0]})");
+                return text.Value($"select {mask} {nonZero}, {t} {one}, {t} {a[0]}");
+            case MapOp.IsNan:
+                return text.Value($"fcmp uno {t} {a[0]}, {a[0]}");
+            case MapOp.IsFinite:
+                return text.Value($"fcmp olt {t} {Intrinsic("fabs", type, a[0])}, {IrTypes.Literal(type, double.PositiveInfinity)}");
+            default:
+                var symbol = parts.Math.Require(Function(op), type.Element, type.Lanes);
+                return text.Value($"call {t} @{symbol}({string.Join(", ", a.Select(x => $"{t} {x}"))})");
+        }
+    }
+
+    private static MathFunction Function(MapOp op) => op switch
+    {
+        MapOp.Rem => MathFunction.Remainder,
+        _ => Enum.TryParse<MathFunction>(op.ToString(), out var function)
+            ? function
+            : throw new CompilerBugException("llvm", $"no code for {op} on floats"),
+    };
+
+    private string Intrinsic(string name, LaneType type, string value)
+    {
+        var t = type.Text();
+        return text.Value($"call {t} {parts.Intrinsic(t, $"llvm.{name}.{type.Suffix()}", t)}({t} {value})");
+    }
+
+    private string Cast(string value, LaneType from, LaneType to)
+    {
+        var (f, t) = (from.Text(), to.Text());
+        if (from.Element == to.Element)
+        {
+            return value;
+        }
+
+        if (to.Element == ElementType.Bool)
+        {
+            return from.Element.IsFloat()
+                ? text.Value($"fcmp une {f} {value}, {IrTypes.Literal(from, 0.0)}")
+                : text.Value($"icmp ne {f} {value}, {IrTypes.Literal(from, 0)}");
+        }
+
+        var unsigned = from.Element is ElementType.U8 or ElementType.Bool;
+        switch (from.Element.IsFloat(), to.Element.IsFloat())
+        {
+            case (true, true):
+                return text.Value($"{(to.Element == ElementType.F32 ? "fptrunc" : "fpext")} {f} {value} to {t}");
+            case (true, false):
+                var kind = to.Element == ElementType.U8 ? "fptoui" : "fptosi";
+                var name = parts.Intrinsic(t, $"llvm.{kind}.sat.{to.Suffix()}.{from.Suffix()}", f);
+                return text.Value($"call {t} {name}({f} {value})");
+            case (false, true):
+                return text.Value($"{(unsigned ? "uitofp" : "sitofp")} {f} {value} to {t}");
+            default:
+                var (fromBits, toBits) = (from.Element == ElementType.Bool ? 1 : from.Element.ByteSize() * 8, to.Element.ByteSize() * 8);
+                return fromBits == toBits ? value // i8 and u8 are the same bits
+                    : text.Value($"{(fromBits > toBits ? "trunc" : unsigned ? "zext" : "sext")} {f} {value} to {t}");
+        }
+    }
+}

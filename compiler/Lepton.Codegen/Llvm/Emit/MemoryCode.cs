@@ -1,0 +1,233 @@
+using Lepton.Abi;
+using Lepton.Kernels.Loops;
+
+namespace Lepton.Codegen.Llvm.Emit;
+
+/// <summary>Loads and stores of lanes, with the conversions between memory and registers.</summary>
+internal sealed class MemoryCode(FunctionText text, ModuleParts parts)
+{
+    /// <summary>Lane l of elements index + l·stride (stride null: 1). A masked lane is not read and 0.</summary>
+    public string Load(Place place, LaneType type, string index, string? stride, string? mask)
+    {
+        var memory = IrTypes.Memory(place.Element);
+        var align = place.Element.ByteSize();
+        string raw;
+        if (type.Lanes == 1)
+        {
+            raw = mask is null
+                ? text.Value($"load {memory}, ptr {Address(place, index)}, align {align}{place.Scope}")
+                : ConditionalLoad(place, index, mask);
+        }
+        else if (stride is null)
+        {
+            var vector = IrTypes.Vector(memory, type.Lanes);
+            var address = Address(place, index, masked: mask is not null);
+            raw = mask is null
+                ? text.Value($"load {vector}, ptr {address}, align {align}{place.Scope}")
+                : MaskedLoad(vector, memory, type.Lanes, address, align, mask);
+        }
+        else
+        {
+            var vector = "zeroinitializer";
+            var full = IrTypes.Vector(memory, type.Lanes);
+            if (mask is null)
+            {
+                vector = "poison";
+                for (var lane = 0; lane < type.Lanes; lane++)
+                {
+                    var value = text.Value($"load {memory}, ptr {Address(place, LaneIndex(index, stride, lane))}, align {align}{place.Scope}");
+                    vector = text.Value($"insertelement {full} {vector}, {memory} {value}, i32 {lane}");
+                }
+
+                raw = vector;
+            }
+            else
+            {
+                raw = Gathered(place, type.Lanes, Ramp(type.Lanes, index, stride), mask);
+            }
+        }
+
+        return FromMemory(raw, place.Element, type);
+    }
+
+    /// <summary>Lane l of element indices[l].</summary>
+    public string Gather(Place place, LaneType type, string indices, string? mask) =>
+        FromMemory(Gathered(place, type.Lanes, indices, mask), place.Element, type);
+
+    public void Store(Place place, LaneType type, string index, string value, string? stride, string? mask)
+    {
+        var memory = IrTypes.Memory(place.Element);
+        var align = place.Element.ByteSize();
+        var raw = ToMemory(value, place.Element, type);
+        if (type.Lanes == 1)
+        {
+            if (mask is null)
+            {
+                text.Line($"store {memory} {raw}, ptr {Address(place, index)}, align {align}{place.Scope}");
+                return;
+            }
+
+            var (then, done) = (text.NewLabel("store"), text.NewLabel("stored"));
+            text.Line($"br i1 {mask}, label %{then}, label %{done}");
+            text.Label(then);
+            text.Line($"store {memory} {raw}, ptr {Address(place, index)}, align {align}{place.Scope}");
+            text.FallInto(done);
+            return;
+        }
+
+        var vector = IrTypes.Vector(memory, type.Lanes);
+        if (stride is null && mask is null)
+        {
+            text.Line($"store {vector} {raw}, ptr {Address(place, index)}, align {align}{place.Scope}");
+        }
+        else if (stride is null)
+        {
+            var suffix = $"v{type.Lanes}{LaneSuffix(memory)}";
+            var name = parts.Intrinsic("void", $"llvm.masked.store.{suffix}.p0", $"{vector}, ptr, i32 immarg, <{type.Lanes} x i1>");
+            text.Line($"call void {name}({vector} {raw}, ptr {Address(place, index, masked: true)}, i32 {align}, <{type.Lanes} x i1> {mask})");
+        }
+        else if (mask is null)
+        {
+            for (var lane = 0; lane < type.Lanes; lane++)
+            {
+                var one = text.Value($"extractelement {vector} {raw}, i32 {lane}");
+                text.Line($"store {memory} {one}, ptr {Address(place, LaneIndex(index, stride, lane))}, align {align}{place.Scope}");
+            }
+        }
+        else
+        {
+            var suffix = $"v{type.Lanes}{LaneSuffix(memory)}.v{type.Lanes}p0";
+            var pointers = Addresses(place, type.Lanes, Ramp(type.Lanes, index, stride));
+            var name = parts.Intrinsic("void", $"llvm.masked.scatter.{suffix}", $"{vector}, <{type.Lanes} x ptr>, i32 immarg, <{type.Lanes} x i1>");
+            text.Line($"call void {name}({vector} {raw}, <{type.Lanes} x ptr> {pointers}, i32 {align}, <{type.Lanes} x i1> {mask})");
+        }
+    }
+
+    /// <summary>base + l·step as i64 lanes.</summary>
+    public string Ramp(int lanes, string start, string step)
+    {
+        var type = new LaneType(ElementType.I64, lanes);
+        var numbers = "<" + string.Join(", ", Enumerable.Range(0, lanes).Select(l => $"i64 {l}")) + ">";
+        var offsets = step == "1" ? numbers : text.Value($"mul {type.Text()} {numbers}, {Splat(type, step)}");
+        return text.Value($"add {type.Text()} {Splat(type, start)}, {offsets}");
+    }
+
+    /// <summary>A scalar in every lane.</summary>
+    public string Splat(LaneType type, string scalar)
+    {
+        if (type.Lanes == 1)
+        {
+            return scalar;
+        }
+
+        var lane = IrTypes.Lane(type.Element);
+        if (!scalar.StartsWith('%'))
+        {
+            return "<" + string.Join(", ", Enumerable.Repeat($"{lane} {scalar}", type.Lanes)) + ">";
+        }
+
+        var one = text.Value($"insertelement {type.Text()} poison, {lane} {scalar}, i32 0");
+        return text.Value($"shufflevector {type.Text()} {one}, {type.Text()} poison, <{type.Lanes} x i32> zeroinitializer");
+    }
+
+    private static string LaneSuffix(string memory) => memory switch { "double" => "f64", "float" => "f32", _ => memory };
+
+    private string LaneIndex(string index, string stride, int lane)
+    {
+        if (lane == 0)
+        {
+            return index;
+        }
+
+        var offset = lane == 1 ? stride : text.Value($"mul i64 {stride}, {lane}");
+        return text.Value($"add i64 {index}, {offset}");
+    }
+
+    // A masked access may be given an address outside: it must not be called inbounds.
+    private string Address(Place place, string index, bool masked = false) => index == "0"
+        ? place.Pointer
+        : text.Value($"getelementptr {(masked ? "" : "inbounds ")}{IrTypes.Memory(place.Element)}, ptr {place.Pointer}, i64 {index}");
+
+    private string Addresses(Place place, int lanes, string indices) =>
+        text.Value($"getelementptr {IrTypes.Memory(place.Element)}, ptr {place.Pointer}, <{lanes} x i64> {indices}");
+
+    private string ConditionalLoad(Place place, string index, string mask)
+    {
+        var memory = IrTypes.Memory(place.Element);
+        var before = text.Block;
+        var (then, done) = (text.NewLabel("load"), text.NewLabel("loaded"));
+        text.Line($"br i1 {mask}, label %{then}, label %{done}");
+        text.Label(then);
+        var value = text.Value($"load {memory}, ptr {Address(place, index)}, align {place.Element.ByteSize()}{place.Scope}");
+        text.FallInto(done);
+        var zero = memory is "float" or "double" ? "0.0" : "0";
+        return text.Value($"phi {memory} [ {value}, %{then} ], [ {zero}, %{before} ]");
+    }
+
+    private string MaskedLoad(string vector, string memory, int lanes, string address, int align, string mask)
+    {
+        var name = parts.Intrinsic(vector, $"llvm.masked.load.v{lanes}{LaneSuffix(memory)}.p0", $"ptr, i32 immarg, <{lanes} x i1>, {vector}");
+        return text.Value($"call {vector} {name}(ptr {address}, i32 {align}, <{lanes} x i1> {mask}, {vector} zeroinitializer)");
+    }
+
+    private string Gathered(Place place, int lanes, string indices, string? mask)
+    {
+        var memory = IrTypes.Memory(place.Element);
+        var vector = IrTypes.Vector(memory, lanes);
+        if (lanes == 1)
+        {
+            return mask is null
+                ? text.Value($"load {memory}, ptr {Address(place, indices)}, align {place.Element.ByteSize()}{place.Scope}")
+                : ConditionalLoad(place, indices, mask);
+        }
+
+        if (mask is null)
+        {
+            // Scalar loads: as fast as the gather instruction on every x86 so far, and they exist for every width.
+            var gathered = "poison";
+            for (var lane = 0; lane < lanes; lane++)
+            {
+                var index = text.Value($"extractelement <{lanes} x i64> {indices}, i32 {lane}");
+                var value = text.Value($"load {memory}, ptr {Address(place, index)}, align {place.Element.ByteSize()}{place.Scope}");
+                gathered = text.Value($"insertelement {vector} {gathered}, {memory} {value}, i32 {lane}");
+            }
+
+            return gathered;
+        }
+
+        var pointers = Addresses(place, lanes, indices);
+        var name = parts.Intrinsic(
+            vector,
+            $"llvm.masked.gather.v{lanes}{LaneSuffix(memory)}.v{lanes}p0",
+            $"<{lanes} x ptr>, i32 immarg, <{lanes} x i1>, {vector}");
+        return text.Value(
+            $"call {vector} {name}(<{lanes} x ptr> {pointers}, i32 {place.Element.ByteSize()}, <{lanes} x i1> {mask}, {vector} zeroinitializer)");
+    }
+
+    private string FromMemory(string raw, ElementType element, LaneType type)
+    {
+        switch (element)
+        {
+            case ElementType.Bool:
+                var bytes = IrTypes.Vector("i8", type.Lanes);
+                return text.Value($"icmp ne {bytes} {raw}, {(type.Lanes == 1 ? "0" : "zeroinitializer")}");
+            case ElementType.F16:
+                return HalfCode.ToSingle(text, parts, raw, type.Lanes);
+            case ElementType.BF16:
+                return HalfCode.BrainToSingle(text, raw, type.Lanes);
+            default:
+                return raw;
+        }
+    }
+
+    private string ToMemory(string value, ElementType element, LaneType type) => element switch
+    {
+        ElementType.Bool => text.Value($"zext {type.Text()} {value} to {IrTypes.Vector("i8", type.Lanes)}"),
+        ElementType.F16 => HalfCode.FromSingle(text, parts, value, type.Lanes),
+        ElementType.BF16 => HalfCode.BrainFromSingle(text, value, type.Lanes),
+        _ => value,
+    };
+}
+
+/// <summary>A buffer as code sees it: its first element's address, and what it is known not to overlap (metadata, or empty).</summary>
+internal readonly record struct Place(string Pointer, ElementType Element, string Scope);
