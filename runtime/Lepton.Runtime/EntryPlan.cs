@@ -4,13 +4,15 @@ using Lepton.Runtime.Sizes;
 namespace Lepton.Runtime;
 
 /// <summary>What is known of an entry before any run: its functions, its tensors in native order, its sizes as programs.</summary>
-internal sealed unsafe class EntryPlan
+internal sealed class EntryPlan
 {
-    internal EntryPlan(EntryManifest manifest, nint run, nint arena)
+    private readonly EntryCode _code;
+    private readonly IEntryCodeSource? _source;
+
+    /// <summary>The code is <paramref name="code"/> for all sizes, or what <paramref name="source"/> has for those of a call.</summary>
+    internal EntryPlan(EntryManifest manifest, EntryCode code, IEntryCodeSource? source)
     {
-        Manifest = manifest;
-        Run = (delegate* unmanaged<NativeContext*, void**, long*, byte*, int>)run;
-        Arena = (delegate* unmanaged<long*, long>)arena;
+        (Manifest, _code, _source) = (manifest, code, source);
 
         var dims = new Dictionary<string, int>();
         foreach (var dim in manifest.Dims)
@@ -53,10 +55,6 @@ internal sealed unsafe class EntryPlan
 
     internal EntryManifest Manifest { get; }
 
-    internal delegate* unmanaged<NativeContext*, void**, long*, byte*, int> Run { get; }
-
-    internal delegate* unmanaged<long*, long> Arena { get; }
-
     /// <summary>Arguments, then parameters, then results: the order of native code.</summary>
     internal TensorManifest[] Tensors { get; }
 
@@ -79,6 +77,9 @@ internal sealed unsafe class EntryPlan
     internal SizeProgram[][] SiteShapes { get; }
 
     internal int StackDepth { get; }
+
+    /// <summary>The functions for the sizes of a call.</summary>
+    internal EntryCode Code(ReadOnlySpan<long> dims) => _source is null ? _code : _source.Resolve(Manifest, dims);
 
     /// <summary>What the tensor is to the caller: <c>argument x</c>.</summary>
     internal string Describe(int tensor) =>

@@ -190,7 +190,8 @@ internal sealed unsafe class Frame : IDisposable
     internal void Execute(ArenaPool arenas, int threads, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
-        var bytes = Plan.Arena(NativeDims);
+        var code = Plan.Code(_dims);
+        var bytes = ((delegate* unmanaged<long*, long>)code.Arena)(NativeDims);
         if (bytes is < 0 or > TensorShape.MaxBytes)
         {
             throw new LeptonRunException($"entry {Plan.Manifest.Name} needs {bytes} bytes for intermediate results with {DimsText()}: too many");
@@ -215,7 +216,7 @@ internal sealed unsafe class Frame : IDisposable
                 context.Parallel = WorkPool.Callback;
             }
 
-            var status = (NativeStatus)Plan.Run(&context, Pointers, NativeDims, arena is null ? Nothing : arena.Pointer);
+            var status = (NativeStatus)((delegate* unmanaged<NativeContext*, void**, long*, byte*, int>)code.Run)(&context, Pointers, NativeDims, arena is null ? Nothing : arena.Pointer);
             switch (status)
             {
                 case NativeStatus.Done:

@@ -20,20 +20,20 @@ public sealed class Module : IDisposable
     private int _released;
 
     private Module(ModuleManifest manifest, Func<string, nint> lookup, IDisposable? owner)
+        : this(manifest, entry => new EntryPlan(entry, FindCode(manifest, entry, lookup), source: null), owner)
+    {
+    }
+
+    private Module(ModuleManifest manifest, Func<EntryManifest, EntryPlan> plan, IDisposable? owner)
     {
         (Manifest, _owner) = (manifest, owner);
         foreach (var entry in manifest.Entries)
         {
-            var plan = new EntryPlan(entry, Find(entry.Symbol), Find(entry.Symbol + "_arena"));
-            if (!_entries.TryAdd(entry.Name, new Entry(this, plan)))
+            if (!_entries.TryAdd(entry.Name, new Entry(this, plan(entry))))
             {
                 throw new ModuleLoadException($"module {manifest.Name} has two entries named {entry.Name}");
             }
         }
-
-        nint Find(string symbol) => lookup(symbol) is var address and not 0
-            ? address
-            : throw new ModuleLoadException($"module {manifest.Name} has no symbol {symbol}: manifest and library do not belong together");
     }
 
     /// <summary>What the module says of itself.</summary>
@@ -110,6 +110,14 @@ public sealed class Module : IDisposable
         return new Module(manifest, lookup, owner);
     }
 
+    /// <summary>A module whose code is made for the sizes of each call, on first use.</summary>
+    /// <param name="manifest">What there is, with symbolic sizes.</param>
+    /// <param name="source">Gives the code for the sizes of a call.</param>
+    /// <param name="owner">Owns the code; disposed when the module is and no run is left. May be null.</param>
+    /// <exception cref="ModuleLoadException">The manifest contradicts itself. The owner is not disposed then.</exception>
+    public static Module FromSource(ModuleManifest manifest, IEntryCodeSource source, IDisposable? owner) =>
+        new(manifest, entry => new EntryPlan(entry, default, source), owner);
+
     /// <summary>Gives back the memory that is kept for the next runs.</summary>
     public void Trim() => Arenas.Clear();
 
@@ -138,6 +146,15 @@ public sealed class Module : IDisposable
         {
             Release();
         }
+    }
+
+    private static EntryCode FindCode(ModuleManifest manifest, EntryManifest entry, Func<string, nint> lookup)
+    {
+        return new EntryCode(Find(entry.Symbol), Find(entry.Symbol + "_arena"));
+
+        nint Find(string symbol) => lookup(symbol) is var address and not 0
+            ? address
+            : throw new ModuleLoadException($"module {manifest.Name} has no symbol {symbol}: manifest and library do not belong together");
     }
 
     private static string FindLibrary(string manifestPath)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using Lepton.Codegen.Llvm.Emit;
+using Lepton.Codegen.Llvm.Math;
 using Lepton.Kernels;
 
 namespace Lepton.Codegen.Llvm;
@@ -32,7 +33,7 @@ public static class LlvmBackend
 
         parts.Append(text);
         text.Append("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1 immarg)\n");
-        text.Append("!0 = !{!\"branch_weights\", i32 1, i32 1000000}\n");
+        text.Append(MathLibrary.Metadata);
         return text.ToString();
     }
 

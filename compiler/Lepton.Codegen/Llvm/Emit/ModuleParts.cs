@@ -1,5 +1,5 @@
 using System.Text;
-using Lepton.Abi;
+using Lepton.Codegen.Llvm.Math;
 
 namespace Lepton.Codegen.Llvm.Emit;
 
@@ -42,7 +42,7 @@ internal sealed class ModuleParts(CpuTarget target, bool fastMath)
             module.Append(helper).Append('\n');
         }
 
-        module.Append(Math.Definitions()).Append('\n');
+        module.Append(Math.Text).Append('\n');
         _declarations.Add("declare i64 @llvm.smax.i64(i64, i64)");
         _declarations.Add("declare i64 @llvm.smin.i64(i64, i64)");
         foreach (var declaration in _declarations)

@@ -50,7 +50,7 @@ internal sealed class RandomCode(FunctionText text, ModuleParts parts, MapCode m
     {
         var words = new LaneType(ElementType.I32, lanes);
         var (t, zero) = (words.Text(), IrTypes.Literal(words, 0));
-        string[] c = a.Count - 1 switch
+        string[] c = (a.Count - 1) switch
         {
             0 => [zero, zero, zero, zero],
             1 => [Low(a[1], lanes), High(a[1], lanes), zero, zero],

@@ -1,0 +1,68 @@
+using Lepton.Abi;
+using Lepton.Codegen.Llvm;
+using Lepton.Graphs;
+using Lepton.Kernels;
+using Lepton.Runtime;
+using Lepton.Runtime.Tensors;
+using Module = Lepton.Runtime.Module;
+
+namespace Lepton.Tests.Support;
+
+/// <summary>Compiles kernel modules to machine code and runs them on values of the interpreter.</summary>
+internal static class NativeRunner
+{
+    /// <summary>The targets that this machine can run, by name.</summary>
+    public static IReadOnlyDictionary<string, CpuTarget> Targets { get; } = new[] { "sse2", "avx2", "avx512" }
+        .Select(name => (name, Target: CpuTarget.Parse(name, out _)!.ForThisHost(out _)))
+        .Where(t => t.Target is not null)
+        .ToDictionary(t => t.name, t => t.Target!);
+
+    public static Module Load(KernelModule kernels, CpuTarget target)
+    {
+        var manifest = new ModuleManifest(ModuleManifest.CurrentFormat, kernels.Name, target.ToString(), kernels.Entries.Select(e => e.Manifest).ToValueList());
+        var code = JitModule.Compile(LlvmBackend.Emit(kernels, target), target);
+        return Module.FromAddresses(manifest, code.Lookup, code);
+    }
+
+    /// <summary>Runs the module's first entry. Sizes that the arguments do not determine come from <paramref name="dims"/>.</summary>
+    public static IReadOnlyList<TensorValue> Run(
+        KernelModule kernels,
+        IReadOnlyList<TensorValue> inputs,
+        IReadOnlyDictionary<string, long> dims,
+        CpuTarget target,
+        int threads = 1)
+    {
+        using var module = Load(kernels, target);
+        return Run(module.Entries.First(), inputs, dims, threads);
+    }
+
+    public static IReadOnlyList<TensorValue> Run(Entry entry, IReadOnlyList<TensorValue> inputs, IReadOnlyDictionary<string, long> dims, int threads = 1)
+    {
+        var manifest = entry.Manifest;
+        var sizes = dims.Where(d => manifest.Dims.Contains(d.Key)).ToDictionary(d => d.Key, d => d.Value);
+        using var parameters = new ParameterSet();
+        for (var i = 0; i < manifest.Parameters.Count; i++)
+        {
+            parameters.Set(manifest.Parameters[i].Name, Tensor(inputs[manifest.Arguments.Count + i]));
+        }
+
+        var arguments = inputs.Take(manifest.Arguments.Count).Select(v => new TensorRef(Tensor(v))).ToArray();
+        var options = new RunOptions { Threads = threads, Parameters = parameters, Sizes = sizes };
+        var results = entry.Run(arguments, options);
+        try
+        {
+            return [.. results.Select(r => TensorValue.FromBytes(r.Element, r.Shape, r.AsBytes()))];
+        }
+        finally
+        {
+            Array.ForEach(results, r => r.Dispose());
+        }
+    }
+
+    public static Tensor Tensor(TensorValue value)
+    {
+        var tensor = global::Lepton.Runtime.Tensors.Tensor.Allocate(value.Element, [.. value.Dims]);
+        value.ToBytes().CopyTo(tensor.AsBytes());
+        return tensor;
+    }
+}
