@@ -1,0 +1,120 @@
+using System.Diagnostics;
+using Lepton.Abi;
+using Lepton.Codegen.Llvm;
+using Lepton.Graphs;
+using Lepton.Kernels;
+using Lepton.Language.Semantics;
+using Lepton.Language.Syntax;
+using Lepton.Language.Text;
+using Lepton.Optimizer;
+
+namespace Lepton.Compiler;
+
+/// <summary>
+/// The whole plan on one screen: text → syntax → program → graph → fused graph → kernels → LLVM IR → object code. A compilation parses and
+/// binds once; what follows is made on demand, per entries and sizes.
+/// </summary>
+public sealed class Compilation
+{
+    private readonly CompileOptions _options;
+    private readonly Dictionary<string, Graph> _graphs = [];
+
+    private Compilation(SourceText source, CompileOptions options)
+    {
+        (Source, _options) = (source, options);
+        Syntax = Timed("parse", () => Parser.Parse(source, Report));
+        var program = Timed("bind", () => Binder.Bind(Syntax, new StandardLibrary(), Report));
+        Program = Report.HasErrors ? null : program;
+    }
+
+    public SourceText Source { get; }
+
+    /// <summary>All messages; with errors there is no <see cref="Program"/>.</summary>
+    public DiagnosticReport Report { get; } = new();
+
+    public FileSyntax Syntax { get; }
+
+    public TypedProgram? Program { get; }
+
+    /// <summary>The names of the entries, in the order of the file; empty when there are errors.</summary>
+    public IReadOnlyList<string> Entries => [.. Program?.Entries.Select(e => e.Name) ?? []];
+
+    /// <summary>Parses and binds. Never throws for a text, whatever it is.</summary>
+    public static Compilation Of(SourceText source, CompileOptions? options = null) =>
+        CompileThread.Run(() => new Compilation(source, options ?? CompileOptions.Default));
+
+    /// <summary>The graph of an entry as it was written.</summary>
+    public Graph Graph(string entry)
+    {
+        lock (_graphs)
+        {
+            if (!_graphs.TryGetValue(entry, out var graph))
+            {
+                var program = Program ?? throw new InvalidOperationException("a program with errors has no graph");
+                _graphs[entry] = graph = CompileThread.Run(() => Timed("graph", () => GraphBuilder.Build(program, entry)));
+            }
+
+            return graph;
+        }
+    }
+
+    /// <summary>The optimized graph, cut into groups. Sizes given in <paramref name="dims"/> become constants.</summary>
+    public FusedGraph Fuse(string entry, IReadOnlyDictionary<string, long>? dims = null)
+    {
+        var graph = Graph(entry);
+        var passes = new PassOptions
+        {
+            Skip = _options.Skip,
+            Verify = _options.Verify,
+            FastMath = _options.FastMath,
+            Dims = dims ?? new Dictionary<string, long>(),
+            Trace = (name, before, after, time) =>
+            {
+                _options.Timing?.Invoke(name, time);
+                _options.Passes?.Invoke(name, before, after);
+            },
+        };
+        return CompileThread.Run(() => GraphPasses.Run(graph, passes));
+    }
+
+    /// <summary>The kernels and host programs of some entries.</summary>
+    public KernelModule Lower(IReadOnlyList<string> entries, IReadOnlyDictionary<string, long>? dims = null)
+    {
+        var fused = entries.Select(e => Fuse(e, dims)).ToList();
+        var name = Path.GetFileNameWithoutExtension(Source.Path);
+        return CompileThread.Run(() => Timed("kernels", () => KernelLowering.Run(name, fused, new KernelOptions())));
+    }
+
+    /// <summary>LLVM IR text.</summary>
+    public string Ir(KernelModule kernels) =>
+        CompileThread.Run(() => Timed("llvm", () => LlvmBackend.Emit(kernels, Target(), _options.FastMath)));
+
+    /// <summary>Object code, from the cache where it has been made before.</summary>
+    public CompiledModule Compile(IReadOnlyList<string> entries, IReadOnlyDictionary<string, long>? dims = null)
+    {
+        var kernels = Lower(entries, dims);
+        var ir = Ir(kernels);
+        var code = _options.Cache?.Find(ir, Target());
+        if (code is null)
+        {
+            code = Timed("machine code", () => ObjectCode.Emit(ir, Target()));
+            _options.Cache?.Add(ir, Target(), code);
+        }
+
+        return new CompiledModule(Manifest(kernels), kernels, code);
+    }
+
+    /// <summary>What a runtime needs to know of the kernels' entries.</summary>
+    public ModuleManifest Manifest(KernelModule kernels) =>
+        new(ModuleManifest.CurrentFormat, kernels.Name, Target().ToString(), kernels.Entries.Select(e => e.Manifest).ToValueList());
+
+    private CpuTarget Target() => _options.Target ?? HostCpu.Detect().Target;
+
+    private T Timed<T>(string step, Func<T> work)
+    {
+        var start = Stopwatch.GetTimestamp();
+        var result = work();
+        _options.Timing?.Invoke(step, Stopwatch.GetElapsedTime(start));
+        return result;
+    }
+}

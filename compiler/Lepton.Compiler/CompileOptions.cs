@@ -1,0 +1,30 @@
+using Lepton.Codegen.Llvm;
+
+namespace Lepton.Compiler;
+
+/// <summary>How to compile. The defaults are what a user wants.</summary>
+public sealed record CompileOptions
+{
+    public static readonly CompileOptions Default = new();
+
+    /// <summary>What to make code for; null: this machine.</summary>
+    public CpuTarget? Target { get; init; }
+
+    /// <summary>Allows rules and instructions that change results in the last bits, or for inf, nan and -0.0.</summary>
+    public bool FastMath { get; init; }
+
+    /// <summary>Passes to leave out, by name.</summary>
+    public IReadOnlySet<string> Skip { get; init; } = new HashSet<string>();
+
+    /// <summary>Runs the verifiers after every pass.</summary>
+    public bool Verify { get; init; }
+
+    /// <summary>Where object code is kept between processes; null: nowhere.</summary>
+    public ObjectCache? Cache { get; init; }
+
+    /// <summary>Hears of every step: what it was and how long it took.</summary>
+    public Action<string, TimeSpan>? Timing { get; init; }
+
+    /// <summary>Hears of every pass: its name, the graph before and after.</summary>
+    public Action<string, Graphs.Graph, Graphs.Graph>? Passes { get; init; }
+}

@@ -1,0 +1,27 @@
+using Lepton.Language.Semantics;
+using Lepton.Language.Text;
+
+namespace Lepton.Compiler;
+
+/// <summary>Finds imports: <c>import nn</c> in the library that comes with the compiler, <c>import "./x.lep"</c> beside the importing file.</summary>
+public sealed class StandardLibrary : ISourceLoader
+{
+    private readonly FileSourceLoader _files = new();
+
+    /// <summary>The names that can be imported.</summary>
+    public static IEnumerable<string> Names => typeof(StandardLibrary).Assembly.GetManifestResourceNames()
+        .Where(n => n.StartsWith("stdlib/", StringComparison.Ordinal))
+        .Select(n => Path.GetFileNameWithoutExtension(n))
+        .Order(StringComparer.Ordinal);
+
+    public SourceText? Load(string target, bool isPath, SourceText importing)
+    {
+        if (isPath)
+        {
+            return _files.Load(target, isPath, importing);
+        }
+
+        using var stream = typeof(StandardLibrary).Assembly.GetManifestResourceStream($"stdlib/{target}.lep");
+        return stream is null ? null : new SourceText($"stdlib/{target}.lep", new StreamReader(stream).ReadToEnd());
+    }
+}

@@ -1,0 +1,78 @@
+using Lepton.Abi;
+using Lepton.Codegen.Llvm;
+using Lepton.Compiler;
+using Lepton.Runtime;
+
+namespace Lepton.Embedding;
+
+/// <summary>
+/// Makes an entry's code for the sizes of a call on first use, and answers from a table afterwards: reading takes no lock and allocates
+/// nothing. When an entry was called with too many different sizes, further ones share code with symbolic sizes.
+/// </summary>
+internal sealed class Specializer(Compilation compilation, LeptonOptions options) : IEntryCodeSource, IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly List<JitModule> _modules = [];
+    private volatile Specialization[] _table = [];
+
+    public EntryCode Resolve(EntryManifest entry, ReadOnlySpan<long> dims) =>
+        Find(_table, entry.Name, dims, out var code) ? code : Make(entry, dims);
+
+    public void Dispose()
+    {
+        lock (_lock)
+        {
+            _modules.ForEach(m => m.Dispose());
+            _modules.Clear();
+        }
+    }
+
+    private static bool Find(Specialization[] table, string entry, ReadOnlySpan<long> dims, out EntryCode code)
+    {
+        foreach (var known in table)
+        {
+            if (ReferenceEquals(known.Entry, entry) && (known.Dims is null || dims.SequenceEqual(known.Dims)))
+            {
+                code = known.Code;
+                return true;
+            }
+        }
+
+        code = default;
+        return false;
+    }
+
+    private EntryCode Make(EntryManifest entry, ReadOnlySpan<long> dims)
+    {
+        lock (_lock)
+        {
+            if (Find(_table, entry.Name, dims, out var code))
+            {
+                return code;
+            }
+
+            // The last one is for all sizes: it is found whenever the others before it do not fit.
+            var isLast = _table.Count(s => ReferenceEquals(s.Entry, entry.Name)) >= options.MaxSpecializations;
+            var sizes = isLast ? null : Sizes(entry, dims);
+            var module = JitModule.Link(compilation.Compile([entry.Name], sizes).ObjectCode);
+            _modules.Add(module);
+            code = new EntryCode(module.Lookup(entry.Symbol), module.Lookup(entry.Symbol + "_arena"));
+            _table = [.. _table, new Specialization(entry.Name, isLast ? null : dims.ToArray(), code)];
+            return code;
+        }
+    }
+
+    private static Dictionary<string, long> Sizes(EntryManifest entry, ReadOnlySpan<long> dims)
+    {
+        var sizes = new Dictionary<string, long>();
+        for (var i = 0; i < dims.Length; i++)
+        {
+            sizes[entry.Dims[i]] = dims[i];
+        }
+
+        return sizes;
+    }
+
+    /// <summary>Code of an entry (its name, by reference) for some sizes; null: for all.</summary>
+    private sealed record Specialization(string Entry, long[]? Dims, EntryCode Code);
+}
