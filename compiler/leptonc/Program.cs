@@ -1,9 +1,119 @@
-using Lepton.Language.Syntax;
-using Lepton.Language.Text;
-foreach (var f in args)
+using System.CommandLine;
+using System.Text;
+using Lepton.Codegen.Llvm;
+using Lepton.CommandLine.Commands;
+using Lepton.Graphs;
+using Lepton.Runtime;
+using Lepton.Runtime.Files;
+
+namespace Lepton.CommandLine;
+
+/// <summary>Exit codes: 0 good, 1 the program or its input is wrong, 2 the command line is wrong, 3 our bug.</summary>
+public static class Program
 {
-    var report = new DiagnosticReport();
-    Parser.Parse(new SourceText(f, File.ReadAllText(f)), report);
-    foreach (var d in report.Diagnostics) Console.WriteLine(d + (d.Help is null ? "" : " help: " + d.Help));
+    public const int Wrong = 1;
+    public const int Usage = 2;
+    public const int Bug = 3;
+
+    public static int Main(string[] arguments)
+    {
+        var root = new RootCommand("leptonc: the compiler of Lepton, a small declarative tensor language.\nStart with: leptonc run FILE.lep")
+        {
+            CheckCommand.Make(),
+            RunCommand.Make(),
+            BenchCommand.Make(),
+            BuildCommand.Make(),
+            ExplainCommand.Make(),
+            EmitCommand.Make(),
+            FmtCommand.Make(),
+            DoctorCommand.Make(),
+        };
+        var parsed = root.Parse(arguments);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors)
+            {
+                Console.Error.WriteLine($"error: {error.Message}");
+            }
+
+            Console.Error.WriteLine($"see: leptonc {string.Join(' ', Ancestors(parsed.CommandResult.Command, root))}--help");
+            return Usage;
+        }
+
+        // A file name or a number may come out as it went in, whatever the locale.
+        Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+        return Guarded(() => parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));
+    }
+
+    private static IEnumerable<string> Ancestors(Command command, Command root) => command == root ? [] : [command.Name + " "];
+
+    private static int Guarded(Func<int> run)
+    {
+        try
+        {
+            return run();
+        }
+        catch (UsageException e)
+        {
+            Console.Error.WriteLine($"error: {e.Message}");
+            return Usage;
+        }
+        catch (Exception e) when (e is UserException or LeptonException or TensorFileException or LlvmMissingException or GraphRunException)
+        {
+            if (e.Message.Length > 0)
+            {
+                Console.Error.WriteLine($"error: {e.Message}");
+            }
+
+            return Wrong;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            Console.Error.WriteLine($"error: {e.Message}");
+            return Wrong;
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine("cancelled");
+            return Wrong;
+        }
+        catch (Exception e)
+        {
+            return ReportBug(e);
+        }
+    }
+
+    // Everything that helps to find it goes to a file; the message stays short.
+    private static int ReportBug(Exception e)
+    {
+        Console.Error.WriteLine($"internal error: {e.Message.Split('\n')[0]}");
+        try
+        {
+            var path = Path.Combine(Path.GetTempPath(), $"lepton-bug-{Environment.ProcessId}.txt");
+            File.WriteAllText(path, $"leptonc {string.Join(' ', Environment.GetCommandLineArgs().Skip(1))}\n\n{LastGraph.Text}\n\n{e}\n");
+            Console.Error.WriteLine($"this is a bug of leptonc, not of your program; details: {path}");
+        }
+        catch (IOException)
+        {
+            Console.Error.WriteLine(e.ToString());
+        }
+
+        return Bug;
+    }
 }
-return 0;
+
+/// <summary>The user's program or input is wrong; the message says how. Empty when it has been printed already.</summary>
+public sealed class UserException(string message) : Exception(message);
+
+/// <summary>The command line is wrong.</summary>
+public sealed class UsageException(string message) : Exception(message);
+
+/// <summary>The graph that a pass got last, for the report of a bug.</summary>
+internal static class LastGraph
+{
+    private static Graph? _graph;
+
+    public static string Text => _graph is null ? "" : GraphText.Print(_graph);
+
+    public static void Set(Graph graph) => _graph = graph;
+}

@@ -1,4 +1,3 @@
-using Lepton.Codegen.Llvm;
 using Lepton.Compiler;
 using Lepton.Language.Text;
 using Lepton.Runtime;
@@ -48,11 +47,14 @@ public sealed class LeptonEngine : IDisposable
     public static LeptonEngine Compile(string pathOrText, LeptonOptions? options = null)
     {
         options ??= LeptonOptions.Default;
-        var compilation = Compilation.Of(Read(pathOrText), options.ToCompileOptions());
-        return compilation.Report.HasErrors
-            ? throw new LeptonCompileException(compilation.Report.Diagnostics)
-            : new LeptonEngine(compilation, options);
+        return Of(Compilation.Of(Read(pathOrText), options.ToCompileOptions()), options);
     }
+
+    /// <summary>An engine over a compilation without errors, with its options.</summary>
+    /// <exception cref="LeptonCompileException">The program has errors.</exception>
+    public static LeptonEngine Of(Compilation compilation, LeptonOptions? options = null) => compilation.Report.HasErrors
+        ? throw new LeptonCompileException(compilation.Report.Diagnostics)
+        : new LeptonEngine(compilation, options ?? LeptonOptions.Default);
 
     /// <summary>Refuses new runs; code and memory are released when the last run in flight is over.</summary>
     public void Dispose() => _module.Dispose();

@@ -1,0 +1,141 @@
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Lepton.Abi;
+using Lepton.Embedding;
+using Lepton.Kernels;
+using Lepton.Runtime;
+
+namespace Lepton.CommandLine.Commands;
+
+/// <summary>Times a compiled entry inside the process, after warm-up, on inputs from a fixed generator.</summary>
+internal static class BenchCommand
+{
+    public static Command Make()
+    {
+        var file = Source.File();
+        var (entry, dims, target, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.FastMath(), Source.Skip());
+        var inputs = new Option<string[]>("--in", "-i") { Description = "An argument, as for run; uniform(1) and so on when none is given.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+        var threads = new Option<int>("--threads", "-t") { Description = "How many threads; 0: one for each processor.", DefaultValueFactory = _ => 1 };
+        var seconds = new Option<double>("--seconds", "-s") { Description = "For how long to measure.", DefaultValueFactory = _ => 1 };
+        var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var command = new Command("bench", "Time an entry in process.\nExample: leptonc bench wave.lep --dim N=1048576 --threads 1 --seconds 2 --json")
+        {
+            file, entry, dims, inputs, threads, seconds, json, target, fast, skip,
+        };
+        command.SetAction(parsed =>
+        {
+            var sizes = Source.ParseDims(parsed.GetValue(dims)!);
+            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(fast), runHere: true, parsed.GetValue(skip)) with { Cache = Codegen.Llvm.ObjectCache.OfUser() };
+            var compilation = Source.Compile(parsed.GetValue(file)!, options);
+            using var engine = LeptonEngine.Of(compilation);
+            var name = Source.ChooseEntry(compilation, parsed.GetValue(entry));
+            var chosen = engine[name];
+            var specs = parsed.GetValue(inputs)!.Select(InputSpec.Parse).ToList();
+            using var made = Inputs.Make(chosen, specs, sizes, null, 1, i => Standard(chosen.Manifest.Arguments[i], i));
+            var run = new RunOptions { Threads = parsed.GetValue(threads), Parameters = made.Parameters, Sizes = made.Sizes };
+            var times = Measure(chosen, made, run, parsed.GetValue(seconds));
+            var (flops, bytes) = Cost(compilation.Lower([name], made.Sizes));
+            var result = new BenchResult(name, run.Threads == 0 ? Environment.ProcessorCount : run.Threads, times, flops, bytes, PeakFlops.OfOneCore());
+            Console.WriteLine(parsed.GetValue(json) ? result.ToJson() : result.ToText());
+            return 0;
+        });
+        return command;
+    }
+
+    // Integers may be class numbers or indices: 0 fits any axis. Floats: the standard normal.
+    private static InputSpec Standard(TensorManifest argument, int position) => argument.Element.IsFloat()
+        ? new InputSpec(argument.Name, "normal", (ulong)position + 1, 0, null)
+        : new InputSpec(argument.Name, "zeros", 0, 0, null);
+
+    /// <summary>Seconds per run, one number for each run (or for each batch of runs, when one is too short for the clock).</summary>
+    private static double[] Measure(Entry entry, Inputs made, RunOptions options, double seconds)
+    {
+        using var invocation = entry.Bind(options);
+        for (var i = 0; i < made.Arguments.Length; i++)
+        {
+            invocation.SetInput(i, made.Arguments[i]);
+        }
+
+        var outputs = entry.AllocateOutputs([.. made.Arguments.Select(a => new TensorRef(a))], options);
+        for (var i = 0; i < outputs.Length; i++)
+        {
+            invocation.SetOutput(i, outputs[i]);
+        }
+
+        invocation.Run();
+        var warmUp = Stopwatch.GetTimestamp();
+        var runs = 0L;
+        do
+        {
+            invocation.Run();
+            runs++;
+        }
+        while (Stopwatch.GetElapsedTime(warmUp).TotalSeconds < Math.Min(0.3, seconds));
+
+        // A batch takes some 20 µs, so that reading the clock does not count.
+        var batch = Math.Max(1, (long)(20e-6 / (Stopwatch.GetElapsedTime(warmUp).TotalSeconds / runs)));
+        var times = new List<double>();
+        var start = Stopwatch.GetTimestamp();
+        do
+        {
+            var before = Stopwatch.GetTimestamp();
+            for (var i = 0L; i < batch; i++)
+            {
+                invocation.Run();
+            }
+
+            times.Add(Stopwatch.GetElapsedTime(before).TotalSeconds / batch);
+        }
+        while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds || times.Count < 3);
+        Array.ForEach(outputs, o => o.Dispose());
+        return [.. times];
+    }
+
+    private static (double Flops, double Bytes) Cost(KernelModule module)
+    {
+        double flops = 0, bytes = 0;
+        var counts = new LaunchCounts(module);
+        foreach (var (kernel, launches) in counts.Of(module.Entries[0]))
+        {
+            flops += launches * kernel.Flops.Evaluate(_ => 0);
+            bytes += launches * kernel.Bytes.Evaluate(_ => 0);
+        }
+
+        return (flops, bytes);
+    }
+}
+
+/// <summary>What was measured.</summary>
+internal sealed record BenchResult(string Entry, int Threads, double[] Times, double Flops, double Bytes, double PeakOfOneCore)
+{
+    private double Median => Times.Order().ElementAt(Times.Length / 2);
+
+    private double Minimum => Times.Min();
+
+    public string ToJson()
+    {
+        using var memory = new MemoryStream();
+        using (var json = new Utf8JsonWriter(memory))
+        {
+            json.WriteStartObject();
+            json.WriteString("entry", Entry);
+            json.WriteNumber("threads", Threads);
+            json.WriteNumber("runs", Times.Length);
+            json.WriteNumber("median_ms", Median * 1e3);
+            json.WriteNumber("min_ms", Minimum * 1e3);
+            json.WriteNumber("gflops", Flops / Median / 1e9);
+            json.WriteNumber("gbytes_per_s", Bytes / Median / 1e9);
+            json.WriteNumber("share_of_peak", Flops / Median / (PeakOfOneCore * Threads));
+            json.WriteEndObject();
+        }
+
+        return System.Text.Encoding.UTF8.GetString(memory.ToArray());
+    }
+
+    public string ToText() => string.Create(CultureInfo.InvariantCulture, $"""
+        {Entry}: median {Median * 1e3:G4} ms, minimum {Minimum * 1e3:G4} ms, {Times.Length} samples, {Threads} thread{(Threads == 1 ? "" : "s")}
+        {Flops / Median / 1e9:G4} GFLOP/s ({Flops / Median / (PeakOfOneCore * Threads):P1} of peak), {Bytes / Median / 1e9:G4} GB/s
+        """);
+}

@@ -1,0 +1,75 @@
+using System.CommandLine;
+using Lepton.Codegen.Llvm;
+using Lepton.Compiler;
+using Lepton.Graphs;
+using Lepton.Kernels.Loops;
+using Lepton.Language.Semantics;
+using Lepton.Language.Syntax;
+using Lepton.Optimizer;
+
+namespace Lepton.CommandLine.Commands;
+
+/// <summary>Shows each stage of a compilation as text.</summary>
+internal static class EmitCommand
+{
+    private static readonly string[] Stages =
+        ["syntax", "program", "graph", .. GraphPasses.List.Select(p => p.Name), "optimized", "groups", "kernels", "llvm", "llvm-optimized", "assembly"];
+
+    public static Command Make()
+    {
+        var file = Source.File();
+        var (entry, dims, target, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.FastMath(), Source.Skip());
+        var stage = new Option<string>("--stage", "-s") { Description = "One of: " + string.Join(", ", Stages) + ".", Required = true };
+        stage.AcceptOnlyFromAmong(Stages);
+        var command = new Command("emit", "Print a stage of the compilation as text. Example: leptonc emit mlp.lep --stage kernels --dim B=32")
+        {
+            file, stage, entry, dims, target, fast, skip,
+        };
+        command.SetAction(parsed =>
+        {
+            var wanted = parsed.GetValue(stage)!;
+            Graph? after = null;
+            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip)) with
+            {
+                Passes = (name, before, result) =>
+                {
+                    LastGraph.Set(before);
+                    after = name == wanted ? result : after;
+                },
+            };
+            var compilation = Source.Compile(parsed.GetValue(file)!, options);
+            var sizes = Source.ParseDims(parsed.GetValue(dims)!);
+            Console.Out.Write(Text(wanted, compilation, () => Source.ChooseEntry(compilation, parsed.GetValue(entry)), sizes, () => after, options.Target!));
+            return 0;
+        });
+        return command;
+    }
+
+    private static string Text(string stage, Compilation compilation, Func<string> entry, Dictionary<string, long> dims, Func<Graph?> after, CpuTarget target)
+    {
+        switch (stage)
+        {
+            case "syntax":
+                return TreePrinter.Print(compilation.Syntax);
+            case "program":
+                return TypedProgramText.Print(compilation.Program!);
+            case "graph":
+                return GraphText.Print(compilation.Graph(entry()));
+            case "optimized":
+                return GraphText.Print(compilation.Fuse(entry(), dims).Graph);
+            case "groups":
+                return GroupsText.Print(compilation.Fuse(entry(), dims));
+            case "kernels":
+                return LoopText.Print(compilation.Lower([entry()], dims));
+            case "llvm":
+                return compilation.Ir(compilation.Lower([entry()], dims));
+            case "llvm-optimized":
+                return ObjectCode.OptimizedIr(compilation.Ir(compilation.Lower([entry()], dims)), target);
+            case "assembly":
+                return ObjectCode.Assembly(compilation.Ir(compilation.Lower([entry()], dims)), target);
+            default:
+                compilation.Fuse(entry(), dims);
+                return after() is { } graph ? GraphText.Print(graph) : throw new UserException($"the pass {stage} did not run: it was skipped");
+        }
+    }
+}

@@ -1,0 +1,92 @@
+using System.CommandLine;
+using System.Globalization;
+using Lepton.Abi;
+using Lepton.Compiler;
+using Lepton.Graphs;
+using Lepton.Kernels;
+
+namespace Lepton.CommandLine.Commands;
+
+/// <summary>Says what a program became: kernels, their cost and bound, what was fused and why, how much memory it takes.</summary>
+internal static class ExplainCommand
+{
+    // Only to name a bound: measured figures are bench's business. Bytes per second and core that a desktop or server memory gives.
+    private const double MemoryBytesPerSecond = 15e9;
+
+    public static Command Make()
+    {
+        var file = Source.File();
+        var (entry, dims, target, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.FastMath(), Source.Skip());
+        var command = new Command("explain", "Show the kernels of an entry, their cost, and what was fused and why.\nExample: leptonc explain mlp.lep --dim B=32")
+        {
+            file, entry, dims, target, fast, skip,
+        };
+        command.SetAction(parsed =>
+        {
+            var steps = new List<(string Name, TimeSpan Time)>();
+            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip)) with { Timing = (name, time) => steps.Add((name, time)) };
+            var compilation = Source.Compile(parsed.GetValue(file)!, options);
+            var name = Source.ChooseEntry(compilation, parsed.GetValue(entry));
+            var sizes = Source.ParseDims(parsed.GetValue(dims)!);
+            var fused = compilation.Fuse(name, sizes);
+            var module = compilation.Lower([name], sizes);
+            Kernels(name, module);
+            Memory(module.Entries[0]);
+            Notes(fused, "");
+            Console.WriteLine("\ncompile time, ms");
+            foreach (var step in steps.GroupBy(s => s.Name))
+            {
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {step.Key,-24} {step.Sum(s => s.Time.TotalMilliseconds),8:F1}"));
+            }
+
+            return 0;
+        });
+        return command;
+    }
+
+    private static void Kernels(string name, KernelModule module)
+    {
+        var launches = new LaunchCounts(module).Of(module.Entries[0]);
+        Console.WriteLine($"entry {name}: {launches.Count} kernel{(launches.Count == 1 ? "" : "s")}");
+        var peak = PeakFlops.OfOneCore();
+        foreach (var (kernel, times) in launches)
+        {
+            Console.WriteLine($"\n{kernel.Name} ({kernel.Strategy.ToString().ToLowerInvariant()})" + (times == 1 ? "" : $", {times} times"));
+            Console.WriteLine($"  {kernel.Note}");
+            Console.WriteLine($"  FLOPs {kernel.Flops}, bytes {kernel.Bytes}, chunks {kernel.Chunks}");
+            if (kernel.Flops.AsConstant is { } flops && kernel.Bytes.AsConstant is { } bytes && bytes > 0)
+            {
+                var (compute, memory) = (flops / peak, bytes / MemoryBytesPerSecond);
+                Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                    $"  intensity {(double)flops / bytes:G3} FLOP/byte: bound by {(compute > memory ? "arithmetic" : "memory")}, at best about {Math.Max(compute, memory) * 1e3:G3} ms on one core"));
+            }
+        }
+    }
+
+    private static void Memory(EntryProgram program)
+    {
+        var peak = program.Arena.Aggregate(SizeExpr.Zero, (sum, slot) => sum + slot);
+        Console.WriteLine($"\nintermediate results: {peak} bytes in {program.Arena.Count} slots");
+    }
+
+    private static void Notes(FusedGraph fused, string indent)
+    {
+        if (fused.Notes.Count > 0)
+        {
+            Console.WriteLine($"\n{indent}fusion");
+        }
+
+        foreach (var note in fused.Notes)
+        {
+            Console.WriteLine($"{indent}  {Name(note.Producer)} {(note.Fused ? "with" : "apart from")} {Name(note.Consumer)}: {note.Reason}");
+        }
+
+        foreach (var (node, body) in fused.Bodies)
+        {
+            Console.WriteLine($"\n{indent}body of {node} {fused.Graph[node].Name}");
+            Notes(body, indent + "  ");
+        }
+
+        string Name(NodeId id) => $"{id} {fused.Graph[id].Name}";
+    }
+}

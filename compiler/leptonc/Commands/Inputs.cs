@@ -1,0 +1,122 @@
+using Lepton.Abi;
+using Lepton.Language.Text;
+using Lepton.Runtime;
+using Lepton.Runtime.Tensors;
+
+namespace Lepton.CommandLine.Commands;
+
+/// <summary>The arguments and parameters of a run, made from the command line: files first, because they fix sizes; then what is generated.</summary>
+internal sealed class Inputs : IDisposable
+{
+    private Inputs(OwnedTensor[] arguments, ParameterSet parameters, Dictionary<string, long> sizes) =>
+        (Arguments, Parameters, Sizes) = (arguments, parameters, sizes);
+
+    public OwnedTensor[] Arguments { get; }
+
+    public ParameterSet Parameters { get; }
+
+    public Dictionary<string, long> Sizes { get; }
+
+    /// <param name="entry">The entry.</param>
+    /// <param name="specs">What <c>--in</c> said.</param>
+    /// <param name="dims">What <c>--dim</c> said.</param>
+    /// <param name="parameterFile">What <c>--params</c> said, or null.</param>
+    /// <param name="seed">For parameters that no file gives.</param>
+    /// <param name="generate">What stands for an argument without <c>--in</c>; null: that is a mistake.</param>
+    public static Inputs Make(Entry entry, IReadOnlyList<InputSpec> specs, Dictionary<string, long> dims, string? parameterFile, ulong seed, Func<int, InputSpec>? generate)
+    {
+        var manifest = entry.Manifest;
+        var names = manifest.Arguments.Select(a => a.Name).ToList();
+        foreach (var spec in specs)
+        {
+            if (!names.Contains(spec.Name))
+            {
+                throw new UsageException($"--in {spec.Name}=…: {entry.Name} has no such argument; {(names.Count == 0 ? "it has none" : "it has " + string.Join(", ", names))}");
+            }
+        }
+
+        foreach (var dim in dims.Keys.Where(d => !manifest.Dims.Contains(d)))
+        {
+            throw new UsageException($"--dim {dim}=…: {entry.Name} has no such size; {(manifest.Dims.Count == 0 ? "all its sizes are fixed" : "it has " + string.Join(", ", manifest.Dims))}");
+        }
+
+        var sizes = new Dictionary<string, long>(dims);
+        var arguments = new OwnedTensor?[names.Count];
+        var chosen = names.Select((n, i) => specs.LastOrDefault(s => s.Name == n) ?? generate?.Invoke(i)).ToArray();
+        var parameters = new ParameterSet();
+        try
+        {
+            for (var i = 0; i < chosen.Length; i++)
+            {
+                if (chosen[i] is null)
+                {
+                    throw new UsageException($"argument {names[i]} ({Text(manifest.Arguments[i])}) is not given: say --in {names[i]}=FILE, or {names[i]}=uniform(1)");
+                }
+
+                if (chosen[i]!.Kind == "file")
+                {
+                    arguments[i] = chosen[i]!.Load(manifest.Arguments[i].Element);
+                    LearnSizes(manifest.Arguments[i], arguments[i]!, sizes);
+                }
+            }
+
+            if (parameterFile is not null)
+            {
+                parameters.Dispose();
+                parameters = ParameterSet.Load(parameterFile);
+                foreach (var parameter in manifest.Parameters.Where(p => parameters.Contains(p.Name)))
+                {
+                    LearnSizes(parameter, parameters[parameter.Name], sizes);
+                }
+            }
+
+            for (var i = 0; i < chosen.Length; i++)
+            {
+                arguments[i] ??= chosen[i]!.Generate(manifest.Arguments[i].Element, Shape(manifest.Arguments[i], sizes));
+            }
+
+            parameters.Initialize(entry, seed, sizes);
+            return new Inputs(arguments!, parameters, sizes);
+        }
+        catch
+        {
+            Array.ForEach(arguments, a => a?.Dispose());
+            parameters.Dispose();
+            throw;
+        }
+    }
+
+    public void Dispose()
+    {
+        Array.ForEach(Arguments, a => a.Dispose());
+        Parameters.Dispose();
+    }
+
+    // Plain axes only; the runtime solves and checks the rest.
+    private static void LearnSizes(TensorManifest manifest, Tensor tensor, Dictionary<string, long> sizes)
+    {
+        for (var axis = 0; axis < Math.Min(manifest.Shape.Count, tensor.Rank); axis++)
+        {
+            if (manifest.Shape[axis].AsVariable is { } name)
+            {
+                sizes.TryAdd(name, tensor.Shape[axis]);
+            }
+        }
+    }
+
+    private static long[] Shape(TensorManifest manifest, Dictionary<string, long> sizes)
+    {
+        var shape = new long[manifest.Shape.Count];
+        for (var axis = 0; axis < shape.Length; axis++)
+        {
+            shape[axis] = manifest.Shape[axis].Evaluate(name => sizes.TryGetValue(name, out var size)
+                ? size
+                : throw new UsageException($"size {name} of {manifest.Name} ({Text(manifest)}) is not known: say --dim {name}=…"));
+        }
+
+        return shape;
+    }
+
+    private static string Text(TensorManifest manifest) =>
+        manifest.Element.Name() + (manifest.Shape.Count == 0 ? "" : $"[{string.Join(", ", manifest.Shape)}]");
+}

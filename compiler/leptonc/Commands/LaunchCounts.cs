@@ -1,0 +1,52 @@
+using Lepton.Kernels;
+using Lepton.Kernels.Loops;
+
+namespace Lepton.CommandLine.Commands;
+
+/// <summary>How often each kernel of an entry is launched in one run: once, or for each step of the loops around it (an iterate: at most).</summary>
+internal sealed class LaunchCounts(KernelModule module)
+{
+    public IReadOnlyList<(Kernel Kernel, double Launches)> Of(EntryProgram entry)
+    {
+        var visitor = new Visitor(module);
+        visitor.Body(entry.Body);
+        return visitor.Found;
+    }
+
+    private sealed class Visitor(KernelModule module) : HostStatementVisitor
+    {
+        private double _times = 1;
+
+        public List<(Kernel Kernel, double Launches)> Found { get; } = [];
+
+        public void Body(Abi.ValueList<HostStatement> body)
+        {
+            foreach (var statement in body)
+            {
+                statement.Accept(this);
+            }
+        }
+
+        public override void Visit(Launch statement) => Found.Add((module.Kernels[statement.Kernel], _times));
+
+        public override void Visit(Copy statement)
+        {
+        }
+
+        public override void Visit(HostLoop statement)
+        {
+            var outer = _times;
+            _times *= statement.Count.AsConstant ?? 1;
+            Body(statement.Body);
+            _times = outer;
+        }
+
+        public override void Visit(SetPointer statement)
+        {
+        }
+
+        public override void Visit(SwapPointers statement)
+        {
+        }
+    }
+}

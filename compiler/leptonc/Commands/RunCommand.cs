@@ -1,0 +1,132 @@
+using System.CommandLine;
+using System.Globalization;
+using Lepton.Compiler;
+using Lepton.Embedding;
+using Lepton.Graphs;
+using Lepton.Runtime;
+using Lepton.Runtime.Files;
+using Lepton.Runtime.Tensors;
+using Lepton.Runtime.Text;
+
+namespace Lepton.CommandLine.Commands;
+
+/// <summary>Compiles and runs an entry.</summary>
+internal static class RunCommand
+{
+    public static Command Make()
+    {
+        var file = Source.File();
+        var (entry, dims, target, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.FastMath(), Source.Skip());
+        var inputs = new Option<string[]>("--in", "-i")
+        {
+            Description = "An argument: x=FILE, or x= zeros, ones, iota, uniform(SEED), normal(SEED), or a number.",
+            AllowMultipleArgumentsPerToken = true,
+            DefaultValueFactory = _ => [],
+        };
+        var outputs = new Option<string[]>("--out", "-o") { Description = "Write a result: y=FILE. The ending chooses the format.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+        var expect = new Option<string[]>("--expect") { Description = "Compare a result with a file: y=FILE. Exit with 1 when they differ.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+        var tolerance = new Option<double>("--tolerance") { Description = "For --expect: |got - expected| ≤ tolerance · (1 + |expected|).", DefaultValueFactory = _ => 1e-5 };
+        var parameters = new Option<string?>("--params") { Description = "Parameters from a .safetensors or .npz file; what it lacks is initialised." };
+        var seed = new Option<ulong>("--seed") { Description = "For parameters that no file gives.", DefaultValueFactory = _ => 0 };
+        var threads = new Option<int>("--threads", "-t") { Description = "How many threads; 0: one for each processor.", DefaultValueFactory = _ => 0 };
+        var device = new Option<string>("--device") { Description = "cpu (machine code) or interpreter (slow and plain).", DefaultValueFactory = _ => "cpu" };
+        device.AcceptOnlyFromAmong("cpu", "interpreter");
+        var noCache = new Option<bool>("--no-cache") { Description = "Neither read nor write the cache of machine code." };
+        var command = new Command("run", "Compile and run an entry. Results without --out are printed as NumPy prints them.\nExample: leptonc run wave.lep --in x=iota --dim N=5")
+        {
+            file, entry, inputs, dims, parameters, seed, outputs, expect, tolerance, threads, device, target, fast, skip, noCache,
+        };
+        command.SetAction(parsed =>
+        {
+            var specs = parsed.GetValue(inputs)!.Select(InputSpec.Parse).ToList();
+            var outs = Pairs("--out", parsed.GetValue(outputs)!);
+            var expected = Pairs("--expect", parsed.GetValue(expect)!);
+            var sizes = Source.ParseDims(parsed.GetValue(dims)!);
+            using var cancel = new Cancellation();
+            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(fast), runHere: parsed.GetValue(device) == "cpu", parsed.GetValue(skip)) with
+            {
+                Cache = parsed.GetValue(noCache) ? null : Codegen.Llvm.ObjectCache.OfUser(),
+            };
+            var compilation = Source.Compile(parsed.GetValue(file)!, options);
+            using var engine = LeptonEngine.Of(compilation);
+            var chosen = engine[Source.ChooseEntry(compilation, parsed.GetValue(entry))];
+            CheckNames(chosen, outs.Keys.Concat(expected.Keys));
+            using var made = Inputs.Make(chosen, specs, sizes, parsed.GetValue(parameters), parsed.GetValue(seed), generate: null);
+            var results = parsed.GetValue(device) == "cpu"
+                ? chosen.Run([.. made.Arguments.Select(a => new TensorRef(a))], new RunOptions { Threads = parsed.GetValue(threads), Parameters = made.Parameters, Sizes = made.Sizes }, cancel.Token)
+                : Interpret(compilation, chosen, made, cancel.Token);
+            return Report(chosen, results, outs, expected, parsed.GetValue(tolerance));
+        });
+        return command;
+    }
+
+    private static int Report(Entry entry, OwnedTensor[] results, Dictionary<string, string> outs, Dictionary<string, string> expected, double tolerance)
+    {
+        var differ = false;
+        var printed = entry.Manifest.Results.Count(r => !outs.ContainsKey(r.Name) && !expected.ContainsKey(r.Name));
+        for (var i = 0; i < results.Length; i++)
+        {
+            var name = entry.Manifest.Results[i].Name;
+            if (outs.TryGetValue(name, out var path))
+            {
+                TensorFile.Write(path, results[i]);
+            }
+
+            if (expected.TryGetValue(name, out var reference))
+            {
+                var difference = Comparison.Difference(results[i], reference, tolerance);
+                differ |= difference is not null;
+                Console.WriteLine(difference is null ? $"{name}: as expected ({reference})" : $"{name}: {difference}");
+            }
+            else if (path is null)
+            {
+                Console.WriteLine((printed > 1 ? $"{name} =\n" : "") + NumPyText.Format(results[i]));
+            }
+
+            results[i].Dispose();
+        }
+
+        return differ ? Program.Wrong : 0;
+    }
+
+    private static OwnedTensor[] Interpret(Compilation compilation, Entry entry, Inputs made, CancellationToken cancel)
+    {
+        var values = made.Arguments.Cast<Tensor>().Concat(entry.Manifest.Parameters.Select(p => made.Parameters[p.Name]))
+            .Select(t => TensorValue.FromBytes(t.Element, t.Shape, t.AsBytes())).ToList();
+        var graph = compilation.Graph(entry.Name);
+        var inferred = SizeBinding.Infer(graph, values);
+        var results = Interpreter.Run(graph, values, n => made.Sizes.TryGetValue(n, out var size) ? size : inferred(n), new InterpreterOptions(Cancel: cancel));
+        return [.. results.Select(r =>
+        {
+            var tensor = Tensor.Allocate(r.Element, [.. r.Dims]);
+            r.ToBytes().CopyTo(tensor.AsBytes());
+            return tensor;
+        })];
+    }
+
+    private static Dictionary<string, string> Pairs(string option, IEnumerable<string> texts)
+    {
+        var pairs = new Dictionary<string, string>();
+        foreach (var text in texts)
+        {
+            var parts = text.Split('=', 2);
+            if (parts.Length != 2 || parts[0].Length == 0 || parts[1].Length == 0)
+            {
+                throw new UsageException($"{option} {text}: expected NAME=FILE, as in {option} y=y.npy");
+            }
+
+            pairs[parts[0].Trim()] = parts[1].Trim();
+        }
+
+        return pairs;
+    }
+
+    private static void CheckNames(Entry entry, IEnumerable<string> names)
+    {
+        var results = entry.Manifest.Results.Select(r => r.Name).ToList();
+        if (names.FirstOrDefault(n => !results.Contains(n)) is { } unknown)
+        {
+            throw new UsageException($"{entry.Name} has no result {unknown}; it has {string.Join(", ", results)}");
+        }
+    }
+}

@@ -1,0 +1,111 @@
+using System.CommandLine;
+using Lepton.Codegen.Llvm;
+using Lepton.Compiler;
+using Lepton.Language.Text;
+
+namespace Lepton.CommandLine.Commands;
+
+/// <summary>What all commands that compile have in common: the file, its messages, the options of compilation.</summary>
+internal static class Source
+{
+    public static Argument<string> File() => new("FILE") { Description = "A .lep file; - reads from standard input." };
+
+    public static Option<string?> Entry() => new("--entry", "-e") { Description = "The entry; may be left out when there is one only." };
+
+    public static Option<string[]> Dims() => new("--dim", "-d")
+    {
+        Description = "A size, as in --dim B=32. May be given several times.",
+        AllowMultipleArgumentsPerToken = true,
+        DefaultValueFactory = _ => [],
+    };
+
+    public static Option<string?> TargetCpu() => new("--target-cpu") { Description = "native (default), avx512, avx2, sse2, or a CPU as LLVM names it." };
+
+    public static Option<bool> FastMath() => new("--fast-math") { Description = "Allow results to differ in the last bits, and for inf, nan and -0.0." };
+
+    public static Option<string[]> Skip() => new("--skip") { Description = "Leave out a pass, by name.", DefaultValueFactory = _ => [] };
+
+    public static SourceText Read(string path)
+    {
+        if (path == "-")
+        {
+            return new SourceText("standard input", Console.In.ReadToEnd());
+        }
+
+        return System.IO.File.Exists(path)
+            ? new SourceText(path, System.IO.File.ReadAllText(path))
+            : throw new UserException($"there is no file {path}");
+    }
+
+    /// <summary>Parses and binds; prints the messages; stops when there are errors.</summary>
+    public static Compilation Compile(string path, CompileOptions options)
+    {
+        var compilation = Compilation.Of(Read(path), options);
+        Print(compilation.Report);
+        return compilation.Report.HasErrors ? throw new UserException("") : compilation;
+    }
+
+    public static void Print(DiagnosticReport report)
+    {
+        if (report.Diagnostics.Count > 0)
+        {
+            var color = !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("NO_COLOR") is null or "";
+            Console.Error.WriteLine(new DiagnosticPrinter(color).PrintAll(report.Diagnostics));
+        }
+    }
+
+    public static CompileOptions Options(string? target, bool fastMath, bool runHere, IReadOnlyList<string>? skip = null)
+    {
+        var cpu = CpuTarget.Parse(target, out var error);
+        cpu = runHere ? cpu?.ForThisHost(out error) : cpu;
+        var unknown = skip?.FirstOrDefault(s => !Optimizer.GraphPasses.Names.Contains(s));
+        return new CompileOptions
+        {
+            Target = cpu ?? throw new UsageException(error!),
+            FastMath = fastMath,
+            Skip = unknown is null ? (skip ?? []).ToHashSet() : throw new UsageException($"there is no pass '{unknown}'; there are {string.Join(", ", Optimizer.GraphPasses.Names)}"),
+            Passes = (_, before, _) => LastGraph.Set(before),
+        };
+    }
+
+    /// <summary>The entry asked for, or the only one.</summary>
+    public static string ChooseEntry(Compilation compilation, string? wanted)
+    {
+        var entries = compilation.Entries;
+        if (entries.Count == 0)
+        {
+            throw new UserException($"{compilation.Source.Path} has no entry: a function whose parameters all have types, as in fn f(x: f32[N]) = x + 1");
+        }
+
+        if (wanted is null)
+        {
+            return entries.Count == 1 ? entries[0] : throw new UsageException($"which entry? say --entry with one of {string.Join(", ", entries)}");
+        }
+
+        if (!entries.Contains(wanted))
+        {
+            var near = NameSuggestion.Find(wanted, entries);
+            throw new UserException($"there is no entry {wanted}{(near is null ? $"; there are {string.Join(", ", entries)}" : $"; did you mean {near}?")}");
+        }
+
+        return wanted;
+    }
+
+    /// <summary><c>B=32</c> and so on.</summary>
+    public static Dictionary<string, long> ParseDims(IEnumerable<string> dims)
+    {
+        var sizes = new Dictionary<string, long>();
+        foreach (var dim in dims.SelectMany(d => d.Split(',')))
+        {
+            var parts = dim.Split('=', 2);
+            if (parts.Length != 2 || !long.TryParse(parts[1].Replace("_", "", StringComparison.Ordinal), out var size) || size < 0)
+            {
+                throw new UsageException($"--dim {dim}: expected NAME=SIZE with a size of at least 0, as in --dim B=32");
+            }
+
+            sizes[parts[0].Trim()] = size;
+        }
+
+        return sizes;
+    }
+}
