@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Lepton.Abi;
 using Lepton.Codegen.Llvm;
 using Lepton.Graphs;
+using Lepton.Graphs.Building;
 using Lepton.Kernels;
 using Lepton.Language.Semantics;
 using Lepton.Language.Syntax;

@@ -20,7 +20,8 @@ internal static class Comparison
         using var a = result.ConvertTo(ElementType.F64);
         using var b = expected.ConvertTo(ElementType.F64);
         var (worst, at) = (0.0, -1);
-        var (got, wanted) = (a.AsSpan<double>(), b.AsSpan<double>());
+        var got = a.AsSpan<double>();
+        var wanted = b.AsSpan<double>();
         for (var i = 0; i < got.Length; i++)
         {
             var same = got[i].Equals(wanted[i]) || got[i] == wanted[i];
