@@ -18,6 +18,7 @@ public static class KernelStrategies
     {
         KernelStrategy.Map => new MapStrategy(),
         KernelStrategy.Rowwise => new RowwiseStrategy(),
+        KernelStrategy.Contraction => new ContractionStrategy(),
         KernelStrategy.Scatter => new ScatterStrategy(),
         KernelStrategy.Concat => new ConcatStrategy(),
         KernelStrategy.Sort => new SortStrategy(),

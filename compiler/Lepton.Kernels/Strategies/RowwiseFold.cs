@@ -23,11 +23,25 @@ internal sealed class RowwiseFold(ReduceKind kind, ElementType element)
         ? [BodyMath.Number(_element, 0, lanes), Reducers.Neutral(kind, _element, lanes)]
         : [Reducers.Neutral(kind, _element, lanes)];
 
-    /// <summary>The state with one more element per lane; <paramref name="position"/> (i64) counts the reduced elements in row-major order.</summary>
-    public LoopExpr[] Step(BodyBuilder body, LoopExpr[] state, LoopExpr value, LoopExpr? position)
+    /// <summary>
+    /// The state with one more element per lane, the product of <paramref name="factors"/>; a sum takes the last one in by fma.
+    /// <paramref name="position"/> (i64) counts the reduced elements in row-major order.
+    /// </summary>
+    public LoopExpr[] Step(BodyBuilder body, LoopExpr[] state, ReadOnlySpan<LoopExpr> factors, LoopExpr? position)
     {
         var lanes = state[0].Type.Lanes;
+        var value = body.Cast(factors[0], _element);
+        foreach (var factor in factors[1..Math.Max(1, factors.Length - 1)])
+        {
+            value = body.Map(MapOp.Mul, _element, value, body.Cast(factor, _element));
+        }
+
         value = body.Splat(value, lanes);
+        if (factors.Length > 1)
+        {
+            return [body.Fma(value, body.Splat(body.Cast(factors[^1], _element), lanes), state[0])];
+        }
+
         if (!HasPosition)
         {
             return [Reducers.Combine(body, kind, state[0], value)];

@@ -40,13 +40,13 @@ internal sealed record RowwiseLayout(bool AlongRow, ValueList<int> Run, ValueLis
                 trial.Values.Bind(reduction.Id, at =>
                 {
                     fits &= at.Axes == row;
-                    return BodyMath.Number(reduction.Node.Type.Element, 1);
+                    return BodyMath.Number(context.Graph[reduction.Id].Type.Element, 1);
                 });
             }
 
-            foreach (var reduction in plan.Reductions)
+            foreach (var factor in plan.Reductions.SelectMany(r => r.Factors))
             {
-                trial.Values.Emit(reduction.Node.Source, new Coords(full, 1));
+                trial.Values.Emit(factor.Node, new Coords(factor.Axes.Select(a => full[a]).ToValueList(), 1));
             }
 
             foreach (var store in plan.Stores)

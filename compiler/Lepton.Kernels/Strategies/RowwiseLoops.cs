@@ -133,7 +133,7 @@ internal sealed class RowwiseLoops
         }
 
         // All values before any store: a store may end a kept value's life.
-        var steps = folds.Select(f => _kernel.Values.Emit(f.Node.Source, at)).ToArray();
+        var steps = folds.Select(f => f.Factors.Select(x => _kernel.Values.Emit(x.Node, at.With(x.Axes.Select(a => at.Axes[a])))).ToArray()).ToArray();
         var stores = _plan.Stores.Where(s => !s.PerRow && s.Pass == pass).Select(s => (s.Id, Value: EmitAt(s.Id, at, at.Axes, _plan.Shape))).ToArray();
         var news = _plan.Kept.Where(k => k.First == pass).Select(k => (Kept: k, Value: _kernel.Values.Emit(k.Id, at))).ToArray();
         for (var f = 0; f < folds.Length; f++)

@@ -3,8 +3,11 @@ using Lepton.Graphs;
 
 namespace Lepton.Kernels.Strategies;
 
-/// <summary>A reduction and the pass over the row that computes it.</summary>
-internal sealed record RowwiseReduction(NodeId Id, ReduceNode Node, RowwiseFold Fold, int Pass);
+/// <summary>A factor of what is reduced, and on which axes of the plan's shape its axes lie.</summary>
+internal sealed record RowwiseFactor(NodeId Node, ValueList<int> Axes);
+
+/// <summary>A reduction of a product of factors, mostly of one, and the pass over the row that computes it.</summary>
+internal sealed record RowwiseReduction(NodeId Id, ValueList<RowwiseFactor> Factors, RowwiseFold Fold, int Pass);
 
 /// <summary>An output: stored element by element in pass <paramref name="Pass"/>, or (<paramref name="PerRow"/>) once, when the row is done.</summary>
 internal sealed record RowwiseStore(NodeId Id, bool PerRow, int Pass);
@@ -63,7 +66,8 @@ internal sealed record RowwisePlan(
         var reductions = reduces.Select(r =>
         {
             var node = (ReduceNode)graph[r];
-            return new RowwiseReduction(r, node, new RowwiseFold(node.Kind, graph[node.Source].Type.Element), depth[r] - 1);
+            var factor = new RowwiseFactor(node.Source, Enumerable.Range(0, shape.Count).ToValueList());
+            return new RowwiseReduction(r, [factor], new RowwiseFold(node.Kind, graph[node.Source].Type.Element), depth[r] - 1);
         }).ToValueList();
 
         var (full, rows) = (SizeExpr.Product(shape), SizeExpr.Product(shape.Where((_, axis) => !first.Axes.Contains(axis))));
@@ -85,9 +89,33 @@ internal sealed record RowwisePlan(
         return plan with { Kept = FindKept(graph, group, plan) };
     }
 
+    /// <summary>
+    /// A contract as the reduction of a product, with its labels as axes: those of the result, then the summed ones. null when the group's
+    /// outputs do not have the contract's shape.
+    /// </summary>
+    public static RowwisePlan? Make(Graph graph, FusionGroup group, NodeId id)
+    {
+        var node = (ContractNode)graph[id];
+        var sizes = ContractionPlan.SizesOf(graph, node);
+        var labels = node.Output.Concat(sizes.Keys.Except(node.Output).Order()).ToList();
+        if (group.Outputs.Any(o => graph[o].Type.Shape != node.Type.Shape) || labels.Count == node.Output.Count)
+        {
+            return null;
+        }
+
+        var factors = node.Factors.Select((f, i) => new RowwiseFactor(f, node.Labels[i].Select(l => labels.IndexOf(l)).ToValueList()));
+        return new RowwisePlan(
+            labels.Select(l => sizes[l]).ToValueList(),
+            Enumerable.Range(node.Output.Count, labels.Count - node.Output.Count).ToValueList(),
+            [new RowwiseReduction(id, factors.ToValueList(), new RowwiseFold(ReduceKind.Sum, node.Type.Element), 0)],
+            group.Outputs.Select(o => new RowwiseStore(o, true, 1)).ToValueList(),
+            [],
+            1);
+    }
+
     /// <summary>What a pass wants element by element: the arguments of its reductions, and its stores.</summary>
     public IEnumerable<NodeId> Wanted(int pass) =>
-        Reductions.Where(r => r.Pass == pass).Select(r => r.Node.Source).Concat(Stores.Where(s => !s.PerRow && s.Pass == pass).Select(s => s.Id));
+        Reductions.Where(r => r.Pass == pass).SelectMany(r => r.Factors).Select(f => f.Node).Concat(Stores.Where(s => !s.PerRow && s.Pass == pass).Select(s => s.Id));
 
     private static ValueList<RowwiseKept> FindKept(Graph graph, FusionGroup group, RowwisePlan plan)
     {

@@ -25,9 +25,22 @@ public sealed class RowwiseStrategy : IStrategy
             return;
         }
 
-        var layout = plan is null ? null : RowwiseLayout.Of(context, group, plan);
-        plan = layout is null ? plan : plan! with { Kept = plan.Kept.Where(k => k.Output is not null || KeepsLocally(context, plan, layout, k)).ToValueList() };
-        if (plan is null || layout is null)
+        if (plan is null)
+        {
+            RowwiseSplit.Lower(group, context);
+        }
+        else
+        {
+            Lower(group, context, plan);
+        }
+    }
+
+    /// <summary>A group whose passes are known.</summary>
+    internal static void Lower(FusionGroup group, LoweringContext context, RowwisePlan plan)
+    {
+        var layout = RowwiseLayout.Of(context, group, plan);
+        plan = layout is null ? plan : plan with { Kept = plan.Kept.Where(k => k.Output is not null || KeepsLocally(context, plan, layout, k)).ToValueList() };
+        if (layout is null)
         {
             RowwiseSplit.Lower(group, context);
         }

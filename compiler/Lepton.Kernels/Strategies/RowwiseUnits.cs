@@ -21,7 +21,7 @@ internal sealed record RowwiseWidth(int Lanes, int Chains, int Vectors)
         {
             // Index arithmetic is i64 and takes two registers beside f32; that is well.
             var element = graph[node].Type.Element.ComputeType();
-            if (element != ElementType.I64 || plan.Reductions.Any(r => r.Node.Source == node))
+            if (element != ElementType.I64 || plan.Reductions.Any(r => r.Factors.Any(f => f.Node == node)))
             {
                 widest = Math.Max(widest, element.ByteSize());
             }

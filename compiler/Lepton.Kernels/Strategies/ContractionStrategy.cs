@@ -1,0 +1,82 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Kernels.Building;
+
+namespace Lepton.Kernels.Strategies;
+
+/// <summary>
+/// A contract and the elementwise work behind it. In this order: products of matrices that are small or flat go directly, others blocked;
+/// what is no product of matrices (dot products, a matrix times a vector, one label in all factors) is summed row by row; the rest is computed
+/// element by element.
+/// </summary>
+public sealed class ContractionStrategy : IStrategy
+{
+    // Shorter sums are not worth a tile.
+    private const long ShortSum = 3;
+
+    public void Lower(FusionGroup group, LoweringContext context)
+    {
+        var graph = context.Graph;
+        var contracts = group.Members.Where(m => graph[m] is ContractNode).ToArray();
+        if (group.Outputs.All(o => graph[o].Type.Count == SizeExpr.Zero))
+        {
+            return;
+        }
+
+        if (contracts.Length != 1)
+        {
+            new MapStrategy().Lower(group, context);
+            return;
+        }
+
+        var id = contracts[0];
+        var trial = new ContractionTrial(context, group, id);
+        if (!trial.Fits)
+        {
+            Apart(group, context, id);
+            return;
+        }
+
+        var plan = ContractionPlan.Make(group, id, trial);
+        if (plan is not null && !(plan.KSize.AsConstant <= ShortSum))
+        {
+            var shape = ContractionShape.Of(plan, context.Options);
+            if (ContractionDirect.Suits(plan, shape))
+            {
+                ContractionDirect.Lower(group, context, plan, shape);
+            }
+            else
+            {
+                ContractionBlocked.Lower(group, context, plan, shape);
+            }
+
+            return;
+        }
+
+        var rows = RowwisePlan.Make(graph, group, id);
+        if (rows is null || rows.RowLength.AsConstant <= ShortSum)
+        {
+            new MapStrategy().Lower(group, context);
+        }
+        else
+        {
+            RowwiseStrategy.Lower(group, context, rows);
+        }
+    }
+
+    // The contract's result is wanted at other places than its own: it is stored, and a map loads it.
+    private static void Apart(FusionGroup group, LoweringContext context, NodeId id)
+    {
+        if (context.PlaceOf(id) is null)
+        {
+            context.SetPlace(id, new BufferPlace(context.Allocate(context.Graph[id].Type.Element, context.Graph[id].Type.Count)));
+        }
+
+        new ContractionStrategy().Lower(group with { Outputs = [id] }, context);
+        var outputs = group.Outputs.Where(o => o != id).ToValueList();
+        if (outputs.Count > 0)
+        {
+            new MapStrategy().Lower(group with { Members = group.Members.Where(m => m != id).ToValueList(), Outputs = outputs }, context);
+        }
+    }
+}
