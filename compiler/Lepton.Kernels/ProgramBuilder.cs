@@ -15,6 +15,7 @@ public sealed class ProgramBuilder
     private readonly List<ConstantData> _constants = [];
     private readonly Dictionary<ConstantNode, int> _constantNumbers = [];
     private readonly HashSet<string> _names = [];
+    private readonly Dictionary<(SizeExpr, SizeExpr, SizeExpr), (SizeExpr, SizeExpr, SizeExpr)> _cuts = [];
     private readonly List<SizeExpr> _buffers = [];
     private List<HostStatement> _statements = [];
     private int _counters;
@@ -79,6 +80,22 @@ public sealed class ProgramBuilder
 
     /// <summary>A size variable that no program can name.</summary>
     public string NewCounter() => $"${_counters++}";
+
+    /// <summary>
+    /// How rows × inner elements are cut into chunks of about block elements: many short rows go together, a long row is cut into pieces. No
+    /// chunks when there is nothing to do. Kept, since the same sizes come again and again.
+    /// </summary>
+    public (SizeExpr Pieces, SizeExpr RowsPerChunk, SizeExpr RowChunks) Cut(SizeExpr rows, SizeExpr inner, SizeExpr block)
+    {
+        if (!_cuts.TryGetValue((rows, inner, block), out var cut))
+        {
+            var rowsPerChunk = SizeExpr.Max(SizeExpr.One, SizeExpr.FloorDiv(block, SizeExpr.Max(inner, SizeExpr.One)));
+            cut = (SizeExpr.CeilDiv(inner, block), rowsPerChunk, SizeExpr.CeilDiv(rows, rowsPerChunk));
+            _cuts.Add((rows, inner, block), cut);
+        }
+
+        return cut;
+    }
 
     /// <summary>The memory of given numbers; the same numbers are kept once.</summary>
     public BufferRef Constant(ConstantNode node)

@@ -16,6 +16,7 @@ public sealed class SizeExpr : IEquatable<SizeExpr>, IComparable<SizeExpr>
     // Sorted by factors; no zero coefficients; the constant term has no factors and comes last.
     private readonly ValueList<SizeTerm> _terms;
     private readonly int _hash;
+    private string? _text;
 
     private SizeExpr(ValueList<SizeTerm> terms)
     {
@@ -44,13 +45,14 @@ public sealed class SizeExpr : IEquatable<SizeExpr>, IComparable<SizeExpr>
 
     public static bool operator !=(SizeExpr? left, SizeExpr? right) => !(left == right);
 
-    public static SizeExpr operator +(SizeExpr left, SizeExpr right) => FromTerms([.. left._terms, .. right._terms]);
+    public static SizeExpr operator +(SizeExpr left, SizeExpr right) =>
+        left._terms.Count == 0 ? right : right._terms.Count == 0 ? left : FromTerms([.. left._terms, .. right._terms]);
 
     public static SizeExpr operator -(SizeExpr value) => FromTerms(value._terms.Select(t => t with { Coefficient = checked(-t.Coefficient) }));
 
     public static SizeExpr operator -(SizeExpr left, SizeExpr right) => left + -right;
 
-    public static SizeExpr operator *(SizeExpr left, SizeExpr right) => FromTerms(
+    public static SizeExpr operator *(SizeExpr left, SizeExpr right) => left.AsConstant == 1 ? right : right.AsConstant == 1 ? left : FromTerms(
         from a in left._terms
         from b in right._terms
         select new SizeTerm(checked(a.Coefficient * b.Coefficient), a.Factors.Concat(b.Factors).Order().ToValueList()));
@@ -194,7 +196,9 @@ public sealed class SizeExpr : IEquatable<SizeExpr>, IComparable<SizeExpr>
     public int CompareTo(SizeExpr? other) => string.CompareOrdinal(ToString(), other?.ToString());
 
     /// <summary>The text form, read back by <see cref="SizeParser"/>: <c>2*B*D - 1</c>, <c>floordiv(N, 2)</c>.</summary>
-    public override string ToString()
+    public override string ToString() => _text ??= Print();
+
+    private string Print()
     {
         if (_terms.Count == 0)
         {

@@ -45,11 +45,9 @@ internal static class MapNest
         var inner = plan.Loops.Count == 0 ? SizeExpr.One : plan.Loops[^1].Size;
         var rows = SizeExpr.Product(plan.Loops.SkipLast(1).Select(l => l.Size));
 
-        // chunk = (rows / rowsPerChunk) × (inner / block): many short rows go together, a long row is cut.
+        // chunk = (rows / rowsPerChunk) × (inner / block)
         SizeExpr block = context.Options.ChunkElements;
-        var pieces = SizeExpr.CeilDiv(inner, block);
-        var rowsPerChunk = SizeExpr.Max(SizeExpr.One, SizeExpr.FloorDiv(block, SizeExpr.Max(inner, SizeExpr.One)));
-        var rowChunks = SizeExpr.CeilDiv(rows, rowsPerChunk);
+        var (pieces, rowsPerChunk, rowChunks) = context.Program.Cut(rows, inner, block);
         var (piece, rowChunk) = pieces == SizeExpr.One ? (BodyMath.Index(0), BodyBuilder.Chunk)
             : rows == SizeExpr.One ? (BodyBuilder.Chunk, BodyMath.Index(0))
             : (body.Rem(BodyBuilder.Chunk, BodyMath.Index(pieces)), body.FloorDiv(BodyBuilder.Chunk, BodyMath.Index(pieces)));
