@@ -78,13 +78,13 @@ public static class BodyMath
 
     /// <summary>floor(a / b); i64.</summary>
     public static LoopExpr FloorDiv(this BodyBuilder body, LoopExpr a, LoopExpr b) =>
-        AsSize(a) is { } x && AsSize(b) is { } y && y != SizeExpr.Zero ? Index(SizeExpr.FloorDiv(x, y))
+        AsSize(a) is { } x && AsSize(b) is { } y && y.LowerBound() > 0 ? Index(SizeExpr.FloorDiv(x, y))
         : AsSize(b) == SizeExpr.One ? a
         : body.Map(MapOp.Div, a.Type.Element, a, b);
 
     /// <summary>a - b·floor(a / b); i64.</summary>
     public static LoopExpr Rem(this BodyBuilder body, LoopExpr a, LoopExpr b) =>
-        AsSize(a) is { } x && AsSize(b) is { } y && y != SizeExpr.Zero ? Index(SizeExpr.Mod(x, y))
+        AsSize(a) is { } x && AsSize(b) is { } y && y.LowerBound() > 0 ? Index(SizeExpr.Mod(x, y))
         : AsSize(b) == SizeExpr.One ? Index(0)
         : body.Map(MapOp.Rem, a.Type.Element, a, b);
 

@@ -58,10 +58,13 @@ internal static class KernelHarness
         return module;
     }
 
-    public static (TensorValue[] Results, LoopFailure? Failure) Run(KernelModule module, Graph graph, TensorValue[] inputs)
+    public static (TensorValue[] Results, LoopFailure? Failure) Run(KernelModule module, Graph graph, TensorValue[] inputs) =>
+        Run(module, graph, inputs, SizeBinding.Infer(graph, inputs));
+
+    public static (TensorValue[] Results, LoopFailure? Failure) Run(
+        KernelModule module, Graph graph, IReadOnlyList<TensorValue> inputs, Func<string, long> sizeOf)
     {
         var entry = module.Entries.Single(e => e.Manifest.Name == graph.Name).Manifest;
-        var sizeOf = SizeBinding.Infer(graph, inputs);
         var dims = entry.Dims.ToDictionary(d => d, d => sizeOf(d));
         long[] Shape(TensorManifest t) => t.Shape.Select(s => s.Evaluate(sizeOf)).ToArray();
         var results = entry.Results.Select(r => new byte[Shape(r).Aggregate(1L, (a, b) => a * b) * r.Element.ByteSize()]).ToArray();
