@@ -41,7 +41,12 @@ public sealed class KernelBuilder
 
     public ValueEmitter Values { get; }
 
-    /// <summary>Elements loaded or stored are at most this wide; for planning.</summary>
+    /// <summary>Called for each affine access that may lie outside its axis; planning asks where.</summary>
+    public Action<IndexForm, SizeExpr>? OnGuard { get; set; }
+
+    /// <summary>Which of these accesses are inside where code is written now. Loops around such code must be barriers for loads.</summary>
+    public Func<IndexForm, SizeExpr, bool>? AssumedInside { get; set; }
+
     public IEnumerable<KernelBuffer> Buffers => _buffers.Select(b => b.Buffer);
 
     /// <summary>Computed inside this kernel. A node that is not, and is in memory, is loaded.</summary>

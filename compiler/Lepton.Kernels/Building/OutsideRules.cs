@@ -11,10 +11,12 @@ internal static class OutsideRules
     public static (IndexForm Index, LoopExpr? Inside) Reach(KernelBuilder kernel, IndexForm form, Outside outside, SizeExpr size, int lanes)
     {
         var (body, space) = (kernel.Body, kernel.Space);
-        if (outside == Outside.Never || space.IsInside(form, size))
+        if (outside == Outside.Never || space.IsInside(form, size) || kernel.AssumedInside?.Invoke(form, size) == true)
         {
             return (form, null);
         }
+
+        kernel.OnGuard?.Invoke(form, size);
 
         if (outside == Outside.Fill)
         {

@@ -27,88 +27,43 @@ internal sealed record NestTarget(BufferRef Place, ElementType Element, ValueLis
 /// <summary>
 /// A loop nest over a shape. Axes that all accesses run through together become one: a chain of elementwise operations on contiguous tensors
 /// is one flat loop whatever the rank. The innermost loop runs in vectors, what is left over in scalars; rows and long rows are cut into
-/// chunks by size alone.
+/// chunks by size alone. Rows whose ends reach outside are cut into ends and interior.
 /// </summary>
-internal static class MapNest
+internal sealed class MapNest
 {
-    public static void Emit(LoweringContext context, string name, FusionGroup group, ValueList<SizeExpr> shape, IReadOnlyList<NestStore> stores)
+    // Side of the square blocks of transposed accesses: 64 lines of 64 bytes.
+    private const long Block = 64;
+
+    private readonly LoweringContext _context;
+    private readonly IReadOnlyList<NestStore> _stores;
+    private readonly NestPlan _plan;
+    private readonly KernelBuilder _kernel;
+    private readonly IndexForm[] _loops;
+    private readonly SizeExpr _inner;
+
+    private MapNest(LoweringContext context, string name, FusionGroup group, ValueList<SizeExpr> shape, IReadOnlyList<NestStore> stores)
     {
-        var plan = NestPlan.Of(context, group, shape, stores);
-        var kernel = new KernelBuilder(context, $"{context.Graph.Name}_{name}", group);
+        (_context, _stores) = (context, stores);
+        _plan = NestPlan.Of(context, group, shape, stores);
+        _kernel = new KernelBuilder(context, $"{context.Graph.Name}_{name}", group);
         foreach (var store in stores)
         {
-            store.Target.Buffer(kernel);
+            store.Target.Buffer(_kernel);
         }
 
-        kernel.AssumePositive(SizeExpr.Product(shape));
-        var (body, space) = (kernel.Body, kernel.Space);
-        var inner = plan.Loops.Count == 0 ? SizeExpr.One : plan.Loops[^1].Size;
-        var rows = SizeExpr.Product(plan.Loops.SkipLast(1).Select(l => l.Size));
+        _kernel.AssumePositive(SizeExpr.Product(shape));
+        _loops = new IndexForm[_plan.Loops.Count];
+        _inner = _loops.Length == 0 ? SizeExpr.One : _plan.Loops[^1].Size;
+    }
 
-        // chunk = (rows / rowsPerChunk) × (inner / block)
-        SizeExpr block = context.Options.ChunkElements;
-        var (pieces, rowsPerChunk, rowChunks) = context.Program.Cut(rows, inner, block);
-        var (piece, rowChunk) = pieces == SizeExpr.One ? (BodyMath.Index(0), BodyBuilder.Chunk)
-            : rows == SizeExpr.One ? (BodyBuilder.Chunk, BodyMath.Index(0))
-            : (body.Rem(BodyBuilder.Chunk, BodyMath.Index(pieces)), body.FloorDiv(BodyBuilder.Chunk, BodyMath.Index(pieces)));
-        var (from, to) = pieces == SizeExpr.One
-            ? (BodyMath.Index(0), BodyMath.Index(inner))
-            : Range(body, piece, block, inner);
-        if (rows == SizeExpr.One)
-        {
-            Row([]);
-        }
-        else
-        {
-            var (first, end) = Range(body, rowChunk, rowsPerChunk, rows);
-            body.For(first, end, 1, mayBeEmpty: false, row =>
-            {
-                // row = (i_0·n_1 + i_1)·n_2 + i_2 …
-                var number = space.Counter(row, rows);
-                var outer = new IndexForm[plan.Loops.Count - 1];
-                for (var loop = outer.Length - 1; loop >= 0; loop--)
-                {
-                    outer[loop] = loop == 0 ? number : space.Mod(number, plan.Loops[loop].Size);
-                    number = loop == 0 ? number : space.Div(number, plan.Loops[loop].Size);
-                }
+    private BodyBuilder Body => _kernel.Body;
 
-                Row(outer);
-            });
-        }
+    private IndexSpace Space => _kernel.Space;
 
-        kernel.Launch(pieces * rowChunks, plan.Note);
-
-        void Row(IndexForm[] outer)
-        {
-            if (plan.Loops.Count == 0)
-            {
-                Element([], 1);
-                return;
-            }
-
-            var tail = from;
-            if (plan.Lanes > 1)
-            {
-                tail = body.Sub(to, body.Rem(body.Sub(to, from), BodyMath.Index(plan.Lanes)));
-                body.For(from, tail, plan.Lanes, mayBeEmpty: false, i => Element([.. outer, space.Counter(i, inner, vectorised: true)], plan.Lanes));
-            }
-
-            if (tail != to)
-            {
-                body.For(tail, to, 1, mayBeEmpty: false, i => Element([.. outer, space.Counter(i, inner)], 1));
-            }
-        }
-
-        void Element(IndexForm[] loops, int lanes)
-        {
-            var at = plan.Coordinates(space, loops, lanes);
-            foreach (var store in stores)
-            {
-                var value = kernel.Values.Emit(store.Value, at);
-                var address = ValueEmitter.RowMajor(store.Index(at.Axes), store.Target.Shape);
-                kernel.Values.Store(store.Target.Buffer(kernel), address, value, at);
-            }
-        }
+    public static void Emit(LoweringContext context, string name, FusionGroup group, ValueList<SizeExpr> shape, IReadOnlyList<NestStore> stores)
+    {
+        var nest = new MapNest(context, name, group, shape, stores);
+        nest._kernel.Launch(nest._plan.Across >= 0 ? nest.Blocks() : nest.Rows(), nest._plan.Note);
     }
 
     /// <summary>Copies between contiguous places of one shape, converting the element type.</summary>
@@ -131,5 +86,199 @@ internal static class MapNest
     {
         var from = body.Mul(number, BodyMath.Index(size));
         return (from, body.Min(body.Add(from, BodyMath.Index(size)), BodyMath.Index(all)));
+    }
+
+    // chunk = (rows / rowsPerChunk) × (inner / block). Answers the number of chunks.
+    private SizeExpr Rows()
+    {
+        SizeExpr block = _context.Options.ChunkElements;
+        var outer = Enumerable.Range(0, Math.Max(0, _loops.Length - 1)).ToArray();
+        var rows = SizeExpr.Product(outer.Select(l => _plan.Loops[l].Size));
+        var (pieces, rowsPerChunk, rowChunks) = _context.Program.Cut(rows, _inner, block);
+        var (piece, rowChunk) = pieces == SizeExpr.One ? (BodyMath.Index(0), BodyBuilder.Chunk)
+            : rows == SizeExpr.One ? (BodyBuilder.Chunk, BodyMath.Index(0))
+            : (Body.Rem(BodyBuilder.Chunk, BodyMath.Index(pieces)), Body.FloorDiv(BodyBuilder.Chunk, BodyMath.Index(pieces)));
+        var (from, to) = pieces == SizeExpr.One ? (BodyMath.Index(0), BodyMath.Index(_inner)) : Range(Body, piece, block, _inner);
+        if (rows == SizeExpr.One)
+        {
+            Row(from, to);
+        }
+        else
+        {
+            var (first, end) = Range(Body, rowChunk, rowsPerChunk, rows);
+            Counted(first, end, rows, outer.Select(l => (l, _plan.Loops[l].Size)).ToArray(), (l, i) => _loops[l] = i, () => Row(from, to));
+        }
+
+        return pieces * rowChunks;
+    }
+
+    // chunk = some blocks of the crossing loop, each with all of the inner loop: for block of inner, for b in block, for i in block.
+    private SizeExpr Blocks()
+    {
+        var across = _plan.Across;
+        var size = _plan.Loops[across].Size;
+        var tiles = SizeExpr.CeilDiv(size, Block);
+        var outer = Enumerable.Range(0, _loops.Length - 1).Select(l => (Loop: l, Size: l == across ? tiles : _plan.Loops[l].Size)).ToArray();
+        var rows = SizeExpr.Product(outer.Select(o => o.Size));
+        var (_, rowsPerChunk, rowChunks) = _context.Program.Cut(rows, _inner * Block, _context.Options.ChunkElements);
+        var (first, end) = Range(Body, BodyBuilder.Chunk, rowsPerChunk, rows);
+        var tile = IndexForm.Zero;
+        Counted(first, end, rows, outer, (l, i) => tile = l == across ? i : Keep(l, i, tile), () =>
+        {
+            var (start, stop) = Range(Body, Space.ToScalar(tile), Block, size);
+            Body.For(BodyMath.Index(0), BodyMath.Index(_inner), Block, mayBeEmpty: false, from =>
+            {
+                var to = Body.Min(Body.Add(from, BodyMath.Index(Block)), BodyMath.Index(_inner));
+                Body.For(start, stop, 1, mayBeEmpty: false, b =>
+                {
+                    _loops[across] = Space.Counter(b, size);
+                    Row(from, to);
+                });
+            });
+        });
+        return rowChunks * SizeExpr.Min(SizeExpr.One, _inner);
+
+        IndexForm Keep(int loop, IndexForm index, IndexForm same)
+        {
+            _loops[loop] = index;
+            return same;
+        }
+    }
+
+    // Runs row numbers first … end-1 and keeps the indices of the loops that they stand for: taken apart once, then counted on with carries.
+    private void Counted(
+        LoopExpr first, LoopExpr end, SizeExpr rows, (int Loop, SizeExpr Size)[] loops, Action<int, IndexForm> set, Action row)
+    {
+        if (loops.Length == 1)
+        {
+            Body.For(first, end, 1, mayBeEmpty: false, r =>
+            {
+                set(loops[0].Loop, Space.Counter(r, rows));
+                row();
+            });
+            return;
+        }
+
+        var counters = new VariableExpr[loops.Length];
+        var number = first;
+        for (var k = loops.Length - 1; k >= 0; k--)
+        {
+            var size = BodyMath.Index(loops[k].Size);
+            counters[k] = Body.Declare(k == 0 ? number : Body.Rem(number, size));
+            number = k == 0 ? number : Body.FloorDiv(number, size);
+        }
+
+        Body.For(first, end, 1, mayBeEmpty: false, _ =>
+        {
+            var now = counters.Select(c => Body.Read(c)).ToArray();
+            for (var k = 0; k < loops.Length; k++)
+            {
+                set(loops[k].Loop, Space.Counter(now[k], loops[k].Size));
+            }
+
+            row();
+            LoopExpr carry = BodyMath.Index(1);
+            for (var k = loops.Length - 1; k >= 0; k--)
+            {
+                var next = Body.Add(now[k], carry);
+                if (k > 0)
+                {
+                    var wraps = Body.Map(MapOp.GreaterEqual, ElementType.Bool, next, BodyMath.Index(loops[k].Size));
+                    next = Body.Select(wraps, BodyMath.Index(0), next);
+                    carry = Body.Cast(wraps, ElementType.I64);
+                }
+
+                Body.Assign(counters[k], next);
+            }
+        });
+    }
+
+    private void Row(LoopExpr from, LoopExpr to)
+    {
+        if (_plan.Edges.Count == 0)
+        {
+            Stretch(from, to, barrier: false);
+            return;
+        }
+
+        var (low, high) = (from, to);
+        var axes = AxisSymbols();
+        foreach (var edge in _plan.Edges)
+        {
+            var (l, h) = edge.Interior(Body, Space, axes, _plan.InnerAxis, from, to);
+            (low, high) = (Body.Max(low, l), Body.Min(high, h));
+        }
+
+        // An empty interior leaves everything to the first end.
+        var some = Body.Less(low, high);
+        (low, high) = (Body.Select(some, low, to), Body.Select(some, high, to));
+
+        // The ends come first: what they remember holds everywhere, what the interior remembers does not.
+        Body.For(BodyMath.Index(0), BodyMath.Index(2), 1, mayBeEmpty: false, side =>
+        {
+            var isFirst = Body.Map(MapOp.Equal, ElementType.Bool, side, BodyMath.Index(0));
+            Stretch(Body.Select(isFirst, from, high), Body.Select(isFirst, low, to), barrier: false);
+        });
+        var edges = _plan.Edges.ToHashSet();
+        _kernel.AssumedInside = (form, size) => NestEdge.Of(Space, form, size, AxisSymbols(), _plan.InnerAxis) is { } edge && edges.Contains(edge);
+        Stretch(low, high, barrier: true);
+        _kernel.AssumedInside = null;
+    }
+
+    // The symbol of each axis that has a loop of its own.
+    private int[] AxisSymbols()
+    {
+        var symbols = new int[_plan.Shape.Count];
+        Array.Fill(symbols, -1);
+        for (var l = 0; l < _loops.Length; l++)
+        {
+            if (_plan.Loops[l].Axes.Count == 1 && _loops[l] is { Terms: [{ Symbol: var symbol }] })
+            {
+                symbols[_plan.Loops[l].Axes[0]] = symbol;
+            }
+        }
+
+        return symbols;
+    }
+
+    // Elements from … to-1 of the inner loop: vectors, then scalars.
+    private void Stretch(LoopExpr from, LoopExpr to, bool barrier)
+    {
+        if (_loops.Length == 0)
+        {
+            Element(1);
+            return;
+        }
+
+        var tail = from;
+        if (_plan.Lanes > 1)
+        {
+            tail = Body.Sub(to, Body.Rem(Body.Sub(to, from), BodyMath.Index(_plan.Lanes)));
+            Body.For(from, tail, _plan.Lanes, barrier, i =>
+            {
+                _loops[^1] = Space.Counter(i, _inner, vectorised: true);
+                Element(_plan.Lanes);
+            });
+        }
+
+        if (tail != to)
+        {
+            Body.For(tail, to, 1, barrier, i =>
+            {
+                _loops[^1] = Space.Counter(i, _inner);
+                Element(1);
+            });
+        }
+    }
+
+    private void Element(int lanes)
+    {
+        var at = _plan.Coordinates(Space, _loops, lanes);
+        foreach (var store in _stores)
+        {
+            var value = _kernel.Values.Emit(store.Value, at);
+            var address = ValueEmitter.RowMajor(store.Index(at.Axes), store.Target.Shape);
+            _kernel.Values.Store(store.Target.Buffer(_kernel), address, value, at);
+        }
     }
 }

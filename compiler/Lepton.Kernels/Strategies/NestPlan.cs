@@ -8,8 +8,20 @@ namespace Lepton.Kernels.Strategies;
 internal sealed record NestLoop(ValueList<int> Axes, SizeExpr Size);
 
 /// <summary>Which loops a nest has. Made by a trial run: the body is emitted once into a builder that is thrown away, and its addresses are looked at.</summary>
-internal sealed record NestPlan(ValueList<SizeExpr> Shape, ValueList<NestLoop> Loops, int Lanes, string Note)
+/// <param name="Edges">Accesses that may lie outside at the ends of rows, or in the first and last rows.</param>
+/// <param name="Across">
+/// The loop, not the innermost, along which something is contiguous that the innermost loop strides through: the two are run in square blocks,
+/// so that both sides stay in the cache. -1: none.
+/// </param>
+internal sealed record NestPlan(ValueList<SizeExpr> Shape, ValueList<NestLoop> Loops, int Lanes, ValueList<NestEdge> Edges, int Across, string Note)
 {
+    // Strides up to this many elements still share cache lines.
+    private const long NearStride = 4;
+    private const long SmallAxis = 16;
+
+    /// <summary>The axis of the innermost loop if it is one alone, else -1.</summary>
+    public int InnerAxis => Loops.Count > 0 && Loops[^1].Axes.Count == 1 ? Loops[^1].Axes[0] : -1;
+
     public static NestPlan Of(LoweringContext context, FusionGroup group, ValueList<SizeExpr> shape, IReadOnlyList<NestStore> stores)
     {
         var trial = new KernelBuilder(context, "trial", group);
@@ -23,6 +35,9 @@ internal sealed record NestPlan(ValueList<SizeExpr> Shape, ValueList<NestLoop> L
         trial.Values.OnLoad = (_, address) => addresses.Add(address);
         trial.Space.OnOpaque = form => opaque.UnionWith(trial.Space.BaseSymbols(form));
         var symbols = new int[shape.Count];
+        Array.Fill(symbols, -1);
+        var guards = new List<(IndexForm Form, SizeExpr Size)>();
+        trial.OnGuard = (form, size) => guards.Add((form, size));
         trial.Body.Within(false, () =>
         {
             var axes = new IndexForm[shape.Count];
@@ -30,6 +45,13 @@ internal sealed record NestPlan(ValueList<SizeExpr> Shape, ValueList<NestLoop> L
 
             void Nest(int axis)
             {
+                if (axis < shape.Count && shape[axis] == SizeExpr.One)
+                {
+                    axes[axis] = IndexForm.Zero;
+                    Nest(axis + 1);
+                    return;
+                }
+
                 if (axis < shape.Count)
                 {
                     trial.Body.For(BodyMath.Index(0), BodyMath.Index(shape[axis]), 1, false, i =>
@@ -52,9 +74,14 @@ internal sealed record NestPlan(ValueList<SizeExpr> Shape, ValueList<NestLoop> L
 
         var loops = Merge(shape, symbols, trial.Space, addresses, opaque);
         var lanes = LanesFor(context, group, stores, loops.Count == 0 ? SizeExpr.One : loops[^1].Size);
+        var innerAxis = loops.Count > 0 && loops[^1].Axes.Count == 1 ? loops[^1].Axes[0] : -1;
+        ValueList<NestEdge> edges = loops.Count == 0 ? [] : guards.Select(g => NestEdge.Of(trial.Space, g.Form, g.Size, symbols, innerAxis)).OfType<NestEdge>().Distinct().ToValueList();
+        var across = edges.Count > 0 ? -1 : FindAcross(loops, symbols, addresses);
         var note = (loops.Count == 0 ? "one element" : $"{(loops.Count == 1 ? "flat loop" : $"{loops.Count} loops")} over {string.Join(" x ", loops.Select(l => l.Size))}")
-            + (lanes > 1 ? $", {lanes} lanes" : "");
-        return new NestPlan(shape, loops, lanes, note);
+            + (lanes > 1 ? $", {lanes} lanes" : "")
+            + (edges.Count > 0 ? ", edges apart" : "")
+            + (across >= 0 ? $", loops {across} and {loops.Count - 1} in square blocks" : "");
+        return new NestPlan(shape, loops, lanes, edges, across, note);
     }
 
     /// <summary>The indices of the shape's axes, from those of the loops.</summary>
@@ -74,6 +101,30 @@ internal sealed record NestPlan(ValueList<SizeExpr> Shape, ValueList<NestLoop> L
         }
 
         return new Coords(axes.ToValueList(), lanes);
+    }
+
+    // A loop b for which some address has stride 1 along b, and a far one along the innermost loop.
+    private static int FindAcross(ValueList<NestLoop> loops, int[] symbols, HashSet<IndexForm> addresses)
+    {
+        if (loops.Count < 2 || loops[^1].Size.AsConstant < SmallAxis)
+        {
+            return -1;
+        }
+
+        SizeExpr Stride(IndexForm address, NestLoop loop) => address.Coefficient(symbols[loop.Axes[^1]]);
+        foreach (var address in addresses)
+        {
+            var inner = Stride(address, loops[^1]);
+            for (var l = 0; inner != SizeExpr.Zero && !(Math.Abs(inner.AsConstant ?? long.MaxValue) <= NearStride) && l < loops.Count - 1; l++)
+            {
+                if (Stride(address, loops[l]) == SizeExpr.One && !(loops[l].Size.AsConstant < SmallAxis))
+                {
+                    return l;
+                }
+            }
+        }
+
+        return -1;
     }
 
     // Axes a and b = a+1 are one loop of n_a·n_b if every address moves n_b times as far along a as along b, and no index of them is a value.

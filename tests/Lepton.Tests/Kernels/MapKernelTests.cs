@@ -73,6 +73,39 @@ public sealed class MapKernelTests
         Check($"view %0 [i0 else {mode}]{fill} : f32[0]", F32([0]));
     }
 
+    [Theory]
+    [InlineData("fill")]
+    [InlineData("clamp")]
+    [InlineData("wrap")]
+    [InlineData("reflect")]
+    public void Stencils(string mode)
+    {
+        var fill = mode == "fill" ? " fill 9" : "";
+        foreach (var (h, w) in ((int, int)[])[(4, 50), (1, 20), (3, 2), (20, 1), (2, 33)])
+        {
+            var x = Random(ElementType.F32, 7, h, w);
+            Check($"view %0 [i0 + i2 - 1 else {mode}, i1 + i3 - 1 else {mode}]{fill} : f32[{h}, {w}, 3, 3]; reduce sum %1 [2, 3] : f32[{h}, {w}]", x);
+            Check($"view %0 [i0 - 1 else {mode}, -1*i1 + {w + 1} else {mode}]{fill} : f32[{h}, {w + 3}]; exp %1 : f32[{h}, {w + 3}]", x);
+            Check($"view %0 [i0 + 1 else {mode}, 3*i1 - 4 else {mode}]{fill} : f32[{h}, {w}]; view %0 [i0, i1 - 1 else {mode}]{fill} : f32[{h}, {w}]; mul %1, %2 : f32[{h}, {w}]", x);
+            Check($"iota 1 : i64[{h}, {w}]; cast %1 : f32[{h}, {w}]; view %2 [i1 - 1 else {mode}, i0 + 2 else {mode}]{fill} : f32[{w}, {h}]; exp %3 : f32[{w}, {h}]", x);
+        }
+
+        Check($"view %0 [2 else {mode}]{fill} : f32", F32([2], 5, 6));
+    }
+
+    [Fact]
+    public void Large_transposes_run_in_blocks()
+    {
+        var x = Random(ElementType.F32, 7, 70, 150);
+        var graph = Parse("view %0 [i1, i0] : f32[150, 70]; exp %1 : f32[150, 70]", x);
+        var module = Check(TrivialFusion.Run(graph, inline: true), [x]);
+        Assert.Equal("2 loops over 150 x 70, 16 lanes, loops 0 and 1 in square blocks", Assert.Single(module.Kernels).Note);
+        var y = Random(ElementType.F64, 8, 3, 70, 20, 2);
+        Check("view %0 [i1, i2, i0, i3] : f64[20, 3, 70, 2]", y);
+        Check("view %0 [i0, i2, i1, i3] : f64[3, 20, 70, 2]", y);
+        Check("view %0 [i3, i2, i1, i0] : f64[2, 20, 70, 3]", y);
+    }
+
     [Fact]
     public void Fill_of_an_empty_tensor() => Check("view %0 [i0 - 1 else fill] fill 4 : f32[2]; exp %1 : f32[2]", F32([0]));
 
