@@ -169,6 +169,8 @@ internal sealed partial class EntryBinder
 
     private static string Count(int count, string noun) => count == 1 ? $"1 {noun}" : $"{count} {noun}s";
 
+    private static string AxisCount(int count) => count == 1 ? "1 axis" : $"{count} axes";
+
     private static string? Suggest(string name, IEnumerable<string> names) =>
         NameSuggestion.Help(name, names);
 }

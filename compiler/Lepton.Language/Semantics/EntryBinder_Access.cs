@@ -25,7 +25,7 @@ internal sealed partial class EntryBinder
             tensor = Error(
                 SizeDiagnostics.TooManySubscripts,
                 access.Subscripts[shape.Count].Span,
-                [access.Subscripts.Count, shape.Count],
+                [Count(access.Subscripts.Count, "subscript"), AxisCount(shape.Count)],
                 [new DiagnosticLabel(access.Tensor.Span, $"this is {Describe(tensor)}")]);
         }
 

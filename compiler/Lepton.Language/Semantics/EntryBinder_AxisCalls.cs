@@ -103,7 +103,7 @@ internal sealed partial class EntryBinder
             var axis = argument.Axis!.Value < 0 ? argument.Axis.Value + shape.Count : argument.Axis.Value;
             if (axis < 0 || axis >= shape.Count || byAxis.Any(o => o.Index is not null && o.Place.Axis == axis))
             {
-                Error(SizeDiagnostics.NoSuchAxis, argument.Span, [argument.Axis.Value, shape.Count], [new DiagnosticLabel(first.Span, $"this is {Describe(first.Value)}")]);
+                Error(SizeDiagnostics.NoSuchAxis, argument.Span, [argument.Axis.Value, AxisCount(shape.Count)], [new DiagnosticLabel(first.Span, $"this is {Describe(first.Value)}")]);
                 return;
             }
 

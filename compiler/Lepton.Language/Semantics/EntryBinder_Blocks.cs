@@ -19,7 +19,7 @@ internal sealed partial class EntryBinder
                     BindScan(scan, scope, expected);
                     break;
                 case IterateSyntax iterate:
-                    BindIterate(iterate, scope);
+                    BindIterate(iterate, scope, expected);
                     break;
                 case LaterStatementSyntax later:
                     Error(TypeDiagnostics.LaterLearning, later.Span, [$"'{later.Keyword}'"]);

@@ -125,6 +125,7 @@ internal sealed partial class EntryBinder
             {
                 good = false;
                 Error(SizeDiagnostics.NotAnIndex, subscript.Span, [], help: "'+=' combines into computed places: hist[bin[i]] += 1");
+                OpenBroken(subscript.Index, inner);
             }
         }
 
@@ -149,6 +150,25 @@ internal sealed partial class EntryBinder
             Declare(index, size, inner);
             return index;
         }
+    }
+
+    // The indices that a wrong left side was meant to bind are no news on the right.
+    private void OpenBroken(ExpressionSyntax? wrong, Scope inner)
+    {
+        if (wrong is null)
+        {
+            return;
+        }
+
+        FreeNames.Of(wrong, (name, _, inSubscript) =>
+        {
+            if (inner.Find(name.Text) is null && inner.Frame.File.FindValues(name.Text).Count == 0)
+            {
+                var index = OpenLabel(name.Text, name.Span);
+                index.IsBroken = true;
+                inner.Set(name.Text, index);
+            }
+        });
     }
 
     private Value FinishTarget(TargetSyntax target, IReadOnlyList<LeftAxis>? left, TensorInfo? type, Value value, SourceSpan span)
@@ -177,7 +197,8 @@ internal sealed partial class EntryBinder
             value = Tabulate(value, left, target.Span);
         }
 
-        return type is null ? value : CheckType(value, type, target.Subscripts is null ? span : target.Span, target.Name.Text, target.Type?.Span);
+        // The next value of a state is compared with the state when the loop ends: there both are in sight.
+        return type is null || target.Prime ? value : CheckType(value, type, target.Subscripts is null ? span : target.Span, target.Name.Text, target.Type?.Span);
     }
 
     private bool CloseAxis(LeftAxis axis, SizeExpr? fromType, bool report)

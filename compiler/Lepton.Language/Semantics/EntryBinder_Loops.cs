@@ -57,10 +57,10 @@ internal sealed partial class EntryBinder
             return;
         }
 
-        BindLoop(new Loop(scan, scan.Body, scan.Index, count, States(scan.Body, scope), expected), scope);
+        BindLoop(new Loop(scan, scan.Body, scan.Index, count, States(scan.Body, scope, expected), expected), scope);
     }
 
-    private void BindIterate(IterateSyntax iterate, Scope scope)
+    private void BindIterate(IterateSyntax iterate, Scope scope, IReadOnlyDictionary<string, TensorInfo>? expected)
     {
         foreach (var emit in iterate.Body.OfType<EmitSyntax>())
         {
@@ -83,7 +83,7 @@ internal sealed partial class EntryBinder
             return;
         }
 
-        BindLoop(new Loop(iterate, iterate.Body, null, max, States(iterate.Body, scope), null), scope);
+        BindLoop(new Loop(iterate, iterate.Body, null, max, States(iterate.Body, scope, expected), expected), scope);
     }
 
     private static void SetErrors(StatementSyntax loop, Scope scope)
@@ -94,7 +94,7 @@ internal sealed partial class EntryBinder
         }
     }
 
-    private List<LoopState> States(IReadOnlyList<StatementSyntax> body, Scope scope)
+    private List<LoopState> States(IReadOnlyList<StatementSyntax> body, Scope scope, IReadOnlyDictionary<string, TensorInfo>? expected)
     {
         var states = new List<LoopState>();
         foreach (var state in body.OfType<StateSyntax>())
@@ -111,7 +111,10 @@ internal sealed partial class EntryBinder
                 continue;
             }
 
-            states.Add(new LoopState(state, EquationValues(equation, scope, null)[0]));
+            // A literal start takes the type of the result that the state becomes, if it becomes one.
+            var made = new LoopState(state, EquationValues(equation, scope, null)[0]);
+            made.Element ??= expected?.GetValueOrDefault(made.Name)?.Element;
+            states.Add(made);
         }
 
         return states;

@@ -167,7 +167,7 @@ internal sealed partial class EntryBinder
             var axis = item.Integer!.AsConstant!.Value;
             if (axis < -rank || axis >= rank)
             {
-                Error(SizeDiagnostics.NoSuchAxis, given.Span, [axis, rank], help: rank == 0 ? null : $"axes are 0 … {rank - 1}, or -{rank} … -1 from the end");
+                Error(SizeDiagnostics.NoSuchAxis, given.Span, [axis, AxisCount(rank)], help: rank == 0 ? null : $"axes are 0 … {rank - 1}, or -{rank} … -1 from the end");
                 return null;
             }
 
@@ -176,7 +176,7 @@ internal sealed partial class EntryBinder
 
         if (axes.Distinct().Count() != axes.Count)
         {
-            Error(SizeDiagnostics.NotAPermutation, given.Span, [string.Join(", ", axes), rank]);
+            Error(SizeDiagnostics.NotAPermutation, given.Span, [string.Join(", ", axes), AxisCount(rank)]);
             return null;
         }
 

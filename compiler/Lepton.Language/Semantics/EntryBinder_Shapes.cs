@@ -19,7 +19,7 @@ internal sealed partial class EntryBinder
 
             if (written.Count != rank)
             {
-                return Error(SizeDiagnostics.NotAPermutation, given.Span, [string.Join(", ", written), rank]);
+                return Error(SizeDiagnostics.NotAPermutation, given.Span, [string.Join(", ", written), AxisCount(rank)]);
             }
 
             order = written;

@@ -80,7 +80,7 @@ internal sealed partial class EntryBinder
         var fixedCount = type.Shape.Count - (rest >= 0 ? 1 : 0);
         if (rest >= 0 ? actual.Count < fixedCount : actual.Count != fixedCount)
         {
-            ShapeMismatch(parameter, argument, span);
+            ShapeMismatch(parameter, argument, span, scope);
             return false;
         }
 
@@ -94,7 +94,7 @@ internal sealed partial class EntryBinder
                 axis += restCount;
                 if (scope.Frame.Rests.TryGetValue(name.Text, out var known) ? !SameShape(known, sizes) : !scope.Frame.Rests.TryAdd(name.Text, sizes))
                 {
-                    ShapeMismatch(parameter, argument, span);
+                    ShapeMismatch(parameter, argument, span, scope);
                     return false;
                 }
 
@@ -105,7 +105,7 @@ internal sealed partial class EntryBinder
             var match = MatchSize(item.Size!, size, scope);
             if (match == Match.Bad)
             {
-                ShapeMismatch(parameter, argument, span);
+                ShapeMismatch(parameter, argument, span, scope);
                 return false;
             }
 
@@ -135,7 +135,7 @@ internal sealed partial class EntryBinder
 
                 if (match == Match.Bad)
                 {
-                    ShapeMismatch(item.Parameter, item.Argument, item.Span);
+                    ShapeMismatch(item.Parameter, item.Argument, item.Span, scope);
                 }
             }
         }
@@ -155,12 +155,12 @@ internal sealed partial class EntryBinder
         }
     }
 
-    private void ShapeMismatch(ParameterSyntax parameter, Value argument, SourceSpan span)
+    private void ShapeMismatch(ParameterSyntax parameter, Value argument, SourceSpan span, Scope scope)
     {
         // Solved variables are shown with what they stand for, since that is the other fact.
         var facts = FreeNames.OfType(parameter.Type!)
-            .Where(n => _frame.Sizes.GetValueOrDefault(n) is { } s && s.AsVariable != n)
-            .Select(n => $"{n} = {_frame.Sizes[n]}").Distinct().ToList();
+            .Where(n => scope.Frame.Sizes.GetValueOrDefault(n) is { } s && s.AsVariable != n)
+            .Select(n => $"{n} = {scope.Frame.Sizes[n]}").Distinct().ToList();
         var wanted = parameter.Type!.Span.Text + (facts.Count == 0 ? "" : $" with {string.Join(", ", facts)}");
         Error(
             SizeDiagnostics.WrongShape,

@@ -132,7 +132,7 @@ internal sealed class FileScopes(ISourceLoader loader, DiagnosticReport report)
 
         if (_loading.FindIndex(s => s.Source.Path == text.Path) is >= 0 and var at)
         {
-            var chain = string.Join(" -> ", _loading.Skip(at).Select(s => s.Source.Path).Append(text.Path));
+            var chain = string.Join(" -> ", _loading.Skip(at).Select(s => s.Source.Path).Append(text.Path).Select(Path.GetFileName));
             report.Add(TypeDiagnostics.ImportCycle, import.Target.Span, [chain]);
             return;
         }

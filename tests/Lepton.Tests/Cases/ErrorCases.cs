@@ -1,0 +1,83 @@
+using System.Text.RegularExpressions;
+using Lepton.Language.Semantics;
+using Lepton.Language.Syntax;
+using Lepton.Language.Text;
+using Lepton.Tests.House;
+
+namespace Lepton.Tests.Cases;
+
+/// <summary>
+/// The wrong programs of tests/cases: a file that starts with <c>// case: error</c> must give exactly the messages that are marked behind
+/// the offending lines, <c>//~   ^ LEP2003 text that the message contains</c>, with the caret under the column where the message starts.
+/// </summary>
+public sealed partial class ErrorCases
+{
+    private static readonly string Folder = Path.Combine(Repository.Root, "tests", "cases");
+
+    public static TheoryData<string> Files() => [.. Paths()];
+
+    private static IEnumerable<string> Paths() =>
+        Directory.EnumerateFiles(Folder, "*.lep", SearchOption.AllDirectories).Where(IsCase).Select(f => Path.GetRelativePath(Folder, f)).Order(StringComparer.Ordinal);
+
+    [Theory]
+    [MemberData(nameof(Files))]
+    public void Gives_exactly_the_marked_messages(string file)
+    {
+        var path = Path.Combine(Folder, file);
+        var source = new SourceText(path, File.ReadAllText(path));
+        var report = new DiagnosticReport();
+        Binder.Bind(Parser.Parse(source, report), new FileSourceLoader(Path.Combine(Repository.Root, "stdlib")), report);
+        var expected = Marks(source).ToList();
+        var actual = DiagnosticPrinter.Sorted(report.Diagnostics).ToList();
+        var shown = new DiagnosticPrinter().PrintAll(report.Diagnostics);
+        Assert.True(expected.Count > 0, "the case marks no message");
+        Assert.True(
+            expected.Select(e => (e.Line, e.Column, e.Code)).SequenceEqual(actual.Select(a => (a.Span.StartPosition.Line, a.Span.StartPosition.Column, a.Kind.Code))),
+            $"expected {string.Join(", ", expected)}\n{shown}");
+        for (var i = 0; i < expected.Count; i++)
+        {
+            Assert.True(actual[i].Message.Contains(expected[i].Text, StringComparison.Ordinal), $"expected {expected[i].Text}\n{shown}");
+        }
+    }
+
+    /// <summary>Every message of the binder has a wrong program that gives it, but those that are limits.</summary>
+    [Fact]
+    public void Every_diagnostic_has_a_case()
+    {
+        string[] limits = [FunctionDiagnostics.TooDeep.Code];
+        var marked = Paths().SelectMany(f => Mark().Matches(File.ReadAllText(Path.Combine(Folder, f)))).Select(m => m.Groups["code"].Value).ToHashSet();
+        var kinds = new[] { typeof(SizeDiagnostics), typeof(TypeDiagnostics), typeof(FunctionDiagnostics) }
+            .SelectMany(t => t.GetFields()).Select(f => f.GetValue(null)).OfType<DiagnosticKind>().ToList();
+        Assert.True(kinds.Count >= 60);
+        Assert.Equal([], kinds.Select(k => k.Code).Except(limits).Except(marked));
+        Assert.Equal(kinds.Count, kinds.Select(k => k.Code).Distinct().Count());
+    }
+
+    private static bool IsCase(string path)
+    {
+        using var reader = new StreamReader(path);
+        return reader.ReadLine() == "// case: error";
+    }
+
+    private sealed record Expected(int Line, int Column, string Code, string Text);
+
+    private static IEnumerable<Expected> Marks(SourceText source)
+    {
+        var marked = 0;
+        for (var line = 1; line <= source.LineCount; line++)
+        {
+            var match = Mark().Match(source.LineText(line));
+            if (match.Success)
+            {
+                yield return new Expected(marked, match.Groups["caret"].Index + 1, match.Groups["code"].Value, match.Groups["text"].Value.Trim());
+            }
+            else
+            {
+                marked = line;
+            }
+        }
+    }
+
+    [GeneratedRegex(@"^//~ *(?<caret>\^) (?<code>LEP\d{4})(?<text>.*)$", RegexOptions.Multiline)]
+    private static partial Regex Mark();
+}
