@@ -251,7 +251,7 @@ internal sealed partial class EntryBinder
         if (value is UntypedValue untyped && (untyped as DeferredValue)?.Depth is null or < DeferredValue.MaxDepth)
         {
             var depth = (untyped as DeferredValue)?.Depth ?? 0;
-            return new DeferredValue(labels, shape, untyped.IsFloat, depth + 1, (element, use) => Coerce(value, element, span) is { } made ? operation(made) : null);
+            return new DeferredValue(labels, shape, untyped.IsFloat, depth + 1, Body, (element, use) => Coerce(value, element, span) is { } made ? operation(made) : null);
         }
 
         return Settle(value, span) is { } settled ? operation(settled) : ErrorValue.Instance;

@@ -265,7 +265,7 @@ internal sealed partial class EntryBinder
         }
 
         var (labels, shape) = (state.Labels, state.Shape);
-        return new DeferredValue(labels, shape, ((UntypedValue)state.Initial).IsFloat, 1, (wanted, span) =>
+        return new DeferredValue(labels, shape, ((UntypedValue)state.Initial).IsFloat, 1, Body, (wanted, span) =>
             Emit(new TypedBodyInput(NewId(), new ValueType(wanted, labels, shape), span, state.Name)));
     }
 

@@ -74,7 +74,7 @@ internal sealed partial class EntryBinder
         isFloat |= untyped.Any(u => u.IsFloat);
         var depth = untyped.Max(u => (u as DeferredValue)?.Depth ?? 0) + 1;
         return depth <= DeferredValue.MaxDepth
-            ? new DeferredValue(labels, shape, isFloat, depth, make)
+            ? new DeferredValue(labels, shape, isFloat, depth, Body, make)
             : make(isFloat ? ElementType.F32 : ElementType.I64, span) ?? (Value)ErrorValue.Instance;
     }
 

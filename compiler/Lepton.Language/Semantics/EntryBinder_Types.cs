@@ -74,18 +74,22 @@ internal sealed partial class EntryBinder
 
     private TensorValue? MakeDeferred(DeferredValue deferred, ElementType wanted, SourceSpan span)
     {
-        // What was made inside a loop cannot be used after it.
-        if (deferred.Made.TryGetValue(wanted, out var made) && _bodies.Contains(made.Body))
+        if (deferred.Made.TryGetValue(wanted, out var made))
         {
-            return made.Value;
+            return made;
         }
 
-        if (deferred.Make(wanted, span) is not { } value)
+        // The bodies of loops inside of its own are set aside while it is made.
+        var home = _bodies.IndexOf(deferred.Home);
+        var inner = home < 0 ? [] : _bodies.GetRange(home + 1, _bodies.Count - home - 1);
+        _bodies.RemoveRange(_bodies.Count - inner.Count, inner.Count);
+        var value = deferred.Make(wanted, span);
+        _bodies.AddRange(inner);
+        if (value is not null)
         {
-            return null;
+            deferred.Made[wanted] = value;
         }
 
-        deferred.Made[wanted] = (value, Body);
         return value;
     }
 

@@ -113,6 +113,7 @@ internal sealed class DeferredValue(
     ValueList<SizeExpr> shape,
     bool isFloat,
     int depth,
+    List<TypedOp> home,
     Func<ElementType, SourceSpan, TensorValue?> make) : UntypedValue
 {
     /// <summary>Beyond this depth a value takes its default type, so that making it does not recurse deeply.</summary>
@@ -126,8 +127,10 @@ internal sealed class DeferredValue(
 
     public int Depth { get; } = depth;
 
-    /// <summary>What has been made, with the body that it stands in.</summary>
-    public Dictionary<ElementType, (TensorValue Value, List<TypedOp> Body)> Made { get; } = [];
+    /// <summary>The body where it is written: its operations go there, so that a loop that uses it does not repeat them.</summary>
+    public List<TypedOp> Home { get; } = home;
+
+    public Dictionary<ElementType, TensorValue> Made { get; } = [];
 
     /// <summary>Null after an error (reported).</summary>
     public TensorValue? Make(ElementType element, SourceSpan span) => make(element, span);
