@@ -98,6 +98,12 @@ internal static class Exactness
             return null;
         }
 
+        // An overflow is a rounding: where more range is kept, there is none. Poles (1/0, log 0) are infinite everywhere.
+        if (type.IsFloat() && op is not (MapOp.Div or MapOp.Rsqrt or (>= MapOp.Log and <= MapOp.Log1p)) && a.All(x => x.IsFinite) && HasInfinity(result))
+        {
+            return null;
+        }
+
         var (u, largest) = (Roundoff(type.IsFloat() ? type : ElementType.F64), Largest(result));
         switch (op)
         {
@@ -165,6 +171,11 @@ internal static class Exactness
             return factors.All(f => f.IsExact) && Fits(type.ComputeType(), count * Product(factors), Units(factors)) ? 0 : null;
         }
 
+        if (HasInfinity(result))
+        {
+            return null;
+        }
+
         var compute = type.ComputeType();
         var product = Product(factors);
         if (factors.All(f => f.IsExact) && Fits(compute, count * product, Units(factors)) && Fits(type, Largest(result), Units(factors)))
@@ -187,7 +198,7 @@ internal static class Exactness
         var exact = start.IsExact && updates.IsExact;
         var (count, unit) = (updates.Value.Count, Math.Min(start.Unit, updates.Unit));
         var all = start.Largest + (count * updates.Largest);
-        return !start.IsFinite || !updates.IsFinite ? null
+        return !start.IsFinite || !updates.IsFinite || HasInfinity(result) ? null
             : kind is ScatterKind.Max or ScatterKind.Min ? Math.Max(start.Error, updates.Error)
             : kind == ScatterKind.Mul ? (exact && Fits(type, start.Largest * Math.Pow(Math.Max(updates.Largest, 1), count), start.Unit * Math.Pow(Math.Min(updates.Unit, 1), count)) ? 0 : null)
             : exact && Fits(type, all, unit) ? 0
@@ -203,6 +214,19 @@ internal static class Exactness
         ElementType.BF16 => 8,
         _ => 63,
     };
+
+    private static bool HasInfinity(TensorValue value)
+    {
+        foreach (var x in value.AsFloats)
+        {
+            if (double.IsInfinity(x))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     private static double Product(RandomValue[] factors) => factors.Aggregate(1.0, (p, f) => p * f.Largest);
 
