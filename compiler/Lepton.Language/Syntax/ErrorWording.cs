@@ -16,7 +16,7 @@ internal static class ErrorWording
         var context = parser.RuleContext;
         var startsOperand = StartsOperand(found.Type);
 
-        if (found.Type == ASSIGN && (afterOperand || previous?.Type == ASSIGN) && !expected.Contains(ASSIGN))
+        if (found.Type == ASSIGN && (afterOperand || previous?.Type == ASSIGN) && !expected.Contains(ASSIGN) && context is not FileContext)
         {
             report.Add(SyntaxDiagnostics.EqualsConfused, place, ["one `=` to an equation"], help: "a comparison is written `==`");
         }
@@ -28,7 +28,7 @@ internal static class ErrorWording
         {
             report.Add(SyntaxDiagnostics.NeedsParentheses, place, [found.Text], help: $"write ({found.Text} ...)");
         }
-        else if (context is FileContext or DeclarationContext { ChildCount: 0 } && !WordRules.IsDeclarationWord(found.Type))
+        else if (context is FileContext or DeclarationContext { ChildCount: 0 } && previous is null or { Type: SEP } && !WordRules.IsDeclarationWord(found.Type))
         {
             ReportTopLevel(source, report, place, found);
         }
@@ -37,21 +37,21 @@ internal static class ErrorWording
             report.Add(
                 SyntaxDiagnostics.OutOfPlace, place, [$"`{found.Text}`", "in a block"], help: "declare it outside, or close the block with `}` before it");
         }
-        else if (afterOperand && context is BlockContext or FunctionContext && startsOperand && found.Type is NAME or LPAREN && LooksLikeEquation(parser, found))
+        else if (afterOperand && context is BlockContext && LooksLikeEquation(parser, found))
         {
             report.Add(SyntaxDiagnostics.TwoOnOneLine, place, [], help: "put it on a line of its own, or write `;` between them");
         }
-        else if (context is FunctionContext && expected.Contains(ARROW) && (found.Type is COLON || startsOperand))
+        else if (context is FunctionContext && expected.Contains(LBRACE) && previous is { Type: RPAREN } && (found.Type is COLON || startsOperand))
         {
             report.Add(SyntaxDiagnostics.MissingArrow, place, [], help: "write `-> f32[N]` or `-> (y: f32[N])` before the body");
         }
-        else if (afterOperand && startsOperand && expected.Contains(COMMA) && (expected.Contains(RPAREN) || expected.Contains(RBRACKET)))
+        else if (afterOperand && startsOperand && context is not ResultsContext && (expected.Contains(RPAREN) || expected.Contains(RBRACKET)))
         {
             report.Add(SyntaxDiagnostics.MissingComma, place, [Describe(found)]);
         }
         else
         {
-            report.Add(SyntaxDiagnostics.Unexpected, place, [ExpectedWords.Of(expected), Describe(found)], help: Help(previous, found, context));
+            report.Add(SyntaxDiagnostics.Unexpected, place, [ExpectedWords.Of(expected, afterOperand), Describe(found)], help: Help(previous, found, context));
         }
     }
 
@@ -74,7 +74,7 @@ internal static class ErrorWording
     /// <summary><c>name =</c>, <c>name[</c>, <c>name'</c> from this token on.</summary>
     private static bool LooksLikeEquation(Antlr4.Runtime.Parser parser, IToken found)
     {
-        var next = ((ITokenStream)parser.InputStream).Get(Math.Min(found.TokenIndex + 1, parser.InputStream.Size - 1)).Type;
+        var next = ((ITokenStream)parser.InputStream).Get(found.TokenIndex + 1).Type;
         return found.Type == NAME && next is ASSIGN or ADD_ASSIGN or MUL_ASSIGN or LBRACKET or PRIME;
     }
 
@@ -110,6 +110,7 @@ internal static class ErrorWording
         LBRACKET when previous is { Type: SEP } => "a subscript stands on the line of what it belongs to",
         LPAREN when context is ResultContext => "each of several results has a name: (a: f32[N], b: f32)",
         LBRACKET when context is ResultsContext => "each of several results has a name: (a: f32[N], b: f32)",
+        ASSIGN when context is FileContext => "the value a parameter starts with stands behind `~`",
         NAME when found.Text is "elif" => "write `else if`",
         ELSE when context is ExpressionContext => "`if` has a `then` before its `else`",
         _ => null,

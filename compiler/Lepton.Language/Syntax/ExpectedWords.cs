@@ -16,10 +16,18 @@ internal static class ExpectedWords
     private static readonly int[] Declarations = [IMPORT, DIM, CONST, PARAM, FN, STEP, OPTIMIZER, FORMAT, PLAN];
     private static readonly int[] Statements = [STATE, EMIT, SCAN, ITERATE, UPDATE];
 
-    public static string Of(IntervalSet expected)
+    /// <param name="expected">What the rule that failed would take.</param>
+    /// <param name="afterOperand">An operand ends just before: the rules inside would have taken an operator, and those are left already.</param>
+    public static string Of(IntervalSet expected, bool afterOperand)
     {
         var left = expected.ToList().ToHashSet();
         var words = new List<string>();
+        if (afterOperand && (left.Contains(SEP) || left.Contains(RPAREN) || left.Contains(RBRACKET) || left.Contains(THEN) || left.Contains(ELSE)))
+        {
+            left.UnionWith([PLUS]);
+            left.ExceptWith([RBRACE, TokenConstants.EOF]);
+        }
+
         if (Take(left, Declarations, FN))
         {
             words.Add("a declaration");

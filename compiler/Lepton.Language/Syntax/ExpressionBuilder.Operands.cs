@@ -24,7 +24,7 @@ internal sealed partial class ExpressionBuilder
                 var items = group.groupItem();
                 if (items.Length == 1 && items[0].COLON() == null)
                 {
-                    return Build(items[0].expression(0));
+                    return Build(items[0].expression(0), items[0]);
                 }
 
                 report.Add(SyntaxDiagnostics.GroupOutOfPlace, span, [], help: "x[(i, j)] splits or joins an axis; several values have several equations");
@@ -58,11 +58,12 @@ internal sealed partial class ExpressionBuilder
         var members = new List<IndexBinderSyntax>();
         foreach (var item in group.groupItem())
         {
-            if (Build(item.expression(0)) is NameExpressionSyntax { Prime: false } name)
+            var member = Build(item.expression(0), item);
+            if (member is NameExpressionSyntax { Prime: false } name)
             {
                 members.Add(new IndexBinderSyntax(item.Span(source), name.Name, item.expression(1) is { } size ? Build(size) : null));
             }
-            else
+            else if (member is not MissingExpressionSyntax)
             {
                 report.Add(SyntaxDiagnostics.GroupMember, item.Span(source), [], help: "write an index, with its size where it is needed: (h: 8, d)");
             }
@@ -73,6 +74,12 @@ internal sealed partial class ExpressionBuilder
 
     private ExpressionSyntax Postfix(PostfixContext postfix)
     {
+        // A call without one of its arguments would be a second mistake for the binder.
+        if (postfix.children.Any(child => child is ParserRuleContext { exception: not null }))
+        {
+            return Missing(postfix);
+        }
+
         var primary = (PrimaryContext)postfix.GetChild(0);
         var value = Build(primary);
         var next = 1;
@@ -118,7 +125,7 @@ internal sealed partial class ExpressionBuilder
             callee,
             [.. subscripts?.subscript().Select(IndexArgument) ?? []],
             [.. arguments.argument().Select(argument => new ArgumentSyntax(
-                argument.Span(source), argument.NAME()?.Name(source), Build(argument.expression())))]);
+                argument.Span(source), argument.NAME()?.Name(source), Build(argument.expression(), argument)))]);
     }
 
     /// <summary><c>softmax[c](...)</c>, <c>softmax[axis = -1](...)</c>.</summary>
@@ -132,12 +139,17 @@ internal sealed partial class ExpressionBuilder
             return new ArgumentSyntax(span, null, new MissingExpressionSyntax(span));
         }
 
-        return new ArgumentSyntax(span, subscript.NAME()?.Name(source), Build(subscript.expression(0)));
+        return new ArgumentSyntax(span, subscript.NAME()?.Name(source), Build(subscript.expression(0), subscript));
     }
 
     private SubscriptSyntax Subscript(SubscriptContext subscript)
     {
         var span = subscript.Span(source);
+        if (subscript.exception != null)
+        {
+            return new SubscriptSyntax(span, Missing(subscript), OutsideMode.None, null, null, []);
+        }
+
         if (subscript.NAME() != null)
         {
             report.Add(

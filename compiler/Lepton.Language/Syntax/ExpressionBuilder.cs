@@ -8,7 +8,10 @@ namespace Lepton.Language.Syntax;
 /// <summary>Expressions of the syntax tree from the parser's contexts: flat runs of operators, and reducers that take in the rest of their product.</summary>
 internal sealed partial class ExpressionBuilder(SourceText source, DiagnosticReport report)
 {
-    public ExpressionSyntax Build(ParserRuleContext? context)
+    /// <summary>A part of a context: where it is not there, a mistake has been found in the context.</summary>
+    public ExpressionSyntax Build(ParserRuleContext? part, ParserRuleContext context) => part == null ? Missing(context) : Build(part);
+
+    public ExpressionSyntax Build(ParserRuleContext context)
     {
         // A number is a sum of one product of one term of ...: down to the first rule that says something.
         while (context is { exception: null, ChildCount: 1 } && context.GetChild(0) is ParserRuleContext inner)
@@ -18,7 +21,6 @@ internal sealed partial class ExpressionBuilder(SourceText source, DiagnosticRep
 
         return context switch
         {
-            null => throw new ArgumentNullException(nameof(context)),
             { exception: not null } => Missing(context),
             ExpressionContext choice => new IfSyntax(
                 choice.Span(source), Build(choice.expression(0)), Build(choice.expression(1)), Build(choice.expression(2))),
@@ -129,14 +131,15 @@ internal sealed partial class ExpressionBuilder(SourceText source, DiagnosticRep
         var body = Factor(term, last + 1);
         if (Rest(terms, signs, at) is { Count: > 0 } rest)
         {
-            body = new BinarySyntax(((ParserRuleContext)term.GetChild(term.ChildCount - 1)).Span(source).To(rest[^1].Operand.Span), body, rest);
+            var start = term.GetChild(last + 1) is ITerminalNode sign ? sign.Symbol.Span(source) : ((ParserRuleContext)term.GetChild(last + 1)).Span(source);
+            body = new BinarySyntax(start.To(rest[^1].Operand.Span), body, rest);
         }
 
         for (var i = last; i >= 0; i--)
         {
             body = term.GetChild(i) is ReducerContext reducer
                 ? new ReduceSyntax(
-                    reducer.Span(source).To(body.Span), reducer.REDUCER().Name(source), [.. reducer.binder().Select(Binder)], body)
+                    reducer.Span(source).To(body.Span), reducer.REDUCER().Name(source), [.. reducer.binder().Where(binder => binder.NAME() != null).Select(Binder)], body)
                 : Prefixed((ITerminalNode)term.GetChild(i), body);
         }
 

@@ -49,11 +49,8 @@ public static class Parser
     private static FileSyntax Tree(SourceText source, ShapedTokens shaped, DiagnosticReport report)
     {
         var builder = new TreeBuilder(source, report);
-        var parser = new StatementwiseParser(new CommonTokenStream(new ListTokenSource(shaped.Tokens)), builder)
-        {
-            ErrorHandler = new SyntaxErrorStrategy(source, shaped, report),
-        };
-        parser.RemoveErrorListeners();
+        var errors = new SyntaxErrorStrategy(source, shaped, report);
+        var parser = new StatementwiseParser(new ListTokenStream(shaped.Tokens), builder, errors);
 
         // SLL is enough: the three decisions that one token cannot make are made by two, whatever the rules around them.
         parser.Interpreter.PredictionMode = PredictionMode.SLL;

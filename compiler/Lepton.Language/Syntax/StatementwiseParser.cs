@@ -19,20 +19,31 @@ namespace Lepton.Language.Syntax
     /// Builds each statement's tree as soon as it is parsed and lets its contexts go. There are some thirty contexts to an operand: kept to
     /// the end of the file they would cost more time in garbage collection than the whole of parsing.
     /// </summary>
-    internal sealed class StatementwiseParser(ITokenStream tokens, TreeBuilder builder) : LeptonParser(tokens)
+    internal sealed class StatementwiseParser : LeptonParser
     {
+        private readonly TreeBuilder _builder;
+        private readonly SyntaxErrorStrategy _errors;
+
+        public StatementwiseParser(ListTokenStream tokens, TreeBuilder builder, SyntaxErrorStrategy errors)
+            : base(tokens)
+        {
+            _builder = builder;
+            _errors = errors;
+            ErrorHandler = errors;
+            RemoveErrorListeners();
+        }
+
         public override void ExitRule()
         {
-            if (RuleContext is StatementContext statement)
+            var context = (ParserRuleContext)RuleContext;
+            base.ExitRule(); // sets Stop, without which a context has no span
+            if (context is StatementContext statement)
             {
-                // Stop is set by the base class, and a span needs it.
-                base.ExitRule();
-                statement.Syntax = builder.Statement(statement);
+                statement.Syntax = _builder.Statement(statement);
                 statement.children = null;
-                return;
             }
 
-            base.ExitRule();
+            _errors.AtRuleEnd(this, context);
         }
     }
 }

@@ -27,7 +27,7 @@ public static class SyntaxDiagnostics
     public static readonly DiagnosticKind ForeignOperator = Error("LEP1007", "there is no operator `{0}`");
 
     /// <summary>A statement of another language: <c>return let for while def</c>.</summary>
-    public static readonly DiagnosticKind ForeignWord = Error("LEP1008", "there is no `{0}` here: {1}");
+    public static readonly DiagnosticKind ForeignWord = Error("LEP1008", "there is no `{0}` in this language");
 
     /// <summary><c>=</c> and <c>==</c> confused.</summary>
     public static readonly DiagnosticKind EqualsConfused = Error("LEP1009", "{0}");

@@ -1,4 +1,5 @@
 using Antlr4.Runtime;
+using Antlr4.Runtime.Misc;
 using Lepton.Language.Text;
 using static Lepton.Language.Syntax.Generated.LeptonParser;
 
@@ -15,32 +16,39 @@ internal sealed class SyntaxErrorStrategy(SourceText source, ShapedTokens shaped
         if (!InErrorRecoveryMode(recognizer))
         {
             BeginErrorCondition(recognizer);
-            ErrorWording.Report(source, report, recognizer, e.OffendingToken, e.GetExpectedTokens());
+            Complain(recognizer, e.OffendingToken, e.GetExpectedTokens());
+            Tokens(recognizer).Blocked = true;
         }
     }
 
-    /// <summary>Runs in the catch block of every rule that the failed one is part of, innermost first.</summary>
+    /// <summary>Nothing: the rule ends, and so do those around it, since the stream is blocked; see <see cref="AtRuleEnd"/>.</summary>
     public override void Recover(Antlr4.Runtime.Parser recognizer, RecognitionException e)
     {
-        var context = (ParserRuleContext)recognizer.RuleContext;
+    }
+
+    /// <summary>Behind the end of each rule: where reading can start again after a mistake inside, it does.</summary>
+    public void AtRuleEnd(Antlr4.Runtime.Parser recognizer, ParserRuleContext context)
+    {
+        var tokens = Tokens(recognizer);
+        if (!tokens.Blocked || context is not (StatementContext or ParameterContext or ResultContext or DeclarationContext or FileContext))
+        {
+            return;
+        }
+
+        tokens.Blocked = false;
+        EndErrorCondition(recognizer);
         switch (context)
         {
             case StatementContext:
-                SkipTo(recognizer, DepthOf(context.Start), SEP, RBRACE);
+                SkipTo(tokens, DepthOf(context.Start), SEP, RBRACE);
                 break;
             case ParameterContext or ResultContext:
-                SkipTo(recognizer, DepthOf(context.Start), COMMA, RPAREN);
+                SkipTo(tokens, DepthOf(context.Start), COMMA, RPAREN);
                 break;
             case DeclarationContext:
-                SkipToDeclaration(recognizer);
+                SkipToDeclaration(tokens);
                 break;
-            case FileContext:
-                break;
-            default:
-                throw e;
         }
-
-        EndErrorCondition(recognizer);
     }
 
     /// <summary>No token is ever put in or taken out in passing.</summary>
@@ -49,65 +57,77 @@ internal sealed class SyntaxErrorStrategy(SourceText source, ShapedTokens shaped
     /// <summary>Before and between the items of a block or a file: anything else than the next item is reported and skipped.</summary>
     public override void Sync(Antlr4.Runtime.Parser recognizer)
     {
-        var type = recognizer.InputStream.LA(1);
+        var tokens = Tokens(recognizer);
+        if (tokens.Blocked)
+        {
+            return;
+        }
+
+        var type = tokens.LA(1);
         switch (recognizer.RuleContext)
         {
             case BlockContext { ChildCount: 1 } when type != RBRACE && !StartsStatement(type):
                 do
                 {
                     Complain(recognizer);
-                    SkipTo(recognizer, DepthOf(recognizer.CurrentToken), SEP, RBRACE);
-                    StepOver(recognizer, SEP);
-                    type = recognizer.InputStream.LA(1);
+                    SkipTo(tokens, DepthOf(recognizer.CurrentToken), SEP, RBRACE);
+                    StepOver(tokens, SEP);
+                    type = tokens.LA(1);
                 }
                 while (type is not (RBRACE or TokenConstants.EOF) && !StartsStatement(type));
 
                 break;
             case ParametersContext { ChildCount: 1 } parameters when type is not (NAME or RPAREN):
                 Complain(recognizer);
-                SkipTo(recognizer, DepthOf(parameters.Start) + 1, RPAREN, RPAREN);
+                SkipTo(tokens, DepthOf(parameters.Start) + 1, RPAREN, RPAREN);
                 break;
             case ParametersContext { ChildCount: > 1 } parameters when type is not (COMMA or RPAREN):
                 Complain(recognizer);
-                SkipTo(recognizer, DepthOf(parameters.Start) + 1, COMMA, RPAREN);
+                SkipTo(tokens, DepthOf(parameters.Start) + 1, COMMA, RPAREN);
                 break;
             case BlockContext { ChildCount: > 1 } block when type is not (SEP or RBRACE):
                 Complain(recognizer);
-                SkipTo(recognizer, DepthOf(block.Start) + 1, SEP, RBRACE);
+                SkipTo(tokens, DepthOf(block.Start) + 1, SEP, RBRACE);
                 break;
             case FileContext { ChildCount: 0 } when type != TokenConstants.EOF && !WordRules.IsDeclarationWord(type):
                 Complain(recognizer);
-                SkipToDeclaration(recognizer);
-                StepOver(recognizer, SEP);
+                SkipToDeclaration(tokens);
+                StepOver(tokens, SEP);
                 break;
             case FileContext { ChildCount: > 0 } when type is not (SEP or TokenConstants.EOF):
                 Complain(recognizer);
-                SkipToDeclaration(recognizer);
+                SkipToDeclaration(tokens);
                 break;
         }
     }
 
     private static bool StartsStatement(int type) => type is NAME or LPAREN or STATE or EMIT or SCAN or ITERATE or UPDATE;
 
-    private void Complain(Antlr4.Runtime.Parser recognizer)
+    private void Complain(Antlr4.Runtime.Parser recognizer) => Complain(recognizer, recognizer.CurrentToken, recognizer.GetExpectedTokens());
+
+    private void Complain(Antlr4.Runtime.Parser recognizer, IToken found, IntervalSet expected)
     {
-        ErrorWording.Report(source, report, recognizer, recognizer.CurrentToken, recognizer.GetExpectedTokens());
+        if (!shaped.BehindGaps.Contains(found))
+        {
+            ErrorWording.Report(source, report, recognizer, found, expected);
+        }
     }
 
-    private static void StepOver(Antlr4.Runtime.Parser recognizer, int type)
+    private static ListTokenStream Tokens(Antlr4.Runtime.Parser recognizer) => (ListTokenStream)recognizer.InputStream;
+
+    private static void StepOver(ListTokenStream tokens, int type)
     {
-        if (recognizer.InputStream.LA(1) == type)
+        if (tokens.LA(1) == type)
         {
-            recognizer.InputStream.Consume();
+            tokens.Consume();
         }
     }
 
     private int DepthOf(IToken token) => shaped.Depths[token.TokenIndex];
 
     /// <summary>Stops at the first of two tokens at a bracket depth, or where the brackets around it close.</summary>
-    private void SkipTo(Antlr4.Runtime.Parser recognizer, int depth, int first, int second)
+    private void SkipTo(ListTokenStream input, int depth, int first, int second)
     {
-        var input = recognizer.InputStream;
         for (var type = input.LA(1); type != TokenConstants.EOF; type = input.LA(1))
         {
             // A closing bracket carries the depth of its opening one: that of what is inside less one.
@@ -121,9 +141,8 @@ internal sealed class SyntaxErrorStrategy(SourceText source, ShapedTokens shaped
         }
     }
 
-    private void SkipToDeclaration(Antlr4.Runtime.Parser recognizer)
+    private void SkipToDeclaration(ListTokenStream input)
     {
-        var input = recognizer.InputStream;
         while (input.LA(1) != TokenConstants.EOF
             && !(input.LA(1) == SEP && shaped.Depths[input.Index] == 0 && WordRules.IsDeclarationWord(input.LA(2))))
         {

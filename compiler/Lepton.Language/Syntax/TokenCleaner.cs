@@ -50,12 +50,17 @@ internal static class TokenCleaner
         ["?"] = "a choice is written `if c then a else b`",
     };
 
-    /// <returns>The tokens the shaper works on, EOF last, and all comments in order.</returns>
-    public static (List<CommonToken> Tokens, List<CommonToken> Comments) Clean(SourceText source, IEnumerable<IToken> raw, DiagnosticReport report)
+    /// <returns>
+    /// The tokens the shaper works on, EOF last; all comments in order; and the tokens just behind what was left out, where the parser may
+    /// stumble over the same mistake once more.
+    /// </returns>
+    public static (List<CommonToken> Tokens, List<CommonToken> Comments, HashSet<IToken> BehindGaps) Clean(SourceText source, IEnumerable<IToken> raw, DiagnosticReport report)
     {
         var tokens = new List<CommonToken>();
         var comments = new List<CommonToken>();
+        var behindGaps = new HashSet<IToken>();
         var strayEnd = -1;
+        var gap = false;
         foreach (CommonToken token in raw)
         {
             var span = token.Span(source);
@@ -79,6 +84,7 @@ internal static class TokenCleaner
                     }
 
                     strayEnd = span.End;
+                    gap = true;
                     continue;
                 case BAD_COMMENT:
                     comments.Add(token);
@@ -101,12 +107,18 @@ internal static class TokenCleaner
                     tokens.Add(Retyped(token, STRING, span.Text + "\""));
                     continue;
                 default:
+                    if (gap)
+                    {
+                        behindGaps.Add(token);
+                        gap = false;
+                    }
+
                     tokens.Add(token);
                     continue;
             }
         }
 
-        return (tokens, comments);
+        return (tokens, comments, behindGaps);
     }
 
     private static CommonToken Mend(CommonToken token, SourceSpan span, DiagnosticReport report)

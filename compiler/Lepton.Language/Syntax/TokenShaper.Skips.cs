@@ -84,6 +84,15 @@ internal sealed partial class TokenShaper
         return i;
     }
 
+    /// <summary>Whether a word of another language starts a statement here; it may be a tensor's name as well.</summary>
+    private bool IsForeign(int i)
+    {
+        var next = TypeAt(i + 1);
+        return TypeAt(i) == NAME && ForeignWords.ContainsKey(_in[i].Text)
+            && next is not (LPAREN or TokenConstants.EOF or SEP or RBRACE) && !FollowsDefinedName(next) && _in[i + 1].Line == _in[i].Line
+            && CanStartStatement(next);
+    }
+
     /// <summary><c>let y = 1</c>, <c>return y</c>, <c>for i in n { }</c>: reported, then read as what was meant where that is clear, else left out.</summary>
     private bool SkipForeignStatement(ref int i)
     {
@@ -93,20 +102,19 @@ internal sealed partial class TokenShaper
             return false;
         }
 
-        var next = TypeAt(i + 1);
-        var sameLine = i + 1 < _in.Count && _in[i + 1].Line == token.Line;
-        if (!sameLine || FollowsDefinedName(next) || next is LPAREN or TokenConstants.EOF or SEP or RBRACE)
+        if (!IsForeign(i))
         {
-            return false; // a tensor of that name
+            return false;
         }
 
+        var next = TypeAt(i + 1);
         switch (token.Text)
         {
             case "let" or "var" or "val" when IsWord(next):
                 break;
             case "def" or "func" or "function" when IsWord(next):
                 token.Type = FN;
-                _report.Add(SyntaxDiagnostics.ForeignWord, token.Span(_source), [token.Text, meaning]);
+                _report.Add(SyntaxDiagnostics.ForeignWord, token.Span(_source), [token.Text], help: meaning);
                 return false;
             case "return":
                 i = EndOfLine(i);
@@ -119,7 +127,7 @@ internal sealed partial class TokenShaper
                 return false;
         }
 
-        _report.Add(SyntaxDiagnostics.ForeignWord, token.Span(_source), [token.Text, meaning]);
+        _report.Add(SyntaxDiagnostics.ForeignWord, token.Span(_source), [token.Text], help: meaning);
         _previous = _in[i];
         return true;
     }

@@ -30,6 +30,11 @@ internal sealed partial class TokenShaper
             return Start.No;
         }
 
+        if (IsForeign(i))
+        {
+            return Start.Sure;
+        }
+
         if (IsWord(TypeAt(i + 1)) && _in[i + 1].Line == _in[i].Line)
         {
             return _in[i].Type is (>= IMPORT and <= PLAN) or STATE or EMIT or SCAN or ITERATE or UPDATE ? Start.Sure : Start.No;

@@ -39,10 +39,10 @@ internal sealed partial class TokenShaper
 
     public static ShapedTokens Shape(SourceText source, IEnumerable<IToken> raw, DiagnosticReport report)
     {
-        var (tokens, comments) = TokenCleaner.Clean(source, raw, report);
+        var (tokens, comments, behindGaps) = TokenCleaner.Clean(source, raw, report);
         var shaper = new TokenShaper(source, tokens, report);
         shaper.Run();
-        return new ShapedTokens(shaper._out, shaper._depths, comments, shaper._skipped, shaper._nesting.Deepest);
+        return new ShapedTokens(shaper._out, shaper._depths, comments, shaper._skipped, behindGaps, shaper._nesting.Deepest);
     }
 
     private int LastType => _out.Count == 0 ? SEP : _out[^1].Type;

@@ -91,7 +91,7 @@ internal sealed class TreeBuilder(SourceText source, DiagnosticReport report)
     /// <summary>Null where none is written or it could not be parsed.</summary>
     private TypeSyntax? Type(TypeContext? type)
     {
-        if (type is null or { exception: not null })
+        if (type is null or { exception: not null } || Parts<ShapeItemContext>(type).Any(item => item.exception != null))
         {
             return null;
         }
@@ -180,7 +180,7 @@ internal sealed class TreeBuilder(SourceText source, DiagnosticReport report)
     private TargetIndexSyntax TargetIndex(TargetIndexContext axis)
     {
         var group = _expressions.Group(axis.expression(0));
-        var index = group == null ? _expressions.Build(axis.expression(0)) : null;
+        var index = group == null ? _expressions.Build(axis.expression(0), axis) : null;
         return new TargetIndexSyntax(axis.Span(source), index, group ?? [], Optional(axis.expression(1)));
     }
 

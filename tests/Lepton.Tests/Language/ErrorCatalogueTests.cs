@@ -1,0 +1,68 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+using Lepton.Language.Syntax;
+using Lepton.Language.Text;
+using Lepton.Tests.House;
+
+namespace Lepton.Tests.Language;
+
+/// <summary>errors.md and the compiler have the same messages, and the page's examples are true.</summary>
+public class ErrorCatalogueTests
+{
+    // No short text gives these.
+    private static readonly string[] WithoutExample = ["LEP1013", "LEP1014", "LEP1025"];
+
+    private static readonly string Page = File.ReadAllText(Repository.PathOf("compiler", "Lepton.Language", "errors.md"));
+
+    private static IReadOnlyList<DiagnosticKind> Kinds() =>
+    [
+        .. typeof(DiagnosticKind).Assembly.GetTypes()
+            .SelectMany(type => type.GetFields(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic))
+            .Where(field => field.FieldType == typeof(DiagnosticKind))
+            .Select(field => (DiagnosticKind)field.GetValue(null)!),
+    ];
+
+    private static Dictionary<string, (string Title, string Text)> Sections() =>
+        Regex.Matches(Page, @"^## (LEP\d{4}): (.*)\n((?:(?!^## ).*\n?)*)", RegexOptions.Multiline)
+            .ToDictionary(match => match.Groups[1].Value, match => (match.Groups[2].Value, match.Groups[3].Value));
+
+    [Fact]
+    public void Every_code_is_given_once() => Assert.Empty(Kinds().GroupBy(kind => kind.Code).Where(group => group.Count() > 1).Select(group => group.Key));
+
+    [Fact]
+    public void Every_code_has_its_section_and_every_section_its_code()
+    {
+        var expected = Kinds().Select(kind => $"{kind.Code}: {kind.Title}").Order().ToList();
+        var written = Sections().Select(section => $"{section.Key}: {section.Value.Title}").Order().ToList();
+        Assert.Equal(string.Join('\n', expected), string.Join('\n', written));
+    }
+
+    [Fact]
+    public void A_section_says_something() => Assert.Empty(Sections().Where(section => section.Value.Text.Trim().Length < 20).Select(section => section.Key));
+
+    public static TheoryData<string> SyntaxCodes() =>
+        [.. Kinds().Select(kind => kind.Code).Where(code => code.StartsWith("LEP1", StringComparison.Ordinal)).Except(WithoutExample)];
+
+    [Theory]
+    [MemberData(nameof(SyntaxCodes))]
+    public void The_wrong_example_gives_the_message_alone_and_the_right_one_none(string code)
+    {
+        var text = Sections()[code].Text;
+        Assert.Equal([code], Codes(Example(text, "wrong")));
+        Assert.Empty(Codes(Example(text, "right")));
+    }
+
+    private static string Example(string section, string label)
+    {
+        var match = Regex.Match(section, $"```lep {label}\n(.*?)```", RegexOptions.Singleline);
+        Assert.True(match.Success, $"no {label} example");
+        return match.Groups[1].Value;
+    }
+
+    private static IEnumerable<string> Codes(string text)
+    {
+        var report = new DiagnosticReport();
+        Parser.Parse(new SourceText("example.lep", text), report);
+        return report.Diagnostics.Select(diagnostic => diagnostic.Kind.Code);
+    }
+}
