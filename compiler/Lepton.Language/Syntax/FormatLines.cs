@@ -27,7 +27,7 @@ internal sealed class FormatLines
     {
         _source = source;
         _shaped = shaped;
-        _comments = [.. shaped.Comments.Where(comment => !shaped.Skipped.Any(skip => comment.StartIndex > skip.First && comment.StopIndex <= skip.Last))];
+        _comments = [.. shaped.Comments.Where(comment => !shaped.Skipped.Any(skip => comment.StartIndex >= skip.First && comment.StopIndex <= skip.Last))];
     }
 
     public static List<FormatLine> Of(SourceText source, ShapedTokens shaped)

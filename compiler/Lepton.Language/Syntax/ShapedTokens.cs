@@ -6,7 +6,7 @@ namespace Lepton.Language.Syntax;
 /// <param name="Tokens">Balanced, with SEP tokens, EOF last.</param>
 /// <param name="Depths">For each token how many brackets are open around it; an opening and its closing bracket have the same number.</param>
 /// <param name="Comments">All comments, in order.</param>
-/// <param name="Skipped">Texts of later versions, from the token behind the keyword to the last one: first and last character.</param>
+/// <param name="Skipped">Texts of later versions, from just behind the keyword to the last token: first and last character.</param>
 /// <param name="BehindGaps">Tokens just behind something that was reported and left out.</param>
 /// <param name="Deepest">How deep the tree will be at most. Beyond the limit the tokens end there and must not be parsed.</param>
 internal sealed record ShapedTokens(

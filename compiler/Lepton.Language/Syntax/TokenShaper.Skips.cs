@@ -28,7 +28,7 @@ internal sealed partial class TokenShaper
         var last = keyword is FORMAT or UPDATE ? EndOfLine(i) : EndOfBlock(i);
         if (last > i)
         {
-            _skipped.Add((_in[i + 1].StartIndex, _in[last].StopIndex));
+            _skipped.Add((_in[i].StopIndex + 1, _in[last].StopIndex));
             _previous = _in[last];
         }
 
