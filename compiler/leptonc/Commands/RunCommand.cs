@@ -26,6 +26,7 @@ internal static class RunCommand
         var outputs = new Option<string[]>("--out", "-o") { Description = "Write a result: y=FILE. The ending chooses the format.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
         var expect = new Option<string[]>("--expect") { Description = "Compare a result with a file: y=FILE. Exit with 1 when they differ.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
         var tolerance = new Option<double>("--tolerance") { Description = "For --expect: |got - expected| ≤ tolerance · (1 + |expected|).", DefaultValueFactory = _ => 1e-5 };
+        var outliers = new Option<double>("--outliers") { Description = "For --expect: the share of elements that may be farther apart.", DefaultValueFactory = _ => 0 };
         var parameters = new Option<string?>("--params") { Description = "Parameters from a .safetensors or .npz file; what it lacks is initialised." };
         var seed = new Option<ulong>("--seed") { Description = "For parameters that no file gives.", DefaultValueFactory = _ => 0 };
         var threads = new Option<int>("--threads", "-t") { Description = "How many threads; 0: one for each processor.", DefaultValueFactory = _ => 0 };
@@ -34,7 +35,7 @@ internal static class RunCommand
         var noCache = new Option<bool>("--no-cache") { Description = "Neither read nor write the cache of machine code." };
         var command = new Command("run", "Compile and run an entry. Results without --out are printed as NumPy prints them.\nExample: leptonc run wave.lep --in x=iota --dim N=5")
         {
-            file, entry, inputs, dims, parameters, seed, outputs, expect, tolerance, threads, device, target, fast, skip, noCache,
+            file, entry, inputs, dims, parameters, seed, outputs, expect, tolerance, outliers, threads, device, target, fast, skip, noCache,
         };
         command.SetAction(parsed =>
         {
@@ -55,12 +56,12 @@ internal static class RunCommand
             var results = parsed.GetValue(device) == "cpu"
                 ? chosen.Run([.. made.Arguments.Select(a => new TensorRef(a))], new RunOptions { Threads = parsed.GetValue(threads), Parameters = made.Parameters, Sizes = made.Sizes }, cancel.Token)
                 : Interpret(compilation, chosen, made, cancel.Token);
-            return Report(chosen, results, outs, expected, parsed.GetValue(tolerance));
+            return Report(chosen, results, outs, expected, (parsed.GetValue(tolerance), parsed.GetValue(outliers)));
         });
         return command;
     }
 
-    private static int Report(Entry entry, OwnedTensor[] results, Dictionary<string, string> outs, Dictionary<string, string> expected, double tolerance)
+    private static int Report(Entry entry, OwnedTensor[] results, Dictionary<string, string> outs, Dictionary<string, string> expected, (double Tolerance, double Outliers) allowed)
     {
         var differ = false;
         var printed = entry.Manifest.Results.Count(r => !outs.ContainsKey(r.Name) && !expected.ContainsKey(r.Name));
@@ -74,7 +75,7 @@ internal static class RunCommand
 
             if (expected.TryGetValue(name, out var reference))
             {
-                var difference = Comparison.Difference(results[i], reference, tolerance);
+                var difference = Comparison.Difference(results[i], reference, allowed.Tolerance, allowed.Outliers);
                 differ |= difference is not null;
                 Console.WriteLine(difference is null ? $"{name}: as expected ({reference})" : $"{name}: {difference}");
             }
