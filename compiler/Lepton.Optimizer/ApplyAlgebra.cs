@@ -20,15 +20,15 @@ public static class ApplyAlgebra
 
     private static Graph Run(Graph graph, AlgebraRule[][] rules) => Rewrite.Deep(graph, (target, node) =>
     {
-        var id = target.Add(node);
+        // The node itself is added only when no rule replaces it: a left-hand side that stays behind would be found again by other passes.
         var view = new RuleGraph(target);
-        for (var step = 0; step < MaxStepsAtOneNode && target[id] is MapNode map; step++)
+        if (node is not MapNode first || Apply(rules[(int)first.Op], view, first) is not { } id)
         {
-            if (Apply(rules[(int)map.Op], view, map) is not { } better || better == id)
-            {
-                break;
-            }
+            return target.Add(node);
+        }
 
+        for (var step = 0; step < MaxStepsAtOneNode && target[id] is MapNode map && Apply(rules[(int)map.Op], view, map) is { } better; step++)
+        {
             id = better;
         }
 

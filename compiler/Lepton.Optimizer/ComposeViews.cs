@@ -19,8 +19,12 @@ public static class ComposeViews
 
     public static Graph Run(Graph graph) => Rewrite.Deep(graph, (target, node) =>
     {
-        var id = target.Add(node);
-        for (var step = 0; step < MaxSteps && Better(target, target[id]) is { } better && better != id; step++)
+        if (Better(target, node) is not { } id)
+        {
+            return target.Add(node);
+        }
+
+        for (var step = 0; step < MaxSteps && Better(target, target[id]) is { } better; step++)
         {
             id = better;
         }

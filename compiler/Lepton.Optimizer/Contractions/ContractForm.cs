@@ -1,5 +1,6 @@
 using Lepton.Abi;
 using Lepton.Graphs;
+using Lepton.Optimizer.Views;
 
 namespace Lepton.Optimizer.Contractions;
 
@@ -56,11 +57,13 @@ internal static class ContractForm
         var factors = contract.Factors.Select((node, k) => new Factor(node, contract.Labels[k])).ToList();
         for (var k = 0; k < factors.Count; k++)
         {
-            if (graph[factors[k].Node] is ViewNode)
+            if (graph[factors[k].Node] is ViewNode view)
             {
-                var stripped = Factor.Strip(graph, factors[k].Node, factors[k].Labels);
-                var lost = factors[k].Labels.Except(stripped.Labels);
-                factors[k] = lost.All(l => factors.Where((_, other) => other != k).Any(f => f.Labels.Contains(l))) ? stripped : factors[k];
+                var axes = Affine.Axes(view.Access);
+                var lost = factors[k].Labels.Where((_, axis) => !axes.Contains(axis));
+                factors[k] = lost.All(l => factors.Where((_, other) => other != k).Any(f => f.Labels.Contains(l)))
+                    ? Factor.Strip(graph, factors[k].Node, factors[k].Labels)
+                    : factors[k];
             }
         }
 

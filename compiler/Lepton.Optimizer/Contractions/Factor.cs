@@ -16,7 +16,7 @@ internal sealed record Factor(NodeId Node, ValueList<int> Labels)
         SplatNode splat => new Factor(graph.Splat(splat.Value), []),
         IotaNode iota => new Factor(graph.Iota([iota.Type.Shape[iota.Axis]], 0), [labels[iota.Axis]]),
         ViewNode view when Affine.IsPlain(view.Access) => new Factor(view.Source, view.Access.Select(a => labels[a.AsPlainAxis]).ToValueList()),
-        ViewNode view => StripView(graph, view, labels),
+        ViewNode view => StripView(graph, node, view, labels),
         _ => new Factor(node, labels),
     };
 
@@ -30,17 +30,20 @@ internal sealed record Factor(NodeId Node, ValueList<int> Labels)
 
     public bool IsWithin(Factor other) => Labels.All(other.Labels.Contains);
 
-    private static Factor StripView(GraphAssembler graph, ViewNode view, ValueList<int> labels)
+    private static Factor StripView(GraphAssembler graph, NodeId node, ViewNode view, ValueList<int> labels)
     {
         int[] kept = [.. Affine.Axes(view.Access)];
         if (kept.Length == view.Type.Rank)
         {
-            return new Factor(graph.View(view.Source, view.Type.Shape, view.Access, view.Fill), labels);
+            return new Factor(node, labels);
         }
 
+        // Without the stripped axes, one of which may be empty, the accesses have to hold still.
+        var shape = kept.Select(a => view.Type.Shape[a]).ToValueList();
         var access = view.Access.Select(a => Affine.Rename(a, x => Array.IndexOf(kept, x))).ToValueList();
-        var smaller = graph.View(view.Source, kept.Select(a => view.Type.Shape[a]).ToValueList(), access, view.Fill);
-        return new Factor(smaller, kept.Select(a => labels[a]).ToValueList());
+        return Affine.IsSafe(access, graph.TypeOf(view.Source).Shape, shape)
+            ? new Factor(graph.View(view.Source, shape, access, view.Fill), kept.Select(a => labels[a]).ToValueList())
+            : new Factor(node, labels);
     }
 
     private static int IndexOf(ValueList<int> list, int item)

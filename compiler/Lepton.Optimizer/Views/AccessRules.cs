@@ -15,7 +15,7 @@ internal static class AccessRules
         }
 
         var shape = graph.TypeOf(view.Source).Shape;
-        return Affine.Compose(gather.Access, gather.Fill, view.Type.Shape, view.Access, view.Fill, shape) is var (access, fill)
+        return Affine.Compose(gather.Access, gather.Fill, view.Type.Shape, view.Access, view.Fill, shape, gather.Type.Shape) is var (access, fill)
             ? graph.Gather(view.Source, gather.Indices, gather.Type.Shape, access, fill)
             : null;
     }

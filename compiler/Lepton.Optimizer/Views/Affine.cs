@@ -13,10 +13,12 @@ internal static class Affine
     /// </code>
     /// An index that stays inside m passes through inner, which keeps its modes. An index that may lie outside m (or is data) passes only
     /// where the axis of m is exactly an axis of x, forwards or backwards: there inside and outside mean the same for both.
-    /// Null where this cannot be said.
+    /// Null where this cannot be said. Where outer fills, m may be empty while y is not; then what inner says of x is worth nothing, and every
+    /// access has to be proved again, for the <paramref name="result"/>.
     /// </summary>
     public static (ValueList<AxisAccess> Access, Scalar? Fill)? Compose(
-        ValueList<AxisAccess> outer, Scalar? outerFill, ValueList<SizeExpr> middle, ValueList<AxisAccess> inner, Scalar? innerFill, ValueList<SizeExpr> source)
+        ValueList<AxisAccess> outer, Scalar? outerFill, ValueList<SizeExpr> middle, ValueList<AxisAccess> inner, Scalar? innerFill, ValueList<SizeExpr> source,
+        ValueList<SizeExpr> result)
     {
         if (outerFill is { } o && innerFill is { } i && o != i)
         {
@@ -49,7 +51,10 @@ internal static class Affine
             }
         }
 
-        return (composed.ToValueList(), composed.Any(a => a.Outside == Outside.Fill) ? outerFill ?? innerFill : null);
+        var list = composed.ToValueList();
+        return outer.Any(a => a.Outside == Outside.Fill) && !IsSafe(list, source, result)
+            ? null
+            : (list, list.Any(a => a.Outside == Outside.Fill) ? outerFill ?? innerFill : null);
     }
 
     /// <summary>Whether the affine access provably stays inside an axis of <paramref name="size"/> for all indices of <paramref name="shape"/>.</summary>
@@ -80,6 +85,30 @@ internal static class Affine
         }
 
         return low.IsProvablyNonNegative() && (size - SizeExpr.One - high).IsProvablyNonNegative();
+    }
+
+    /// <summary>
+    /// Whether accesses that were proved for some shape provably hold over <paramref name="shape"/>, which may have elements where that had none:
+    /// plain ones stay inside, and clamp, wrap and reflect find an element. What fills needs nothing.
+    /// </summary>
+    public static bool IsSafe(ValueList<AxisAccess> accesses, ValueList<SizeExpr> source, ValueList<SizeExpr> shape)
+    {
+        for (var axis = 0; axis < accesses.Count; axis++)
+        {
+            var access = accesses[axis];
+            var safe = access.Outside switch
+            {
+                Outside.Fill => true,
+                Outside.Never => access.Data >= 0 || IsInside(access, source[axis], shape),
+                _ => source[axis].LowerBound() > 0,
+            };
+            if (!safe)
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     /// <summary>The access with its result axes renumbered.</summary>

@@ -43,12 +43,19 @@ internal static class BroadcastRules
             number[kept[k]] = k;
         }
 
+        // The smaller shape may have elements where the whole, with an empty axis, had none.
+        ValueList<AxisAccess> Renamed(ViewNode view) => view.Access.Select(a => Affine.Rename(a, x => number[x])).ToValueList();
         var smaller = kept.Select(a => shape[a]).ToValueList();
+        if (map.Arguments.Any(a => graph[a] is ViewNode view && !Affine.IsSafe(Renamed(view), graph.TypeOf(view.Source).Shape, smaller)))
+        {
+            return null;
+        }
+
         var arguments = map.Arguments.Select(argument => graph[argument] switch
         {
             SplatNode splat => graph.Splat(splat.Value, smaller),
             IotaNode iota => graph.Iota(smaller, number[iota.Axis]),
-            ViewNode view => graph.View(view.Source, smaller, view.Access.Select(a => Affine.Rename(a, x => number[x])).ToValueList(), view.Fill),
+            ViewNode view => graph.View(view.Source, smaller, Renamed(view), view.Fill),
             _ => argument,
         }).ToValueList();
         var done = graph.Add(new MapNode(new TensorType(map.Type.Element, smaller), map.Op, arguments));

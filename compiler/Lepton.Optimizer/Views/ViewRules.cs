@@ -17,11 +17,24 @@ internal static class ViewRules
             : graph.View(view.Source, view.Type.Shape, access, access.Any(a => a.Outside == Outside.Fill) ? view.Fill : null);
     }
 
-    // x[i, j, …] -> x
+    // x[i, j, …] -> x; along an axis of size 1 both i and 0 are plain
     public static NodeId? Identity(GraphAssembler graph, ViewNode view)
     {
-        var same = graph.View(view.Source, view.Type.Shape, view.Access, view.Fill);
-        return same == view.Source ? same : null;
+        var shape = graph.TypeOf(view.Source).Shape;
+        if (shape != view.Type.Shape)
+        {
+            return null;
+        }
+
+        for (var axis = 0; axis < shape.Count; axis++)
+        {
+            if (view.Access[axis].AsPlainAxis != axis && !(shape[axis] == SizeExpr.One && view.Access[axis] == AxisAccess.At(SizeExpr.Zero)))
+            {
+                return null;
+            }
+        }
+
+        return view.Source;
     }
 
     // view of c -> c over the view's shape, when nothing but c can come out
@@ -39,7 +52,7 @@ internal static class ViewRules
         }
 
         var shape = graph.TypeOf(inner.Source).Shape;
-        return Affine.Compose(view.Access, view.Fill, inner.Type.Shape, inner.Access, inner.Fill, shape) is var (access, fill)
+        return Affine.Compose(view.Access, view.Fill, inner.Type.Shape, inner.Access, inner.Fill, shape, view.Type.Shape) is var (access, fill)
             ? graph.View(inner.Source, view.Type.Shape, access, fill)
             : null;
     }
