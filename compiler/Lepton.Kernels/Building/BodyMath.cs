@@ -89,10 +89,10 @@ public static class BodyMath
         : body.Map(MapOp.Rem, a.Type.Element, a, b);
 
     public static LoopExpr Min(this BodyBuilder body, LoopExpr a, LoopExpr b) =>
-        AsSize(a) is { } x && AsSize(b) is { } y ? Index(SizeExpr.Min(x, y)) : body.Map(MapOp.Min, a.Type.Element, a, b);
+        a == b ? a : AsSize(a) is { } x && AsSize(b) is { } y ? Index(SizeExpr.Min(x, y)) : body.Map(MapOp.Min, a.Type.Element, a, b);
 
     public static LoopExpr Max(this BodyBuilder body, LoopExpr a, LoopExpr b) =>
-        AsSize(a) is { } x && AsSize(b) is { } y ? Index(SizeExpr.Max(x, y)) : body.Map(MapOp.Max, a.Type.Element, a, b);
+        a == b ? a : AsSize(a) is { } x && AsSize(b) is { } y ? Index(SizeExpr.Max(x, y)) : body.Map(MapOp.Max, a.Type.Element, a, b);
 
     public static LoopExpr Less(this BodyBuilder body, LoopExpr a, LoopExpr b) => body.Map(MapOp.Less, ElementType.Bool, a, b);
 

@@ -177,7 +177,8 @@ public sealed class IndexSpace(BodyBuilder body)
             : body.Let(new RampExpr(new LaneType(ElementType.I64, lanes), start, BodyMath.Index(form.Lane)));
         foreach (var (symbol, coefficient) in form.Terms.Where(t => _symbols[t.Symbol].IsVector))
         {
-            sum = body.Add(sum, body.Mul(ValueOf(symbol, lanes), body.Splat(BodyMath.Index(coefficient), lanes)));
+            var value = ValueOf(symbol, lanes);
+            sum = body.Add(sum, coefficient == SizeExpr.One ? value : body.Mul(value, body.Splat(BodyMath.Index(coefficient), lanes)));
         }
 
         return sum;
