@@ -12,6 +12,9 @@ internal sealed partial class EntryBinder
 {
     private const int MaxCallDepth = 100;
 
+    // Functions that call each other twice, thirty levels deep, would never end.
+    private const int MaxOperations = 1_000_000;
+
     private readonly List<TypedOp> _inputs = [];
     private readonly List<SizeConstraint> _constraints = [];
     private readonly RangeProof _proof = new();
@@ -72,6 +75,8 @@ internal sealed partial class EntryBinder
             AddDims([constraint.Left, constraint.Right]);
         }
 
+        AddDims(body, []);
+
         return new TypedEntry(function.Name.Text, function.Span, _dims.ToValueList(), body, typed, _constraints.ToValueList(), sites);
     }
 
@@ -102,6 +107,41 @@ internal sealed partial class EntryBinder
             if (!_dims.Contains(name))
             {
                 _dims.Add(name);
+            }
+        }
+    }
+
+    // Ranges that neither arguments nor results show: sum[i: M] of a dim M.
+    private void AddDims(IReadOnlyList<TypedOp> body, HashSet<SizeExpr> seen)
+    {
+        foreach (var op in body)
+        {
+            foreach (var size in op.Type.Shape)
+            {
+                Add(size);
+            }
+
+            foreach (var label in op.Type.Labels)
+            {
+                Add(label.Size);
+            }
+
+            if (op is TypedReduce reduce)
+            {
+                foreach (var label in reduce.Over)
+                {
+                    Add(label.Size);
+                }
+            }
+
+            AddDims(op is TypedScan scan ? scan.Body : op is TypedIterate iterate ? iterate.Body : [], seen);
+        }
+
+        void Add(SizeExpr size)
+        {
+            if (!size.IsConstant && seen.Add(size))
+            {
+                AddDims([size]);
             }
         }
     }

@@ -262,10 +262,24 @@ internal sealed partial class EntryBinder
                 value = binder.Error(TypeDiagnostics.TypesDiffer, fill.Span, [element.Name(), Describe(value)], help: $"convert it: {element.Name()}(…)");
             }
 
+            if (_fill is { } first && value is not ErrorValue && !IsSame(first.Value, value))
+            {
+                value = binder.Error(
+                    SizeDiagnostics.TwoFills, fill.Span, [], [new DiagnosticLabel(first.Span, "the first")], "choose between them with if … then … else");
+            }
+
             _failed |= value is ErrorValue;
             _labels.UnionWith(value.Labels);
             _fill ??= (value, fill.Span);
         }
+
+        private static bool IsSame(Value a, Value b) => (a, b) switch
+        {
+            (NumberValue x, NumberValue y) => x.Form.AsConstant is { } c && c.Equals(y.Form.AsConstant),
+            (TensorValue x, TensorValue y) => x.Id == y.Id,
+            (BoolValue x, BoolValue y) => x.Value == y.Value,
+            _ => false,
+        };
 
         private void Affine(SubscriptSyntax subscript, IndexValue index, int axis, SizeExpr size, TypedOutside outside)
         {

@@ -7,6 +7,8 @@ namespace Lepton.Language.Semantics;
 // Calls: a function's body is bound again with the caller's values in place of its parameters.
 internal sealed partial class EntryBinder
 {
+    private bool _isTooLarge;
+
     private Value BindCall(CallSyntax call, Scope scope)
     {
         var name = call.Callee.Text;
@@ -142,7 +144,23 @@ internal sealed partial class EntryBinder
                 help: "functions are inlined, so repetition needs scan or iterate");
         }
 
-        return _frame.Depth >= MaxCallDepth ? Error(FunctionDiagnostics.TooDeep, call.Callee.Span, [MaxCallDepth]) : null;
+        if (_frame.Depth >= MaxCallDepth)
+        {
+            return Error(FunctionDiagnostics.TooDeep, call.Callee.Span, [MaxCallDepth]);
+        }
+
+        if (_nextValue <= MaxOperations)
+        {
+            return null;
+        }
+
+        if (!_isTooLarge)
+        {
+            _isTooLarge = true;
+            Error(FunctionDiagnostics.TooLarge, call.Callee.Span, [MaxOperations]);
+        }
+
+        return ErrorValue.Instance;
     }
 
     /// <summary>One argument for each parameter; null in it: the default is to be taken. Null after an error.</summary>

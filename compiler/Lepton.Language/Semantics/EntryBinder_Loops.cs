@@ -10,6 +10,10 @@ internal sealed partial class EntryBinder
 {
     private const int MaxAttempts = 4;
 
+    // Each attempt at a loop attempts the loops in it: deeper than this, literal states take their default types.
+    private const int MaxNestedAttempts = 5;
+    private int _loopDepth;
+
     private sealed class LoopState(StateSyntax syntax, Value initial)
     {
         public string Name { get; } = syntax.Equation.Targets[0].Name.Text;
@@ -123,6 +127,15 @@ internal sealed partial class EntryBinder
     private void BindLoop(Loop loop, Scope scope)
     {
         LoopBody? body = null;
+        _loopDepth++;
+        if (_loopDepth > MaxNestedAttempts)
+        {
+            foreach (var state in loop.States)
+            {
+                state.Element ??= (state.Initial as UntypedValue)?.DefaultElement;
+            }
+        }
+
         for (var attempt = 0; attempt < MaxAttempts; attempt++)
         {
             var mark = new LoopMark(this);
@@ -139,6 +152,7 @@ internal sealed partial class EntryBinder
         }
 
         body ??= TryBody(loop, scope);
+        _loopDepth--;
         foreach (var diagnostic in body.Report.Diagnostics)
         {
             _report.Add(diagnostic);

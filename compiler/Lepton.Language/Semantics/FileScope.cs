@@ -71,6 +71,8 @@ internal sealed class FileScopes(ISourceLoader loader, DiagnosticReport report)
                     break;
                 case FunctionSyntax function:
                     Declare(scope.Functions, function.Name, function, f => f.Name);
+                    RefuseDoubles(function.Parameters.Select(p => p.Name).Concat(function.IndexParameters));
+                    RefuseDoubles(function.Results.Select(r => r.Name).OfType<NameSyntax>());
                     break;
                 case DimSyntax dim:
                     Declare(scope.Values, dim.Name, declaration, NameOf);
@@ -114,6 +116,18 @@ internal sealed class FileScopes(ISourceLoader loader, DiagnosticReport report)
         if (!names.TryAdd(name.Text, item))
         {
             report.Add(TypeDiagnostics.DefinedTwice, name.Span, [name.Text], [new DiagnosticLabel(nameOf(names[name.Text]).Span, "first here")]);
+        }
+    }
+
+    private void RefuseDoubles(IEnumerable<NameSyntax> names)
+    {
+        var seen = new Dictionary<string, NameSyntax>();
+        foreach (var name in names)
+        {
+            if (!seen.TryAdd(name.Text, name))
+            {
+                report.Add(TypeDiagnostics.DefinedTwice, name.Span, [name.Text], [new DiagnosticLabel(seen[name.Text].Span, "first here")]);
+            }
         }
     }
 

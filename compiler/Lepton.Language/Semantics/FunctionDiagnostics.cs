@@ -23,6 +23,7 @@ public static class FunctionDiagnostics
     public static readonly DiagnosticKind CannotCombine = Error("LEP4016", "{0} combines into an axis: write the axes, as in hist[bin[i]] {0} 1");
     public static readonly DiagnosticKind SeveralResults = Error("LEP4017", "this has {0} results where one value is wanted");
     public static readonly DiagnosticKind GivenTwice = Error("LEP4018", "argument {0} is given twice");
+    public static readonly DiagnosticKind TooLarge = Error("LEP4019", "inlining the calls of this entry gives more than {0} operations");
 
     private static DiagnosticKind Error(string code, string title) => new(code, Severity.Error, title);
 }

@@ -29,6 +29,7 @@ public static class SizeDiagnostics
     public static readonly DiagnosticKind Overflow = Error("LEP2022", "this number needs more than 64 bits");
     public static readonly DiagnosticKind ScalarNeeded = Error("LEP2023", "{0} has shape {1}, but a scalar is wanted");
     public static readonly DiagnosticKind RankNeeded = Error("LEP2024", "{0} needs a value with axes, but this is a scalar");
+    public static readonly DiagnosticKind TwoFills = Error("LEP2025", "one access has one value for what lies outside, but this is another");
 
     private static DiagnosticKind Error(string code, string title) => new(code, Severity.Error, title);
 }

@@ -113,6 +113,27 @@ public sealed class SemanticsLoopTests
         Assert.Single(Bind(numbers).Program.Entries);
     }
 
+    [Fact]
+    public void Calls_that_grow_without_end_are_refused()
+    {
+        var deep = "fn f0(x) = x\n" + string.Concat(Enumerable.Range(1, 200).Select(i => $"fn f{i}(x) = f{i - 1}(x)\n")) + "fn f(x: f32) -> f32 = f200(x)";
+        Assert.Equal("LEP4006", Assert.Single(Errors(deep)).Split(' ')[0]);
+        var wide = "fn f0(x) = x + 1\n" + string.Concat(Enumerable.Range(1, 40).Select(i => $"fn f{i}(x) = f{i - 1}(x) * f{i - 1}(x)\n")) + "fn f(x: f32) -> f32 = f40(x)";
+        Assert.Equal("LEP4019", Assert.Single(Errors(wide)).Split(' ')[0]);
+    }
+
+    [Fact]
+    public void Loops_within_loops_within_loops()
+    {
+        var nested = string.Concat(Enumerable.Range(0, 20).Select(i => $"scan t{i} in 2 {{ state s{i} = 0\n"))
+            + string.Concat(Enumerable.Range(0, 20).Reverse().Select(i => $"s{i}' = s{i} + 1\n }}\n"));
+        Assert.Single(Good($"fn f() -> (s0: i64) {{ {nested} }}").Entries);
+    }
+
+    [Fact]
+    public void A_dim_that_only_a_range_uses_is_a_size_of_the_entry() =>
+        Assert.Equal(["N", "M"], Good("dim M\nfn f(x: f32[N]) -> (y: f32[N]) { y = x * sum[i: M] sin(f32(i)) }").Entries[0].Dims);
+
     private static TimeSpan TimeOf(string text)
     {
         var watch = Stopwatch.StartNew();
