@@ -1,0 +1,44 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using Lepton.Tests.House;
+using Lepton.Tests.Support;
+
+namespace Lepton.Tests.Fuzz;
+
+/// <summary>Random graphs of every operation, each checked by <see cref="DifferentialCheck"/>. By hand: tests/fuzz.sh COUNT SEED.</summary>
+public class DifferentialFuzz
+{
+    private const int CountInTests = 2_000;
+
+    [Fact]
+    public void Interpreter_passes_and_machine_code_agree_on_random_programs()
+    {
+        var (count, first) = (Setting("LEPTON_FUZZ_COUNT", CountInTests), Setting("LEPTON_FUZZ_SEED", 1));
+        var problems = new ConcurrentBag<(RandomCase Case, string Problem)>();
+        Parallel.For(first, first + count, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, (seed, loop) =>
+        {
+            var made = RandomGraphs.Make(seed, new RandomGraphOptions(Failing: seed % 10 == 0));
+            if (DifferentialCheck.Run(made) is { } problem)
+            {
+                problems.Add((made, problem));
+                if (problems.Count >= 10)
+                {
+                    loop.Stop();
+                }
+            }
+        });
+        Assert.True(problems.IsEmpty, string.Join("\n\n", problems.OrderBy(p => p.Case.Seed).Select((p, i) => i < 3 ? Report(p.Case, p.Problem) : p.Problem)));
+    }
+
+    private static int Setting(string name, int otherwise) =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+
+    private static string Report(RandomCase made, string problem)
+    {
+        var small = Shrinker.Shrink(made, c => DifferentialCheck.Run(c) is not null);
+        var folder = Directory.CreateDirectory(Repository.PathOf("tests", "Lepton.Tests", "bin", "fuzz")).FullName;
+        var path = Path.Combine(folder, $"seed-{made.Seed.ToString(CultureInfo.InvariantCulture)}.txt");
+        File.WriteAllText(path, $"{problem}\n\nshrunk: {DifferentialCheck.Run(small)}\n{small}\n");
+        return $"{problem}\n(shrunk in {path})\n{small}";
+    }
+}
