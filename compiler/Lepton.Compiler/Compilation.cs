@@ -83,7 +83,9 @@ public sealed class Compilation
     {
         var fused = entries.Select(e => Fuse(e, dims)).ToList();
         var name = Path.GetFileNameWithoutExtension(Source.Path);
-        return CompileThread.Run(() => Timed("kernels", () => KernelLowering.Run(name, fused, new KernelOptions())));
+        var target = Target();
+        var options = new KernelOptions { Registers = target.Level >= SimdLevel.Avx512 ? 32 : 16, RegisterBytes = target.VectorBytes };
+        return CompileThread.Run(() => Timed("kernels", () => KernelLowering.Run(name, fused, options)));
     }
 
     /// <summary>LLVM IR text.</summary>
