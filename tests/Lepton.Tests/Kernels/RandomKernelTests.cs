@@ -2,6 +2,7 @@ using Lepton.Abi;
 using Lepton.Graphs;
 using Lepton.Kernels;
 using Lepton.Kernels.Loops;
+using Lepton.Optimizer;
 using Lepton.Tests.Support;
 using Xunit;
 
@@ -14,12 +15,22 @@ public sealed class RandomKernelTests
     private static (int First, int Last) Seeds(int count) =>
         Environment.GetEnvironmentVariable("LEPTON_FUZZ_KERNELS")?.Split('-') is [var first, var last] ? (int.Parse(first), int.Parse(last)) : (0, count - 1);
 
-    [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Loops_give_what_the_graph_means(bool inline)
+    /// <summary>How a graph is cut into groups.</summary>
+    public enum Cut
     {
-        var (first, last) = Seeds(150);
+        OnePerNode,
+        Inlined,
+        Optimized,
+    }
+
+    [Theory]
+    [InlineData(Cut.OnePerNode, false)]
+    [InlineData(Cut.Inlined, false)]
+    [InlineData(Cut.Optimized, false)]
+    [InlineData(Cut.Optimized, true)]
+    public void Kernels_give_what_the_graph_means(Cut cut, bool native)
+    {
+        var (first, last) = Seeds(native ? 60 : 150);
         var wrong = new List<string>();
         for (var seed = first; seed <= last && wrong.Count < 8; seed++)
         {
@@ -27,8 +38,11 @@ public sealed class RandomKernelTests
             var module = default(KernelModule);
             try
             {
-                module = KernelLowering.Run(TrivialFusion.Run(made.Graph, inline));
-                var (actual, failure) = KernelHarness.Run(module, made.Graph, made.Inputs, made.SizeOf);
+                var fused = cut == Cut.Optimized ? GraphPasses.Run(made.Graph) : TrivialFusion.Run(made.Graph, cut == Cut.Inlined);
+                module = KernelLowering.Run(fused);
+                var (actual, failure) = native
+                    ? ([.. NativeRunner.Run(module, made.Inputs, made.Sizes, NativeRunner.Targets.Values.Last())], null)
+                    : KernelHarness.Run(module, made.Graph, made.Inputs, made.SizeOf);
                 var difference = failure is null ? made.Difference(made.Run(), actual) : $"seed {seed}: {failure}";
                 if (difference is not null)
                 {
@@ -37,7 +51,7 @@ public sealed class RandomKernelTests
             }
             catch (Exception e) when (e is not GraphRunException)
             {
-                wrong.Add($"seed {seed}: {e.Message.Split('\n')[0]} {e.StackTrace?.Split('\n').FirstOrDefault(l => l.Contains("Lepton.Kernels", StringComparison.Ordinal))}");
+                wrong.Add($"seed {seed}: {e.Message.Split('\n')[0]} {e.StackTrace?.Split('\n').FirstOrDefault(l => l.Contains("at Lepton.", StringComparison.Ordinal))}");
             }
 
             if (wrong.Count == 1 && first == last)
