@@ -57,6 +57,8 @@ internal readonly record struct DoubleDouble(double Hi, double Lo)
     /// <summary>e^x · 2^shift, also where e^x alone would overflow.</summary>
     public static double Exp(DoubleDouble x, int shift)
     {
+        // Far out the reduction would be inf - inf, and the result is inf or 0 long before.
+        x = x.Hi > 2000 ? 2000 : x.Hi < -2000 ? -2000 : x;
         var k = Math.Round(x.Hi / Ln2.Hi);
         var value = Expm1Reduced(x - (Ln2 * k)) + 1;
         return Math.ScaleB(value.Hi + value.Lo, (int)k + shift);

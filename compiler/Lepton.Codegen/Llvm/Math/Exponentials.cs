@@ -35,16 +35,16 @@ internal static class Exponentials
     {
         // Beyond these the result is inf or 0, which the scaling makes by itself; nan passes.
         x = b.AtMost(b.AtLeast(x, b.Pick(-106, -748)), b.Pick(90, 711));
-        var (k, r) = Reduce(b, x);
+        var (bits, r) = Reduce(b, x);
         var p = b.MulAdd(r * r, b.Polynomial(r, b.Pick(ExpF32, ExpF64)), r) + 1;
-        return Scale(b, p, scale == 0 ? k : k + scale);
+        return Scale(b, p, scale == 0 ? bits : bits + scale);
     }
 
     public static Flt Exp2(MathBody b, Flt x)
     {
         x = b.AtMost(b.AtLeast(x, b.Pick(-152, -1077)), b.Pick(129, 1025));
-        var k = (x + b.RoundingMagic) - b.RoundingMagic;
-        return Scale(b, Exp2OfFraction(b, x - k), k);
+        var sum = x + b.RoundingMagic;
+        return Scale(b, Exp2OfFraction(b, x - (sum - b.RoundingMagic)), b.BitsOf(sum));
     }
 
     /// <summary>2^r for |r| ≤ 1/2.</summary>
@@ -55,9 +55,9 @@ internal static class Exponentials
     {
         // Below the lower bound the result is -1 to the last bit; above the upper one k would be too large for an exponent, and the result is inf.
         var inside = b.AtMost(b.AtLeast(x, b.Pick(-20, -40)), b.Pick(88.9, 709.9));
-        var (k, r, low) = ReduceTwice(b, inside);
+        var (bits, r, low) = ReduceTwice(b, inside);
         var tail = b.MulAdd(r * r, b.Polynomial(r, b.Pick(ExpF32, ExpF64)), low);
-        var half = Pow2(b, k - 1); // 2^(k - 1), for 2^k may overflow where the result does not
+        var half = Pow2(b, bits - 1); // 2^(k - 1), for 2^k may overflow where the result does not
 
         // ((2^k - 1) + 2^k r) + 2^k tail, halved: the first sum is where bits cancel, so what it loses is carried along.
         // Its first part is 0 or the larger: |r| ≤ 0.35 < |1 - 2^-k| for k ≠ 0.
@@ -66,31 +66,36 @@ internal static class Exponentials
         return b.Select(b.Abs(x) < b.Pick(3e-8, 1e-16), x, sum);
     }
 
-    /// <summary>p * 2^k in two steps, so that a result below the normal range is rounded once and one above it is inf. k is integral.</summary>
-    public static Flt Scale(MathBody b, Flt p, Flt k)
+    /// <summary>
+    /// p * 2^k in two steps, so that a result below the normal range is rounded once and one above it is inf. <paramref name="bits"/> are
+    /// those of k + magic, whose low bits are k, and of half of which the low bits are half of k.
+    /// </summary>
+    public static Flt Scale(MathBody b, Flt p, Int bits)
     {
-        var half = (b.MulAdd(k, 0.5, b.RoundingMagic)) - b.RoundingMagic;
-        return p * Pow2(b, half) * Pow2(b, k - half);
+        var half = bits >>> 1;
+        return p * Pow2(b, half) * Pow2(b, bits - half);
     }
 
-    // k is integral and 2^k a normal number: the low bits of k + magic go to the exponent's place.
-    private static Flt Pow2(MathBody b, Flt k) => b.FromBits((b.BitsOf(k + b.RoundingMagic) << b.MantissaBits) + (b.Bias << b.MantissaBits));
+    // 2^k is a normal number: the low bits go to the exponent's place.
+    private static Flt Pow2(MathBody b, Int bits) => b.FromBits((bits << b.MantissaBits) + (b.Bias << b.MantissaBits));
 
     // ln 2 in two parts; the first has so few bits that k times it is exact, with fma or without.
-    private static (Flt K, Flt R) Reduce(MathBody b, Flt x)
+    private static (Int Bits, Flt R) Reduce(MathBody b, Flt x)
     {
-        var k = b.MulAdd(x, Log2E, b.RoundingMagic) - b.RoundingMagic;
+        var sum = b.MulAdd(x, Log2E, b.RoundingMagic);
+        var k = sum - b.RoundingMagic;
         var r = b.MulAdd(k, b.Pick(-0.693359375, -6.93147180369123816490e-01), x);
-        return (k, b.MulAdd(k, b.Pick(2.12194440e-4, -1.90821492927058770002e-10), r));
+        return (b.BitsOf(sum), b.MulAdd(k, b.Pick(2.12194440e-4, -1.90821492927058770002e-10), r));
     }
 
     // The same, with what the rounding of r lost.
-    private static (Flt K, Flt R, Flt Low) ReduceTwice(MathBody b, Flt x)
+    private static (Int Bits, Flt R, Flt Low) ReduceTwice(MathBody b, Flt x)
     {
-        var k = b.MulAdd(x, Log2E, b.RoundingMagic) - b.RoundingMagic;
+        var sum = b.MulAdd(x, Log2E, b.RoundingMagic);
+        var k = sum - b.RoundingMagic;
         var high = b.MulAdd(k, b.Pick(-0.693359375, -6.93147180369123816490e-01), x);
         var correction = k * b.Pick(2.12194440e-4, -1.90821492927058770002e-10);
         var r = high + correction;
-        return (k, r, (high - r) + correction);
+        return (b.BitsOf(sum), r, (high - r) + correction);
     }
 }

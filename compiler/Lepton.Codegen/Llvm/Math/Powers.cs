@@ -88,9 +88,9 @@ internal static class Powers
         var s = f / (f + 2);
         var log = w.MulAdd(s, w.Polynomial(s * s, RoughLog2), k);
         var e = w.AtMost(w.AtLeast(b.Widen(y) * log, -200), 200);
-        var n = (e + w.RoundingMagic) - w.RoundingMagic;
-        var r = e - n;
-        return b.Narrow(Exponentials.Scale(w, w.MulAdd(r, w.Polynomial(r, RoughExp2), 1), n));
+        var sum = e + w.RoundingMagic;
+        var r = e - (sum - w.RoundingMagic);
+        return b.Narrow(Exponentials.Scale(w, w.MulAdd(r, w.Polynomial(r, RoughExp2), 1), w.BitsOf(sum)));
     }
 
     // Every quantity that counts is a sum high + low of two doubles.
@@ -129,7 +129,8 @@ internal static class Powers
         var inside = b.Abs(e) < 1100;
         eLow = b.Select(inside, eLow, 0);
         e = b.AtMost(b.AtLeast(e, -1100), 1100);
-        var n = (e + b.RoundingMagic) - b.RoundingMagic;
-        return Exponentials.Scale(b, Exponentials.Exp2OfFraction(b, (e - n) + eLow), n);
+        var sum = e + b.RoundingMagic;
+        var fraction = (e - (sum - b.RoundingMagic)) + eLow;
+        return Exponentials.Scale(b, Exponentials.Exp2OfFraction(b, fraction), b.BitsOf(sum));
     }
 }
