@@ -1,0 +1,49 @@
+using Lepton.Codegen.Llvm;
+using Lepton.Kernels;
+using Lepton.Optimizer;
+using Lepton.Runtime;
+using Lepton.Tests.Support;
+using Xunit;
+
+namespace Lepton.Tests.Codegen;
+
+/// <summary>Random graphs through all passes, kernels and machine code, one and two threads, against the interpreter.</summary>
+public class RandomNativeTests
+{
+    private static readonly int First = int.TryParse(Environment.GetEnvironmentVariable("LEPTON_TEST_SEED"), out var seed) ? seed : 0;
+    private static readonly int Count = int.TryParse(Environment.GetEnvironmentVariable("LEPTON_TEST_COUNT"), out var count) ? count : 60;
+
+    public static TheoryData<string> Targets() => [.. NativeRunner.Targets.Keys];
+
+    [Theory]
+    [MemberData(nameof(Targets))]
+    public void Random_graphs_run_natively_as_interpreted(string target)
+    {
+        var wrong = new List<string>();
+        for (var seed = First; seed < First + Count; seed++)
+        {
+            var made = RandomGraphs.Make(seed);
+            try
+            {
+                var kernels = KernelLowering.Run(GraphPasses.Run(made.Graph));
+                KernelVerifier.Check(kernels);
+                using var module = NativeRunner.Load(kernels, NativeRunner.Targets[target]);
+                var expected = made.Run();
+                foreach (var threads in (int[])[1, 2])
+                {
+                    if (made.Difference(expected, NativeRunner.Run(module.Entries.First(), made.Inputs, made.Sizes, threads)) is { } difference)
+                    {
+                        wrong.Add($"{threads} threads: {difference}");
+                        break;
+                    }
+                }
+            }
+            catch (Exception e) when (e is not OutOfMemoryException)
+            {
+                wrong.Add($"seed {seed}: {e.GetType().Name}: {e.Message}");
+            }
+        }
+
+        Assert.True(wrong.Count == 0, string.Join('\n', wrong));
+    }
+}
