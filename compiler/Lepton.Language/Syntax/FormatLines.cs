@@ -239,7 +239,7 @@ internal sealed class FormatLines
 
     private void Skip(IToken keyword)
     {
-        if (_nextSkipped >= _shaped.Skipped.Count || _shaped.Skipped[_nextSkipped].First < keyword.StopIndex)
+        if (_nextSkipped >= _shaped.Skipped.Count || _shaped.Skipped[_nextSkipped].First != keyword.StopIndex + 1)
         {
             return;
         }
