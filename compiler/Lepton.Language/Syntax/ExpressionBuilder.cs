@@ -22,14 +22,13 @@ internal sealed partial class ExpressionBuilder(SourceText source, DiagnosticRep
         return context switch
         {
             { exception: not null } => Missing(context),
-            ExpressionContext choice => new IfSyntax(
+            ExpressionContext choice when choice.IF() != null => new IfSyntax(
                 choice.Span(source), Build(choice.expression(0)), Build(choice.expression(1)), Build(choice.expression(2))),
-            DisjunctionContext or ConjunctionContext or SumContext => Run(context),
+            ExpressionContext or SumContext => Run(context),
+            ConjunctionContext conjunction => Conjunction(conjunction),
             ComparisonContext comparison => Comparison(comparison),
-            NegationContext negation => Negation(negation),
             ProductContext product => Product(product, 0),
             TermContext term => Term([term], [], 0),
-            PowerContext power => Power(power),
             PostfixContext postfix => Postfix(postfix),
             PrimaryContext primary => Primary(primary),
             _ => throw new InvalidOperationException($"no expression: {context.GetType().Name}"),
@@ -63,12 +62,33 @@ internal sealed partial class ExpressionBuilder(SourceText source, DiagnosticRep
         return Run(comparison);
     }
 
-    private ExpressionSyntax Negation(NegationContext negation)
+    /// <summary>not a and not b: each `not` binds its comparison.</summary>
+    private ExpressionSyntax Conjunction(ConjunctionContext conjunction)
     {
-        var value = Build(negation.comparison());
-        for (var i = negation.ChildCount - 2; i >= 0; i--)
+        var child = 0;
+        var first = Negation(conjunction, ref child);
+        var rest = new List<BinaryTail>();
+        while (child < conjunction.ChildCount)
         {
-            value = Unary((ITerminalNode)negation.GetChild(i), UnaryOperator.Not, value);
+            var sign = (ITerminalNode)conjunction.GetChild(child++);
+            rest.Add(Tail(sign, Negation(conjunction, ref child)));
+        }
+
+        return rest.Count == 0 ? first : new BinarySyntax(conjunction.Span(source), first, rest);
+    }
+
+    private ExpressionSyntax Negation(ConjunctionContext conjunction, ref int child)
+    {
+        var start = child;
+        while (conjunction.GetChild(child) is ITerminalNode)
+        {
+            child++;
+        }
+
+        var value = Build((ParserRuleContext)conjunction.GetChild(child));
+        for (var i = child++ - 1; i >= start; i--)
+        {
+            value = Unary((ITerminalNode)conjunction.GetChild(i), UnaryOperator.Not, value);
         }
 
         return value;
@@ -91,7 +111,7 @@ internal sealed partial class ExpressionBuilder(SourceText source, DiagnosticRep
 
     private ExpressionSyntax Term(TermContext[] terms, ITerminalNode[] signs, int start)
     {
-        if (HasReducer(terms[start]))
+        if (terms[start].exception == null && HasReducer(terms[start]))
         {
             return Reduction(terms, signs, start);
         }
@@ -107,7 +127,7 @@ internal sealed partial class ExpressionBuilder(SourceText source, DiagnosticRep
         var rest = new List<BinaryTail>();
         for (var i = start + 1; i < terms.Length; i++)
         {
-            if (HasReducer(terms[i]))
+            if (terms[i].exception == null && HasReducer(terms[i]))
             {
                 rest.Add(Tail(signs[i - 1], Reduction(terms, signs, i)));
                 break;
@@ -122,7 +142,7 @@ internal sealed partial class ExpressionBuilder(SourceText source, DiagnosticRep
     private ExpressionSyntax Reduction(TermContext[] terms, ITerminalNode[] signs, int at)
     {
         var term = terms[at];
-        var last = term.ChildCount - 2;
+        var last = Base(term) - 1;
         while (term.GetChild(last) is not ReducerContext)
         {
             last--;
@@ -146,13 +166,42 @@ internal sealed partial class ExpressionBuilder(SourceText source, DiagnosticRep
         return body;
     }
 
-    private static bool HasReducer(TermContext term) => term.ChildCount > 1 && term.children.Any(child => child is ReducerContext);
+    /// <summary>The first operand of a term: signs and reducers are before it, powers behind.</summary>
+    private static int Base(TermContext term)
+    {
+        var child = 0;
+        while (term.GetChild(child) is not PostfixContext)
+        {
+            child++;
+        }
+
+        return child;
+    }
+
+    private static bool HasReducer(TermContext term)
+    {
+        for (var i = 0; i < term.ChildCount && term.GetChild(i) is not PostfixContext; i++)
+        {
+            if (term.GetChild(i) is ReducerContext)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     /// <summary>A term's power with the signs before it, from one child on.</summary>
     private ExpressionSyntax Factor(TermContext term, int firstSign)
     {
-        var value = Build((ParserRuleContext)term.GetChild(term.ChildCount - 1));
-        for (var i = term.ChildCount - 2; i >= firstSign; i--)
+        if (term.exception != null)
+        {
+            return Missing(term);
+        }
+
+        var operand = Base(term);
+        var value = Power(term, operand);
+        for (var i = operand - 1; i >= firstSign; i--)
         {
             value = Prefixed((ITerminalNode)term.GetChild(i), value);
         }
@@ -167,19 +216,19 @@ internal sealed partial class ExpressionBuilder(SourceText source, DiagnosticRep
         new(binder.Span(source), binder.NAME().Name(source), binder.expression() is { } size ? Build(size) : null);
 
     /// <summary>a ^ -b ^ c  =  a ^ (-(b ^ c)).</summary>
-    private ExpressionSyntax Power(PowerContext power)
+    private ExpressionSyntax Power(TermContext term, int operand)
     {
-        var value = Build((ParserRuleContext)power.GetChild(power.ChildCount - 1));
-        for (var i = power.ChildCount - 2; i > 0; i--)
+        var value = Build((ParserRuleContext)term.GetChild(term.ChildCount - 1));
+        for (var i = term.ChildCount - 2; i > operand; i--)
         {
-            var sign = (ITerminalNode)power.GetChild(i);
+            var sign = (ITerminalNode)term.GetChild(i);
             if (sign.Symbol.Type == MINUS)
             {
                 value = Unary(sign, UnaryOperator.Negate, value);
                 continue;
             }
 
-            var context = (ParserRuleContext)power.GetChild(--i);
+            var context = (ParserRuleContext)term.GetChild(--i);
             value = new BinarySyntax(context.Span(source).To(value.Span), Build(context), [Tail(sign, value)]);
         }
 

@@ -48,17 +48,15 @@ assign : '=' | '+=' | '*=' | MAX_ASSIGN | MIN_ASSIGN ;
 target : NAME '\''? ('[' targetIndex (',' targetIndex)* ']')? (':' type)? ('on' NAME ('fill' expression)?)? ;
 targetIndex : expression (':' expression)? ;                                      // i   i: N / 2   (o, i, j)   bin[i]: 10
 
-expression : 'if' expression 'then' expression 'else' expression | disjunction ;
-disjunction : conjunction ('or' conjunction)* ;
-conjunction : negation ('and' negation)* ;
-negation : 'not'* comparison ;
+// Few rules, since each costs time at every operand: `or` is part of expression, `not` of conjunction, `-` and `^` of term.
+expression : 'if' expression 'then' expression 'else' expression | conjunction ('or' conjunction)* ;
+conjunction : 'not'* comparison ('and' 'not'* comparison)* ;
 comparison : sum (('==' | '!=' | '<' | '<=' | '>' | '>=') sum)* ;                 // chains are refused with a message of their own
 sum : product (('+' | '-') product)* ;
 product : term (('*' | '/' | '%' | '@') term)* ;
-term : '-'* (reducer ('-' | 'not' | reducer)*)? power ;                           // a reducer takes in the rest of its product
+term : '-'* (reducer ('-' | 'not' | reducer)*)? postfix ('^' '-'* postfix)* ;     // a reducer takes in the rest of its product; -x^2 = -(x^2)
 reducer : REDUCER '[' binder (',' binder)* ']' ;
 binder : NAME (':' expression)? ;
-power : postfix ('^' '-'* postfix)* ;                                             // right-associative
 postfix : primary (subscripts | arguments)* ;
 
 primary
@@ -96,7 +94,7 @@ FOREIGN : '**' | '&&' | '||' | '!' | '=>' | ':=' | '-=' | '/=' | '<>' | '===' ;
 BAD_NUMBER : '.'? [0-9] ([eE] [+-] | [0-9a-zA-Z_.])* ;
 BAD_STRING : '"' ~["\r\n]* ;
 BAD_COMMENT : '/*' (~'*' | '*'+ ~[*/])* '*'* | '#' ~[\r\n]* ;
-LINE_COMMENT : '//' ~[\r\n]* -> channel(HIDDEN) ;
+LINE_COMMENT : '//' ~[\n]* -> channel(HIDDEN) ;
 BLOCK_COMMENT : '/*' .*? '*/' -> channel(HIDDEN) ;
 SEP : ';' ;   // and, put in by TokenShaper, line breaks
 SPACE : [ \t\r\n\f\u00A0\uFEFF]+ -> skip ;

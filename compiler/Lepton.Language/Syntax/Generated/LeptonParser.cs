@@ -50,19 +50,18 @@ internal partial class LeptonParser : Parser {
 		RULE_parameters = 4, RULE_parameter = 5, RULE_results = 6, RULE_result = 7, 
 		RULE_definitions = 8, RULE_type = 9, RULE_shapeItem = 10, RULE_block = 11, 
 		RULE_statement = 12, RULE_equation = 13, RULE_definition = 14, RULE_assign = 15, 
-		RULE_target = 16, RULE_targetIndex = 17, RULE_expression = 18, RULE_disjunction = 19, 
-		RULE_conjunction = 20, RULE_negation = 21, RULE_comparison = 22, RULE_sum = 23, 
-		RULE_product = 24, RULE_term = 25, RULE_reducer = 26, RULE_binder = 27, 
-		RULE_power = 28, RULE_postfix = 29, RULE_primary = 30, RULE_groupItem = 31, 
-		RULE_subscripts = 32, RULE_subscript = 33, RULE_slice = 34, RULE_arguments = 35, 
-		RULE_argument = 36;
+		RULE_target = 16, RULE_targetIndex = 17, RULE_expression = 18, RULE_conjunction = 19, 
+		RULE_comparison = 20, RULE_sum = 21, RULE_product = 22, RULE_term = 23, 
+		RULE_reducer = 24, RULE_binder = 25, RULE_postfix = 26, RULE_primary = 27, 
+		RULE_groupItem = 28, RULE_subscripts = 29, RULE_subscript = 30, RULE_slice = 31, 
+		RULE_arguments = 32, RULE_argument = 33;
 	public static readonly string[] ruleNames = {
 		"file", "declaration", "dim", "indexParameters", "parameters", "parameter", 
 		"results", "result", "definitions", "type", "shapeItem", "block", "statement", 
 		"equation", "definition", "assign", "target", "targetIndex", "expression", 
-		"disjunction", "conjunction", "negation", "comparison", "sum", "product", 
-		"term", "reducer", "binder", "power", "postfix", "primary", "groupItem", 
-		"subscripts", "subscript", "slice", "arguments", "argument"
+		"conjunction", "comparison", "sum", "product", "term", "reducer", "binder", 
+		"postfix", "primary", "groupItem", "subscripts", "subscript", "slice", 
+		"arguments", "argument"
 	};
 
 	private static readonly string[] _LiteralNames = {
@@ -146,33 +145,33 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 82;
+			State = 76;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 1022L) != 0)) {
 				{
-				State = 74;
+				State = 68;
 				declaration();
-				State = 79;
+				State = 73;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==SEP) {
 					{
 					{
-					State = 75;
+					State = 69;
 					Match(SEP);
-					State = 76;
+					State = 70;
 					declaration();
 					}
 					}
-					State = 81;
+					State = 75;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 84;
+			State = 78;
 			Match(Eof);
 			}
 		}
@@ -284,16 +283,16 @@ internal partial class LeptonParser : Parser {
 		EnterRule(_localctx, 2, RULE_declaration);
 		int _la;
 		try {
-			State = 132;
+			State = 126;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case IMPORT:
 				_localctx = new ImportDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 86;
+				State = 80;
 				Match(IMPORT);
-				State = 87;
+				State = 81;
 				_la = TokenStream.LA(1);
 				if ( !(_la==NAME || _la==STRING) ) {
 				ErrorHandler.RecoverInline(this);
@@ -308,23 +307,23 @@ internal partial class LeptonParser : Parser {
 				_localctx = new DimDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 88;
+				State = 82;
 				Match(DIM);
-				State = 89;
+				State = 83;
 				dim();
-				State = 94;
+				State = 88;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 90;
+					State = 84;
 					Match(COMMA);
-					State = 91;
+					State = 85;
 					dim();
 					}
 					}
-					State = 96;
+					State = 90;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
@@ -334,25 +333,25 @@ internal partial class LeptonParser : Parser {
 				_localctx = new ConstDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 97;
+				State = 91;
 				Match(CONST);
-				State = 98;
+				State = 92;
 				Match(NAME);
-				State = 101;
+				State = 95;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==COLON) {
 					{
-					State = 99;
+					State = 93;
 					Match(COLON);
-					State = 100;
+					State = 94;
 					type();
 					}
 				}
 
-				State = 103;
+				State = 97;
 				Match(ASSIGN);
-				State = 104;
+				State = 98;
 				expression();
 				}
 				break;
@@ -360,22 +359,22 @@ internal partial class LeptonParser : Parser {
 				_localctx = new ParamDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 4);
 				{
-				State = 105;
+				State = 99;
 				Match(PARAM);
-				State = 106;
+				State = 100;
 				Match(NAME);
-				State = 107;
+				State = 101;
 				Match(COLON);
-				State = 108;
+				State = 102;
 				type();
-				State = 111;
+				State = 105;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==TILDE) {
 					{
-					State = 109;
+					State = 103;
 					Match(TILDE);
-					State = 110;
+					State = 104;
 					expression();
 					}
 				}
@@ -386,55 +385,55 @@ internal partial class LeptonParser : Parser {
 				_localctx = new FunctionContext(_localctx);
 				EnterOuterAlt(_localctx, 5);
 				{
-				State = 113;
+				State = 107;
 				Match(FN);
-				State = 114;
+				State = 108;
 				Match(NAME);
-				State = 116;
+				State = 110;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==LBRACKET) {
 					{
-					State = 115;
+					State = 109;
 					indexParameters();
 					}
 				}
 
-				State = 118;
+				State = 112;
 				parameters();
-				State = 121;
+				State = 115;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==ARROW) {
 					{
-					State = 119;
+					State = 113;
 					Match(ARROW);
-					State = 120;
+					State = 114;
 					results();
 					}
 				}
 
-				State = 129;
+				State = 123;
 				ErrorHandler.Sync(this);
 				switch (TokenStream.LA(1)) {
 				case LBRACE:
 					{
-					State = 123;
+					State = 117;
 					block();
 					}
 					break;
 				case ASSIGN:
 					{
-					State = 124;
+					State = 118;
 					Match(ASSIGN);
-					State = 125;
+					State = 119;
 					expression();
-					State = 127;
+					State = 121;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 					if (_la==WHERE) {
 						{
-						State = 126;
+						State = 120;
 						definitions();
 						}
 					}
@@ -453,7 +452,7 @@ internal partial class LeptonParser : Parser {
 				_localctx = new LaterDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 6);
 				{
-				State = 131;
+				State = 125;
 				_la = TokenStream.LA(1);
 				if ( !((((_la) & ~0x3f) == 0 && ((1L << _la) & 960L) != 0)) ) {
 				ErrorHandler.RecoverInline(this);
@@ -500,16 +499,16 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 134;
+			State = 128;
 			Match(NAME);
-			State = 137;
+			State = 131;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==ASSIGN) {
 				{
-				State = 135;
+				State = 129;
 				Match(ASSIGN);
-				State = 136;
+				State = 130;
 				expression();
 				}
 			}
@@ -553,27 +552,27 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 139;
+			State = 133;
 			Match(LBRACKET);
-			State = 140;
+			State = 134;
 			Match(NAME);
-			State = 145;
+			State = 139;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==COMMA) {
 				{
 				{
-				State = 141;
+				State = 135;
 				Match(COMMA);
-				State = 142;
+				State = 136;
 				Match(NAME);
 				}
 				}
-				State = 147;
+				State = 141;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 148;
+			State = 142;
 			Match(RBRACKET);
 			}
 		}
@@ -616,35 +615,35 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 150;
+			State = 144;
 			Match(LPAREN);
-			State = 159;
+			State = 153;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==NAME) {
 				{
-				State = 151;
+				State = 145;
 				parameter();
-				State = 156;
+				State = 150;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 152;
+					State = 146;
 					Match(COMMA);
-					State = 153;
+					State = 147;
 					parameter();
 					}
 					}
-					State = 158;
+					State = 152;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 161;
+			State = 155;
 			Match(RPAREN);
 			}
 		}
@@ -684,28 +683,28 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 163;
+			State = 157;
 			Match(NAME);
-			State = 166;
+			State = 160;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 164;
+				State = 158;
 				Match(COLON);
-				State = 165;
+				State = 159;
 				type();
 				}
 			}
 
-			State = 170;
+			State = 164;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==ASSIGN) {
 				{
-				State = 168;
+				State = 162;
 				Match(ASSIGN);
-				State = 169;
+				State = 163;
 				expression();
 				}
 			}
@@ -752,40 +751,40 @@ internal partial class LeptonParser : Parser {
 		EnterRule(_localctx, 12, RULE_results);
 		int _la;
 		try {
-			State = 184;
+			State = 178;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case LPAREN:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 172;
+				State = 166;
 				Match(LPAREN);
-				State = 173;
+				State = 167;
 				result();
-				State = 178;
+				State = 172;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 174;
+					State = 168;
 					Match(COMMA);
-					State = 175;
+					State = 169;
 					result();
 					}
 					}
-					State = 180;
+					State = 174;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 181;
+				State = 175;
 				Match(RPAREN);
 				}
 				break;
 			case NAME:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 183;
+				State = 177;
 				type();
 				}
 				break;
@@ -825,16 +824,16 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 186;
+			State = 180;
 			Match(NAME);
-			State = 189;
+			State = 183;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 187;
+				State = 181;
 				Match(COLON);
-				State = 188;
+				State = 182;
 				type();
 				}
 			}
@@ -884,18 +883,18 @@ internal partial class LeptonParser : Parser {
 			int _alt;
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 191;
+			State = 185;
 			Match(WHERE);
-			State = 192;
+			State = 186;
 			definition();
-			State = 197;
+			State = 191;
 			ErrorHandler.Sync(this);
 			_alt = Interpreter.AdaptivePredict(TokenStream,19,Context);
 			while ( _alt!=2 && _alt!=global::Antlr4.Runtime.Atn.ATN.INVALID_ALT_NUMBER ) {
 				if ( _alt==1 ) {
 					{
 					{
-					State = 193;
+					State = 187;
 					_la = TokenStream.LA(1);
 					if ( !(_la==COMMA || _la==SEP) ) {
 					ErrorHandler.RecoverInline(this);
@@ -904,12 +903,12 @@ internal partial class LeptonParser : Parser {
 						ErrorHandler.ReportMatch(this);
 					    Consume();
 					}
-					State = 194;
+					State = 188;
 					definition();
 					}
 					} 
 				}
-				State = 199;
+				State = 193;
 				ErrorHandler.Sync(this);
 				_alt = Interpreter.AdaptivePredict(TokenStream,19,Context);
 			}
@@ -959,54 +958,54 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 200;
+			State = 194;
 			Match(NAME);
-			State = 213;
+			State = 207;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==LBRACKET) {
 				{
-				State = 201;
+				State = 195;
 				Match(LBRACKET);
-				State = 210;
+				State = 204;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2173022006961766400L) != 0)) {
 					{
-					State = 202;
+					State = 196;
 					shapeItem();
-					State = 207;
+					State = 201;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 					while (_la==COMMA) {
 						{
 						{
-						State = 203;
+						State = 197;
 						Match(COMMA);
-						State = 204;
+						State = 198;
 						shapeItem();
 						}
 						}
-						State = 209;
+						State = 203;
 						ErrorHandler.Sync(this);
 						_la = TokenStream.LA(1);
 					}
 					}
 				}
 
-				State = 212;
+				State = 206;
 				Match(RBRACKET);
 				}
 			}
 
-			State = 217;
+			State = 211;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==IN) {
 				{
-				State = 215;
+				State = 209;
 				Match(IN);
-				State = 216;
+				State = 210;
 				Match(NAME);
 				}
 			}
@@ -1042,15 +1041,15 @@ internal partial class LeptonParser : Parser {
 		ShapeItemContext _localctx = new ShapeItemContext(Context, State);
 		EnterRule(_localctx, 20, RULE_shapeItem);
 		try {
-			State = 222;
+			State = 216;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case ELLIPSIS:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 219;
+				State = 213;
 				Match(ELLIPSIS);
-				State = 220;
+				State = 214;
 				Match(NAME);
 				}
 				break;
@@ -1067,7 +1066,7 @@ internal partial class LeptonParser : Parser {
 			case FLOAT:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 221;
+				State = 215;
 				expression();
 				}
 				break;
@@ -1114,35 +1113,35 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 224;
+			State = 218;
 			Match(LBRACE);
-			State = 233;
+			State = 227;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 290482175965428736L) != 0)) {
 				{
-				State = 225;
+				State = 219;
 				statement();
-				State = 230;
+				State = 224;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==SEP) {
 					{
 					{
-					State = 226;
+					State = 220;
 					Match(SEP);
-					State = 227;
+					State = 221;
 					statement();
 					}
 					}
-					State = 232;
+					State = 226;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 235;
+			State = 229;
 			Match(RBRACE);
 			}
 		}
@@ -1227,7 +1226,7 @@ internal partial class LeptonParser : Parser {
 		EnterRule(_localctx, 24, RULE_statement);
 		int _la;
 		try {
-			State = 258;
+			State = 252;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case LPAREN:
@@ -1235,7 +1234,7 @@ internal partial class LeptonParser : Parser {
 				_localctx = new EquationStatementContext(_localctx);
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 237;
+				State = 231;
 				equation();
 				}
 				break;
@@ -1243,9 +1242,9 @@ internal partial class LeptonParser : Parser {
 				_localctx = new StateContext(_localctx);
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 238;
+				State = 232;
 				Match(STATE);
-				State = 239;
+				State = 233;
 				equation();
 				}
 				break;
@@ -1253,9 +1252,9 @@ internal partial class LeptonParser : Parser {
 				_localctx = new EmitContext(_localctx);
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 240;
+				State = 234;
 				Match(EMIT);
-				State = 241;
+				State = 235;
 				equation();
 				}
 				break;
@@ -1263,15 +1262,15 @@ internal partial class LeptonParser : Parser {
 				_localctx = new ScanContext(_localctx);
 				EnterOuterAlt(_localctx, 4);
 				{
-				State = 242;
+				State = 236;
 				Match(SCAN);
-				State = 243;
+				State = 237;
 				Match(NAME);
-				State = 244;
+				State = 238;
 				Match(IN);
-				State = 245;
+				State = 239;
 				expression();
-				State = 246;
+				State = 240;
 				block();
 				}
 				break;
@@ -1279,25 +1278,25 @@ internal partial class LeptonParser : Parser {
 				_localctx = new IterateContext(_localctx);
 				EnterOuterAlt(_localctx, 5);
 				{
-				State = 248;
+				State = 242;
 				Match(ITERATE);
-				State = 249;
+				State = 243;
 				Match(UNTIL);
-				State = 250;
+				State = 244;
 				expression();
-				State = 253;
+				State = 247;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==MAX) {
 					{
-					State = 251;
+					State = 245;
 					Match(MAX);
-					State = 252;
+					State = 246;
 					expression();
 					}
 				}
 
-				State = 255;
+				State = 249;
 				block();
 				}
 				break;
@@ -1305,7 +1304,7 @@ internal partial class LeptonParser : Parser {
 				_localctx = new LaterStatementContext(_localctx);
 				EnterOuterAlt(_localctx, 6);
 				{
-				State = 257;
+				State = 251;
 				Match(UPDATE);
 				}
 				break;
@@ -1351,30 +1350,30 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 260;
+			State = 254;
 			definition();
-			State = 270;
+			State = 264;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==WHERE) {
 				{
-				State = 261;
+				State = 255;
 				Match(WHERE);
-				State = 262;
+				State = 256;
 				definition();
-				State = 267;
+				State = 261;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 263;
+					State = 257;
 					Match(COMMA);
-					State = 264;
+					State = 258;
 					definition();
 					}
 					}
-					State = 269;
+					State = 263;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
@@ -1428,47 +1427,47 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 284;
+			State = 278;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case NAME:
 				{
-				State = 272;
+				State = 266;
 				target();
 				}
 				break;
 			case LPAREN:
 				{
-				State = 273;
+				State = 267;
 				Match(LPAREN);
-				State = 274;
+				State = 268;
 				target();
-				State = 279;
+				State = 273;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 275;
+					State = 269;
 					Match(COMMA);
-					State = 276;
+					State = 270;
 					target();
 					}
 					}
-					State = 281;
+					State = 275;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 282;
+				State = 276;
 				Match(RPAREN);
 				}
 				break;
 			default:
 				throw new NoViableAltException(this);
 			}
-			State = 286;
+			State = 280;
 			assign();
-			State = 287;
+			State = 281;
 			expression();
 			}
 		}
@@ -1504,7 +1503,7 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 289;
+			State = 283;
 			_la = TokenStream.LA(1);
 			if ( !(((((_la - 35)) & ~0x3f) == 0 && ((1L << (_la - 35)) & 412316860423L) != 0)) ) {
 			ErrorHandler.RecoverInline(this);
@@ -1568,77 +1567,77 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 291;
+			State = 285;
 			Match(NAME);
-			State = 293;
+			State = 287;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==PRIME) {
 				{
-				State = 292;
+				State = 286;
 				Match(PRIME);
 				}
 			}
 
-			State = 306;
+			State = 300;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==LBRACKET) {
 				{
-				State = 295;
+				State = 289;
 				Match(LBRACKET);
-				State = 296;
+				State = 290;
 				targetIndex();
-				State = 301;
+				State = 295;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 297;
+					State = 291;
 					Match(COMMA);
-					State = 298;
+					State = 292;
 					targetIndex();
 					}
 					}
-					State = 303;
+					State = 297;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 304;
+				State = 298;
 				Match(RBRACKET);
 				}
 			}
 
-			State = 310;
+			State = 304;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 308;
+				State = 302;
 				Match(COLON);
-				State = 309;
+				State = 303;
 				type();
 				}
 			}
 
-			State = 318;
+			State = 312;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==ON) {
 				{
-				State = 312;
+				State = 306;
 				Match(ON);
-				State = 313;
+				State = 307;
 				Match(NAME);
-				State = 316;
+				State = 310;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==FILL) {
 					{
-					State = 314;
+					State = 308;
 					Match(FILL);
-					State = 315;
+					State = 309;
 					expression();
 					}
 				}
@@ -1682,16 +1681,16 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 320;
+			State = 314;
 			expression();
-			State = 323;
+			State = 317;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 321;
+				State = 315;
 				Match(COLON);
-				State = 322;
+				State = 316;
 				expression();
 				}
 			}
@@ -1719,8 +1718,15 @@ internal partial class LeptonParser : Parser {
 		}
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode THEN() { return GetToken(LeptonParser.THEN, 0); }
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode ELSE() { return GetToken(LeptonParser.ELSE, 0); }
-		[System.Diagnostics.DebuggerNonUserCode] public DisjunctionContext disjunction() {
-			return GetRuleContext<DisjunctionContext>(0);
+		[System.Diagnostics.DebuggerNonUserCode] public ConjunctionContext[] conjunction() {
+			return GetRuleContexts<ConjunctionContext>();
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ConjunctionContext conjunction(int i) {
+			return GetRuleContext<ConjunctionContext>(i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] OR() { return GetTokens(LeptonParser.OR); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode OR(int i) {
+			return GetToken(LeptonParser.OR, i);
 		}
 		public ExpressionContext(ParserRuleContext parent, int invokingState)
 			: base(parent, invokingState)
@@ -1733,24 +1739,25 @@ internal partial class LeptonParser : Parser {
 	public ExpressionContext expression() {
 		ExpressionContext _localctx = new ExpressionContext(Context, State);
 		EnterRule(_localctx, 36, RULE_expression);
+		int _la;
 		try {
-			State = 333;
+			State = 334;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case IF:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 325;
+				State = 319;
 				Match(IF);
-				State = 326;
+				State = 320;
 				expression();
-				State = 327;
+				State = 321;
 				Match(THEN);
-				State = 328;
+				State = 322;
 				expression();
-				State = 329;
+				State = 323;
 				Match(ELSE);
-				State = 330;
+				State = 324;
 				expression();
 				}
 				break;
@@ -1766,8 +1773,24 @@ internal partial class LeptonParser : Parser {
 			case FLOAT:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 332;
-				disjunction();
+				State = 326;
+				conjunction();
+				State = 331;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+				while (_la==OR) {
+					{
+					{
+					State = 327;
+					Match(OR);
+					State = 328;
+					conjunction();
+					}
+					}
+					State = 333;
+					ErrorHandler.Sync(this);
+					_la = TokenStream.LA(1);
+				}
 				}
 				break;
 			default:
@@ -1785,69 +1808,16 @@ internal partial class LeptonParser : Parser {
 		return _localctx;
 	}
 
-	public partial class DisjunctionContext : ParserRuleContext {
-		[System.Diagnostics.DebuggerNonUserCode] public ConjunctionContext[] conjunction() {
-			return GetRuleContexts<ConjunctionContext>();
-		}
-		[System.Diagnostics.DebuggerNonUserCode] public ConjunctionContext conjunction(int i) {
-			return GetRuleContext<ConjunctionContext>(i);
-		}
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] OR() { return GetTokens(LeptonParser.OR); }
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode OR(int i) {
-			return GetToken(LeptonParser.OR, i);
-		}
-		public DisjunctionContext(ParserRuleContext parent, int invokingState)
-			: base(parent, invokingState)
-		{
-		}
-		public override int RuleIndex { get { return RULE_disjunction; } }
-	}
-
-	[RuleVersion(0)]
-	public DisjunctionContext disjunction() {
-		DisjunctionContext _localctx = new DisjunctionContext(Context, State);
-		EnterRule(_localctx, 38, RULE_disjunction);
-		int _la;
-		try {
-			EnterOuterAlt(_localctx, 1);
-			{
-			State = 335;
-			conjunction();
-			State = 340;
-			ErrorHandler.Sync(this);
-			_la = TokenStream.LA(1);
-			while (_la==OR) {
-				{
-				{
-				State = 336;
-				Match(OR);
-				State = 337;
-				conjunction();
-				}
-				}
-				State = 342;
-				ErrorHandler.Sync(this);
-				_la = TokenStream.LA(1);
-			}
-			}
-		}
-		catch (RecognitionException re) {
-			_localctx.exception = re;
-			ErrorHandler.ReportError(this, re);
-			ErrorHandler.Recover(this, re);
-		}
-		finally {
-			ExitRule();
-		}
-		return _localctx;
-	}
-
 	public partial class ConjunctionContext : ParserRuleContext {
-		[System.Diagnostics.DebuggerNonUserCode] public NegationContext[] negation() {
-			return GetRuleContexts<NegationContext>();
+		[System.Diagnostics.DebuggerNonUserCode] public ComparisonContext[] comparison() {
+			return GetRuleContexts<ComparisonContext>();
 		}
-		[System.Diagnostics.DebuggerNonUserCode] public NegationContext negation(int i) {
-			return GetRuleContext<NegationContext>(i);
+		[System.Diagnostics.DebuggerNonUserCode] public ComparisonContext comparison(int i) {
+			return GetRuleContext<ComparisonContext>(i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] NOT() { return GetTokens(LeptonParser.NOT); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NOT(int i) {
+			return GetToken(LeptonParser.NOT, i);
 		}
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] AND() { return GetTokens(LeptonParser.AND); }
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode AND(int i) {
@@ -1863,81 +1833,57 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ConjunctionContext conjunction() {
 		ConjunctionContext _localctx = new ConjunctionContext(Context, State);
-		EnterRule(_localctx, 40, RULE_conjunction);
+		EnterRule(_localctx, 38, RULE_conjunction);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 343;
-			negation();
-			State = 348;
-			ErrorHandler.Sync(this);
-			_la = TokenStream.LA(1);
-			while (_la==AND) {
-				{
-				{
-				State = 344;
-				Match(AND);
-				State = 345;
-				negation();
-				}
-				}
-				State = 350;
-				ErrorHandler.Sync(this);
-				_la = TokenStream.LA(1);
-			}
-			}
-		}
-		catch (RecognitionException re) {
-			_localctx.exception = re;
-			ErrorHandler.ReportError(this, re);
-			ErrorHandler.Recover(this, re);
-		}
-		finally {
-			ExitRule();
-		}
-		return _localctx;
-	}
-
-	public partial class NegationContext : ParserRuleContext {
-		[System.Diagnostics.DebuggerNonUserCode] public ComparisonContext comparison() {
-			return GetRuleContext<ComparisonContext>(0);
-		}
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] NOT() { return GetTokens(LeptonParser.NOT); }
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NOT(int i) {
-			return GetToken(LeptonParser.NOT, i);
-		}
-		public NegationContext(ParserRuleContext parent, int invokingState)
-			: base(parent, invokingState)
-		{
-		}
-		public override int RuleIndex { get { return RULE_negation; } }
-	}
-
-	[RuleVersion(0)]
-	public NegationContext negation() {
-		NegationContext _localctx = new NegationContext(Context, State);
-		EnterRule(_localctx, 42, RULE_negation);
-		int _la;
-		try {
-			EnterOuterAlt(_localctx, 1);
-			{
-			State = 354;
+			State = 339;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==NOT) {
 				{
 				{
-				State = 351;
+				State = 336;
 				Match(NOT);
 				}
 				}
-				State = 356;
+				State = 341;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 357;
+			State = 342;
 			comparison();
+			State = 353;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			while (_la==AND) {
+				{
+				{
+				State = 343;
+				Match(AND);
+				State = 347;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+				while (_la==NOT) {
+					{
+					{
+					State = 344;
+					Match(NOT);
+					}
+					}
+					State = 349;
+					ErrorHandler.Sync(this);
+					_la = TokenStream.LA(1);
+				}
+				State = 350;
+				comparison();
+				}
+				}
+				State = 355;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+			}
 			}
 		}
 		catch (RecognitionException re) {
@@ -1992,20 +1938,20 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ComparisonContext comparison() {
 		ComparisonContext _localctx = new ComparisonContext(Context, State);
-		EnterRule(_localctx, 44, RULE_comparison);
+		EnterRule(_localctx, 40, RULE_comparison);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 359;
+			State = 356;
 			sum();
-			State = 364;
+			State = 361;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while ((((_la) & ~0x3f) == 0 && ((1L << _la) & 17317308137472L) != 0)) {
 				{
 				{
-				State = 360;
+				State = 357;
 				_la = TokenStream.LA(1);
 				if ( !((((_la) & ~0x3f) == 0 && ((1L << _la) & 17317308137472L) != 0)) ) {
 				ErrorHandler.RecoverInline(this);
@@ -2014,11 +1960,11 @@ internal partial class LeptonParser : Parser {
 					ErrorHandler.ReportMatch(this);
 				    Consume();
 				}
-				State = 361;
+				State = 358;
 				sum();
 				}
 				}
-				State = 366;
+				State = 363;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -2060,20 +2006,20 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public SumContext sum() {
 		SumContext _localctx = new SumContext(Context, State);
-		EnterRule(_localctx, 46, RULE_sum);
+		EnterRule(_localctx, 42, RULE_sum);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 367;
+			State = 364;
 			product();
-			State = 372;
+			State = 369;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==PLUS || _la==MINUS) {
 				{
 				{
-				State = 368;
+				State = 365;
 				_la = TokenStream.LA(1);
 				if ( !(_la==PLUS || _la==MINUS) ) {
 				ErrorHandler.RecoverInline(this);
@@ -2082,11 +2028,11 @@ internal partial class LeptonParser : Parser {
 					ErrorHandler.ReportMatch(this);
 				    Consume();
 				}
-				State = 369;
+				State = 366;
 				product();
 				}
 				}
-				State = 374;
+				State = 371;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -2136,20 +2082,20 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ProductContext product() {
 		ProductContext _localctx = new ProductContext(Context, State);
-		EnterRule(_localctx, 48, RULE_product);
+		EnterRule(_localctx, 44, RULE_product);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 375;
+			State = 372;
 			term();
-			State = 380;
+			State = 377;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while ((((_la) & ~0x3f) == 0 && ((1L << _la) & 1055531162664960L) != 0)) {
 				{
 				{
-				State = 376;
+				State = 373;
 				_la = TokenStream.LA(1);
 				if ( !((((_la) & ~0x3f) == 0 && ((1L << _la) & 1055531162664960L) != 0)) ) {
 				ErrorHandler.RecoverInline(this);
@@ -2158,11 +2104,11 @@ internal partial class LeptonParser : Parser {
 					ErrorHandler.ReportMatch(this);
 				    Consume();
 				}
-				State = 377;
+				State = 374;
 				term();
 				}
 				}
-				State = 382;
+				State = 379;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -2180,8 +2126,11 @@ internal partial class LeptonParser : Parser {
 	}
 
 	public partial class TermContext : ParserRuleContext {
-		[System.Diagnostics.DebuggerNonUserCode] public PowerContext power() {
-			return GetRuleContext<PowerContext>(0);
+		[System.Diagnostics.DebuggerNonUserCode] public PostfixContext[] postfix() {
+			return GetRuleContexts<PostfixContext>();
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public PostfixContext postfix(int i) {
+			return GetRuleContext<PostfixContext>(i);
 		}
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] MINUS() { return GetTokens(LeptonParser.MINUS); }
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode MINUS(int i) {
@@ -2192,6 +2141,10 @@ internal partial class LeptonParser : Parser {
 		}
 		[System.Diagnostics.DebuggerNonUserCode] public ReducerContext reducer(int i) {
 			return GetRuleContext<ReducerContext>(i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] CARET() { return GetTokens(LeptonParser.CARET); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode CARET(int i) {
+			return GetToken(LeptonParser.CARET, i);
 		}
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] NOT() { return GetTokens(LeptonParser.NOT); }
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NOT(int i) {
@@ -2207,55 +2160,55 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public TermContext term() {
 		TermContext _localctx = new TermContext(Context, State);
-		EnterRule(_localctx, 50, RULE_term);
+		EnterRule(_localctx, 46, RULE_term);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 386;
+			State = 383;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==MINUS) {
 				{
 				{
-				State = 383;
+				State = 380;
 				Match(MINUS);
 				}
 				}
-				State = 388;
+				State = 385;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 398;
+			State = 395;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==REDUCER) {
 				{
-				State = 389;
+				State = 386;
 				reducer();
-				State = 395;
+				State = 392;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while ((((_la) & ~0x3f) == 0 && ((1L << _la) & 144150372481499136L) != 0)) {
 					{
-					State = 393;
+					State = 390;
 					ErrorHandler.Sync(this);
 					switch (TokenStream.LA(1)) {
 					case MINUS:
 						{
-						State = 390;
+						State = 387;
 						Match(MINUS);
 						}
 						break;
 					case NOT:
 						{
-						State = 391;
+						State = 388;
 						Match(NOT);
 						}
 						break;
 					case REDUCER:
 						{
-						State = 392;
+						State = 389;
 						reducer();
 						}
 						break;
@@ -2263,15 +2216,45 @@ internal partial class LeptonParser : Parser {
 						throw new NoViableAltException(this);
 					}
 					}
-					State = 397;
+					State = 394;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 400;
-			power();
+			State = 397;
+			postfix();
+			State = 408;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			while (_la==CARET) {
+				{
+				{
+				State = 398;
+				Match(CARET);
+				State = 402;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+				while (_la==MINUS) {
+					{
+					{
+					State = 399;
+					Match(MINUS);
+					}
+					}
+					State = 404;
+					ErrorHandler.Sync(this);
+					_la = TokenStream.LA(1);
+				}
+				State = 405;
+				postfix();
+				}
+				}
+				State = 410;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+			}
 			}
 		}
 		catch (RecognitionException re) {
@@ -2309,34 +2292,34 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ReducerContext reducer() {
 		ReducerContext _localctx = new ReducerContext(Context, State);
-		EnterRule(_localctx, 52, RULE_reducer);
+		EnterRule(_localctx, 48, RULE_reducer);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 402;
+			State = 411;
 			Match(REDUCER);
-			State = 403;
+			State = 412;
 			Match(LBRACKET);
-			State = 404;
+			State = 413;
 			binder();
-			State = 409;
+			State = 418;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==COMMA) {
 				{
 				{
-				State = 405;
+				State = 414;
 				Match(COMMA);
-				State = 406;
+				State = 415;
 				binder();
 				}
 				}
-				State = 411;
+				State = 420;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 412;
+			State = 421;
 			Match(RBRACKET);
 			}
 		}
@@ -2367,100 +2350,25 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public BinderContext binder() {
 		BinderContext _localctx = new BinderContext(Context, State);
-		EnterRule(_localctx, 54, RULE_binder);
+		EnterRule(_localctx, 50, RULE_binder);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 414;
+			State = 423;
 			Match(NAME);
-			State = 417;
+			State = 426;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 415;
+				State = 424;
 				Match(COLON);
-				State = 416;
+				State = 425;
 				expression();
 				}
 			}
 
-			}
-		}
-		catch (RecognitionException re) {
-			_localctx.exception = re;
-			ErrorHandler.ReportError(this, re);
-			ErrorHandler.Recover(this, re);
-		}
-		finally {
-			ExitRule();
-		}
-		return _localctx;
-	}
-
-	public partial class PowerContext : ParserRuleContext {
-		[System.Diagnostics.DebuggerNonUserCode] public PostfixContext[] postfix() {
-			return GetRuleContexts<PostfixContext>();
-		}
-		[System.Diagnostics.DebuggerNonUserCode] public PostfixContext postfix(int i) {
-			return GetRuleContext<PostfixContext>(i);
-		}
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] CARET() { return GetTokens(LeptonParser.CARET); }
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode CARET(int i) {
-			return GetToken(LeptonParser.CARET, i);
-		}
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] MINUS() { return GetTokens(LeptonParser.MINUS); }
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode MINUS(int i) {
-			return GetToken(LeptonParser.MINUS, i);
-		}
-		public PowerContext(ParserRuleContext parent, int invokingState)
-			: base(parent, invokingState)
-		{
-		}
-		public override int RuleIndex { get { return RULE_power; } }
-	}
-
-	[RuleVersion(0)]
-	public PowerContext power() {
-		PowerContext _localctx = new PowerContext(Context, State);
-		EnterRule(_localctx, 56, RULE_power);
-		int _la;
-		try {
-			EnterOuterAlt(_localctx, 1);
-			{
-			State = 419;
-			postfix();
-			State = 430;
-			ErrorHandler.Sync(this);
-			_la = TokenStream.LA(1);
-			while (_la==CARET) {
-				{
-				{
-				State = 420;
-				Match(CARET);
-				State = 424;
-				ErrorHandler.Sync(this);
-				_la = TokenStream.LA(1);
-				while (_la==MINUS) {
-					{
-					{
-					State = 421;
-					Match(MINUS);
-					}
-					}
-					State = 426;
-					ErrorHandler.Sync(this);
-					_la = TokenStream.LA(1);
-				}
-				State = 427;
-				postfix();
-				}
-				}
-				State = 432;
-				ErrorHandler.Sync(this);
-				_la = TokenStream.LA(1);
-			}
 			}
 		}
 		catch (RecognitionException re) {
@@ -2500,30 +2408,30 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public PostfixContext postfix() {
 		PostfixContext _localctx = new PostfixContext(Context, State);
-		EnterRule(_localctx, 58, RULE_postfix);
+		EnterRule(_localctx, 52, RULE_postfix);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 433;
+			State = 428;
 			primary();
-			State = 438;
+			State = 433;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==LPAREN || _la==LBRACKET) {
 				{
-				State = 436;
+				State = 431;
 				ErrorHandler.Sync(this);
 				switch (TokenStream.LA(1)) {
 				case LBRACKET:
 					{
-					State = 434;
+					State = 429;
 					subscripts();
 					}
 					break;
 				case LPAREN:
 					{
-					State = 435;
+					State = 430;
 					arguments();
 					}
 					break;
@@ -2531,7 +2439,7 @@ internal partial class LeptonParser : Parser {
 					throw new NoViableAltException(this);
 				}
 				}
-				State = 440;
+				State = 435;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -2616,40 +2524,40 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public PrimaryContext primary() {
 		PrimaryContext _localctx = new PrimaryContext(Context, State);
-		EnterRule(_localctx, 60, RULE_primary);
+		EnterRule(_localctx, 54, RULE_primary);
 		int _la;
 		try {
-			State = 477;
+			State = 472;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case NAME:
 				_localctx = new NameExpressionContext(_localctx);
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 441;
+				State = 436;
 				Match(NAME);
-				State = 446;
+				State = 441;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==DOT) {
 					{
 					{
-					State = 442;
+					State = 437;
 					Match(DOT);
-					State = 443;
+					State = 438;
 					Match(NAME);
 					}
 					}
-					State = 448;
+					State = 443;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 450;
+				State = 445;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==PRIME) {
 					{
-					State = 449;
+					State = 444;
 					Match(PRIME);
 					}
 				}
@@ -2661,7 +2569,7 @@ internal partial class LeptonParser : Parser {
 				_localctx = new NumberContext(_localctx);
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 452;
+				State = 447;
 				_la = TokenStream.LA(1);
 				if ( !(_la==INTEGER || _la==FLOAT) ) {
 				ErrorHandler.RecoverInline(this);
@@ -2677,7 +2585,7 @@ internal partial class LeptonParser : Parser {
 				_localctx = new TruthContext(_localctx);
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 453;
+				State = 448;
 				_la = TokenStream.LA(1);
 				if ( !(_la==TRUE || _la==FALSE) ) {
 				ErrorHandler.RecoverInline(this);
@@ -2692,27 +2600,27 @@ internal partial class LeptonParser : Parser {
 				_localctx = new GroupContext(_localctx);
 				EnterOuterAlt(_localctx, 4);
 				{
-				State = 454;
+				State = 449;
 				Match(LPAREN);
-				State = 455;
+				State = 450;
 				groupItem();
-				State = 460;
+				State = 455;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 456;
+					State = 451;
 					Match(COMMA);
-					State = 457;
+					State = 452;
 					groupItem();
 					}
 					}
-					State = 462;
+					State = 457;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 463;
+				State = 458;
 				Match(RPAREN);
 				}
 				break;
@@ -2720,35 +2628,35 @@ internal partial class LeptonParser : Parser {
 				_localctx = new ListContext(_localctx);
 				EnterOuterAlt(_localctx, 5);
 				{
-				State = 465;
+				State = 460;
 				Match(LBRACKET);
-				State = 474;
+				State = 469;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2173022004814282752L) != 0)) {
 					{
-					State = 466;
+					State = 461;
 					expression();
-					State = 471;
+					State = 466;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 					while (_la==COMMA) {
 						{
 						{
-						State = 467;
+						State = 462;
 						Match(COMMA);
-						State = 468;
+						State = 463;
 						expression();
 						}
 						}
-						State = 473;
+						State = 468;
 						ErrorHandler.Sync(this);
 						_la = TokenStream.LA(1);
 					}
 					}
 				}
 
-				State = 476;
+				State = 471;
 				Match(RBRACKET);
 				}
 				break;
@@ -2785,21 +2693,21 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public GroupItemContext groupItem() {
 		GroupItemContext _localctx = new GroupItemContext(Context, State);
-		EnterRule(_localctx, 62, RULE_groupItem);
+		EnterRule(_localctx, 56, RULE_groupItem);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 479;
+			State = 474;
 			expression();
-			State = 482;
+			State = 477;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 480;
+				State = 475;
 				Match(COLON);
-				State = 481;
+				State = 476;
 				expression();
 				}
 			}
@@ -2840,32 +2748,32 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public SubscriptsContext subscripts() {
 		SubscriptsContext _localctx = new SubscriptsContext(Context, State);
-		EnterRule(_localctx, 64, RULE_subscripts);
+		EnterRule(_localctx, 58, RULE_subscripts);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 484;
+			State = 479;
 			Match(LBRACKET);
-			State = 485;
+			State = 480;
 			subscript();
-			State = 490;
+			State = 485;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==COMMA) {
 				{
 				{
-				State = 486;
+				State = 481;
 				Match(COMMA);
-				State = 487;
+				State = 482;
 				subscript();
 				}
 				}
-				State = 492;
+				State = 487;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 493;
+			State = 488;
 			Match(RBRACKET);
 			}
 		}
@@ -2903,41 +2811,41 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public SubscriptContext subscript() {
 		SubscriptContext _localctx = new SubscriptContext(Context, State);
-		EnterRule(_localctx, 66, RULE_subscript);
+		EnterRule(_localctx, 60, RULE_subscript);
 		try {
-			State = 505;
+			State = 500;
 			ErrorHandler.Sync(this);
-			switch ( Interpreter.AdaptivePredict(TokenStream,66,Context) ) {
+			switch ( Interpreter.AdaptivePredict(TokenStream,67,Context) ) {
 			case 1:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 495;
+				State = 490;
 				Match(NAME);
-				State = 496;
+				State = 491;
 				Match(ASSIGN);
-				State = 497;
+				State = 492;
 				expression();
 				}
 				break;
 			case 2:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 498;
+				State = 493;
 				expression();
-				State = 502;
+				State = 497;
 				ErrorHandler.Sync(this);
 				switch (TokenStream.LA(1)) {
 				case ELSE:
 					{
-					State = 499;
+					State = 494;
 					Match(ELSE);
-					State = 500;
+					State = 495;
 					expression();
 					}
 					break;
 				case COLON:
 					{
-					State = 501;
+					State = 496;
 					slice();
 					}
 					break;
@@ -2952,7 +2860,7 @@ internal partial class LeptonParser : Parser {
 			case 3:
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 504;
+				State = 499;
 				slice();
 				}
 				break;
@@ -2990,36 +2898,36 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public SliceContext slice() {
 		SliceContext _localctx = new SliceContext(Context, State);
-		EnterRule(_localctx, 68, RULE_slice);
+		EnterRule(_localctx, 62, RULE_slice);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 507;
+			State = 502;
 			Match(COLON);
-			State = 509;
+			State = 504;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2173022004814282752L) != 0)) {
 				{
-				State = 508;
+				State = 503;
 				expression();
 				}
 			}
 
-			State = 515;
+			State = 510;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 511;
+				State = 506;
 				Match(COLON);
-				State = 513;
+				State = 508;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2173022004814282752L) != 0)) {
 					{
-					State = 512;
+					State = 507;
 					expression();
 					}
 				}
@@ -3063,40 +2971,40 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ArgumentsContext arguments() {
 		ArgumentsContext _localctx = new ArgumentsContext(Context, State);
-		EnterRule(_localctx, 70, RULE_arguments);
+		EnterRule(_localctx, 64, RULE_arguments);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 517;
+			State = 512;
 			Match(LPAREN);
-			State = 526;
+			State = 521;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2173022004814282752L) != 0)) {
 				{
-				State = 518;
+				State = 513;
 				argument();
-				State = 523;
+				State = 518;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 519;
+					State = 514;
 					Match(COMMA);
-					State = 520;
+					State = 515;
 					argument();
 					}
 					}
-					State = 525;
+					State = 520;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 528;
+			State = 523;
 			Match(RPAREN);
 			}
 		}
@@ -3127,26 +3035,26 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ArgumentContext argument() {
 		ArgumentContext _localctx = new ArgumentContext(Context, State);
-		EnterRule(_localctx, 72, RULE_argument);
+		EnterRule(_localctx, 66, RULE_argument);
 		try {
-			State = 534;
+			State = 529;
 			ErrorHandler.Sync(this);
-			switch ( Interpreter.AdaptivePredict(TokenStream,72,Context) ) {
+			switch ( Interpreter.AdaptivePredict(TokenStream,73,Context) ) {
 			case 1:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 530;
+				State = 525;
 				Match(NAME);
-				State = 531;
+				State = 526;
 				Match(ASSIGN);
-				State = 532;
+				State = 527;
 				expression();
 				}
 				break;
 			case 2:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 533;
+				State = 528;
 				expression();
 				}
 				break;
@@ -3164,190 +3072,189 @@ internal partial class LeptonParser : Parser {
 	}
 
 	private static int[] _serializedATN = {
-		4,1,73,537,2,0,7,0,2,1,7,1,2,2,7,2,2,3,7,3,2,4,7,4,2,5,7,5,2,6,7,6,2,7,
+		4,1,73,532,2,0,7,0,2,1,7,1,2,2,7,2,2,3,7,3,2,4,7,4,2,5,7,5,2,6,7,6,2,7,
 		7,7,2,8,7,8,2,9,7,9,2,10,7,10,2,11,7,11,2,12,7,12,2,13,7,13,2,14,7,14,
 		2,15,7,15,2,16,7,16,2,17,7,17,2,18,7,18,2,19,7,19,2,20,7,20,2,21,7,21,
 		2,22,7,22,2,23,7,23,2,24,7,24,2,25,7,25,2,26,7,26,2,27,7,27,2,28,7,28,
-		2,29,7,29,2,30,7,30,2,31,7,31,2,32,7,32,2,33,7,33,2,34,7,34,2,35,7,35,
-		2,36,7,36,1,0,1,0,1,0,5,0,78,8,0,10,0,12,0,81,9,0,3,0,83,8,0,1,0,1,0,1,
-		1,1,1,1,1,1,1,1,1,1,1,5,1,93,8,1,10,1,12,1,96,9,1,1,1,1,1,1,1,1,1,3,1,
-		102,8,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,3,1,112,8,1,1,1,1,1,1,1,3,1,117,
-		8,1,1,1,1,1,1,1,3,1,122,8,1,1,1,1,1,1,1,1,1,3,1,128,8,1,3,1,130,8,1,1,
-		1,3,1,133,8,1,1,2,1,2,1,2,3,2,138,8,2,1,3,1,3,1,3,1,3,5,3,144,8,3,10,3,
-		12,3,147,9,3,1,3,1,3,1,4,1,4,1,4,1,4,5,4,155,8,4,10,4,12,4,158,9,4,3,4,
-		160,8,4,1,4,1,4,1,5,1,5,1,5,3,5,167,8,5,1,5,1,5,3,5,171,8,5,1,6,1,6,1,
-		6,1,6,5,6,177,8,6,10,6,12,6,180,9,6,1,6,1,6,1,6,3,6,185,8,6,1,7,1,7,1,
-		7,3,7,190,8,7,1,8,1,8,1,8,1,8,5,8,196,8,8,10,8,12,8,199,9,8,1,9,1,9,1,
-		9,1,9,1,9,5,9,206,8,9,10,9,12,9,209,9,9,3,9,211,8,9,1,9,3,9,214,8,9,1,
-		9,1,9,3,9,218,8,9,1,10,1,10,1,10,3,10,223,8,10,1,11,1,11,1,11,1,11,5,11,
-		229,8,11,10,11,12,11,232,9,11,3,11,234,8,11,1,11,1,11,1,12,1,12,1,12,1,
-		12,1,12,1,12,1,12,1,12,1,12,1,12,1,12,1,12,1,12,1,12,1,12,1,12,3,12,254,
-		8,12,1,12,1,12,1,12,3,12,259,8,12,1,13,1,13,1,13,1,13,1,13,5,13,266,8,
-		13,10,13,12,13,269,9,13,3,13,271,8,13,1,14,1,14,1,14,1,14,1,14,5,14,278,
-		8,14,10,14,12,14,281,9,14,1,14,1,14,3,14,285,8,14,1,14,1,14,1,14,1,15,
-		1,15,1,16,1,16,3,16,294,8,16,1,16,1,16,1,16,1,16,5,16,300,8,16,10,16,12,
-		16,303,9,16,1,16,1,16,3,16,307,8,16,1,16,1,16,3,16,311,8,16,1,16,1,16,
-		1,16,1,16,3,16,317,8,16,3,16,319,8,16,1,17,1,17,1,17,3,17,324,8,17,1,18,
-		1,18,1,18,1,18,1,18,1,18,1,18,1,18,3,18,334,8,18,1,19,1,19,1,19,5,19,339,
-		8,19,10,19,12,19,342,9,19,1,20,1,20,1,20,5,20,347,8,20,10,20,12,20,350,
-		9,20,1,21,5,21,353,8,21,10,21,12,21,356,9,21,1,21,1,21,1,22,1,22,1,22,
-		5,22,363,8,22,10,22,12,22,366,9,22,1,23,1,23,1,23,5,23,371,8,23,10,23,
-		12,23,374,9,23,1,24,1,24,1,24,5,24,379,8,24,10,24,12,24,382,9,24,1,25,
-		5,25,385,8,25,10,25,12,25,388,9,25,1,25,1,25,1,25,1,25,5,25,394,8,25,10,
-		25,12,25,397,9,25,3,25,399,8,25,1,25,1,25,1,26,1,26,1,26,1,26,1,26,5,26,
-		408,8,26,10,26,12,26,411,9,26,1,26,1,26,1,27,1,27,1,27,3,27,418,8,27,1,
-		28,1,28,1,28,5,28,423,8,28,10,28,12,28,426,9,28,1,28,5,28,429,8,28,10,
-		28,12,28,432,9,28,1,29,1,29,1,29,5,29,437,8,29,10,29,12,29,440,9,29,1,
-		30,1,30,1,30,5,30,445,8,30,10,30,12,30,448,9,30,1,30,3,30,451,8,30,1,30,
-		1,30,1,30,1,30,1,30,1,30,5,30,459,8,30,10,30,12,30,462,9,30,1,30,1,30,
-		1,30,1,30,1,30,1,30,5,30,470,8,30,10,30,12,30,473,9,30,3,30,475,8,30,1,
-		30,3,30,478,8,30,1,31,1,31,1,31,3,31,483,8,31,1,32,1,32,1,32,1,32,5,32,
-		489,8,32,10,32,12,32,492,9,32,1,32,1,32,1,33,1,33,1,33,1,33,1,33,1,33,
-		1,33,3,33,503,8,33,1,33,3,33,506,8,33,1,34,1,34,3,34,510,8,34,1,34,1,34,
-		3,34,514,8,34,3,34,516,8,34,1,35,1,35,1,35,1,35,5,35,522,8,35,10,35,12,
-		35,525,9,35,3,35,527,8,35,1,35,1,35,1,36,1,36,1,36,1,36,3,36,535,8,36,
-		1,36,0,0,37,0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32,34,36,38,40,
-		42,44,46,48,50,52,54,56,58,60,62,64,66,68,70,72,0,9,2,0,58,58,61,61,1,
-		0,6,9,2,0,28,28,68,68,2,0,35,37,72,73,1,0,38,43,1,0,44,45,1,0,46,49,1,
-		0,59,60,1,0,26,27,586,0,82,1,0,0,0,2,132,1,0,0,0,4,134,1,0,0,0,6,139,1,
-		0,0,0,8,150,1,0,0,0,10,163,1,0,0,0,12,184,1,0,0,0,14,186,1,0,0,0,16,191,
-		1,0,0,0,18,200,1,0,0,0,20,222,1,0,0,0,22,224,1,0,0,0,24,258,1,0,0,0,26,
-		260,1,0,0,0,28,284,1,0,0,0,30,289,1,0,0,0,32,291,1,0,0,0,34,320,1,0,0,
-		0,36,333,1,0,0,0,38,335,1,0,0,0,40,343,1,0,0,0,42,354,1,0,0,0,44,359,1,
-		0,0,0,46,367,1,0,0,0,48,375,1,0,0,0,50,386,1,0,0,0,52,402,1,0,0,0,54,414,
-		1,0,0,0,56,419,1,0,0,0,58,433,1,0,0,0,60,477,1,0,0,0,62,479,1,0,0,0,64,
-		484,1,0,0,0,66,505,1,0,0,0,68,507,1,0,0,0,70,517,1,0,0,0,72,534,1,0,0,
-		0,74,79,3,2,1,0,75,76,5,68,0,0,76,78,3,2,1,0,77,75,1,0,0,0,78,81,1,0,0,
-		0,79,77,1,0,0,0,79,80,1,0,0,0,80,83,1,0,0,0,81,79,1,0,0,0,82,74,1,0,0,
-		0,82,83,1,0,0,0,83,84,1,0,0,0,84,85,5,0,0,1,85,1,1,0,0,0,86,87,5,1,0,0,
-		87,133,7,0,0,0,88,89,5,2,0,0,89,94,3,4,2,0,90,91,5,28,0,0,91,93,3,4,2,
-		0,92,90,1,0,0,0,93,96,1,0,0,0,94,92,1,0,0,0,94,95,1,0,0,0,95,133,1,0,0,
-		0,96,94,1,0,0,0,97,98,5,3,0,0,98,101,5,58,0,0,99,100,5,29,0,0,100,102,
-		3,18,9,0,101,99,1,0,0,0,101,102,1,0,0,0,102,103,1,0,0,0,103,104,5,35,0,
-		0,104,133,3,36,18,0,105,106,5,4,0,0,106,107,5,58,0,0,107,108,5,29,0,0,
-		108,111,3,18,9,0,109,110,5,33,0,0,110,112,3,36,18,0,111,109,1,0,0,0,111,
-		112,1,0,0,0,112,133,1,0,0,0,113,114,5,5,0,0,114,116,5,58,0,0,115,117,3,
-		6,3,0,116,115,1,0,0,0,116,117,1,0,0,0,117,118,1,0,0,0,118,121,3,8,4,0,
-		119,120,5,34,0,0,120,122,3,12,6,0,121,119,1,0,0,0,121,122,1,0,0,0,122,
-		129,1,0,0,0,123,130,3,22,11,0,124,125,5,35,0,0,125,127,3,36,18,0,126,128,
-		3,16,8,0,127,126,1,0,0,0,127,128,1,0,0,0,128,130,1,0,0,0,129,123,1,0,0,
-		0,129,124,1,0,0,0,130,133,1,0,0,0,131,133,7,1,0,0,132,86,1,0,0,0,132,88,
-		1,0,0,0,132,97,1,0,0,0,132,105,1,0,0,0,132,113,1,0,0,0,132,131,1,0,0,0,
-		133,3,1,0,0,0,134,137,5,58,0,0,135,136,5,35,0,0,136,138,3,36,18,0,137,
-		135,1,0,0,0,137,138,1,0,0,0,138,5,1,0,0,0,139,140,5,53,0,0,140,145,5,58,
-		0,0,141,142,5,28,0,0,142,144,5,58,0,0,143,141,1,0,0,0,144,147,1,0,0,0,
-		145,143,1,0,0,0,145,146,1,0,0,0,146,148,1,0,0,0,147,145,1,0,0,0,148,149,
-		5,54,0,0,149,7,1,0,0,0,150,159,5,51,0,0,151,156,3,10,5,0,152,153,5,28,
-		0,0,153,155,3,10,5,0,154,152,1,0,0,0,155,158,1,0,0,0,156,154,1,0,0,0,156,
-		157,1,0,0,0,157,160,1,0,0,0,158,156,1,0,0,0,159,151,1,0,0,0,159,160,1,
-		0,0,0,160,161,1,0,0,0,161,162,5,52,0,0,162,9,1,0,0,0,163,166,5,58,0,0,
-		164,165,5,29,0,0,165,167,3,18,9,0,166,164,1,0,0,0,166,167,1,0,0,0,167,
-		170,1,0,0,0,168,169,5,35,0,0,169,171,3,36,18,0,170,168,1,0,0,0,170,171,
-		1,0,0,0,171,11,1,0,0,0,172,173,5,51,0,0,173,178,3,14,7,0,174,175,5,28,
-		0,0,175,177,3,14,7,0,176,174,1,0,0,0,177,180,1,0,0,0,178,176,1,0,0,0,178,
-		179,1,0,0,0,179,181,1,0,0,0,180,178,1,0,0,0,181,182,5,52,0,0,182,185,1,
-		0,0,0,183,185,3,18,9,0,184,172,1,0,0,0,184,183,1,0,0,0,185,13,1,0,0,0,
-		186,189,5,58,0,0,187,188,5,29,0,0,188,190,3,18,9,0,189,187,1,0,0,0,189,
-		190,1,0,0,0,190,15,1,0,0,0,191,192,5,19,0,0,192,197,3,28,14,0,193,194,
-		7,2,0,0,194,196,3,28,14,0,195,193,1,0,0,0,196,199,1,0,0,0,197,195,1,0,
-		0,0,197,198,1,0,0,0,198,17,1,0,0,0,199,197,1,0,0,0,200,213,5,58,0,0,201,
-		210,5,53,0,0,202,207,3,20,10,0,203,204,5,28,0,0,204,206,3,20,10,0,205,
-		203,1,0,0,0,206,209,1,0,0,0,207,205,1,0,0,0,207,208,1,0,0,0,208,211,1,
-		0,0,0,209,207,1,0,0,0,210,202,1,0,0,0,210,211,1,0,0,0,211,212,1,0,0,0,
-		212,214,5,54,0,0,213,201,1,0,0,0,213,214,1,0,0,0,214,217,1,0,0,0,215,216,
-		5,16,0,0,216,218,5,58,0,0,217,215,1,0,0,0,217,218,1,0,0,0,218,19,1,0,0,
-		0,219,220,5,31,0,0,220,223,5,58,0,0,221,223,3,36,18,0,222,219,1,0,0,0,
-		222,221,1,0,0,0,223,21,1,0,0,0,224,233,5,55,0,0,225,230,3,24,12,0,226,
-		227,5,68,0,0,227,229,3,24,12,0,228,226,1,0,0,0,229,232,1,0,0,0,230,228,
-		1,0,0,0,230,231,1,0,0,0,231,234,1,0,0,0,232,230,1,0,0,0,233,225,1,0,0,
-		0,233,234,1,0,0,0,234,235,1,0,0,0,235,236,5,56,0,0,236,23,1,0,0,0,237,
-		259,3,26,13,0,238,239,5,10,0,0,239,259,3,26,13,0,240,241,5,11,0,0,241,
-		259,3,26,13,0,242,243,5,13,0,0,243,244,5,58,0,0,244,245,5,16,0,0,245,246,
-		3,36,18,0,246,247,3,22,11,0,247,259,1,0,0,0,248,249,5,14,0,0,249,250,5,
-		15,0,0,250,253,3,36,18,0,251,252,5,71,0,0,252,254,3,36,18,0,253,251,1,
-		0,0,0,253,254,1,0,0,0,254,255,1,0,0,0,255,256,3,22,11,0,256,259,1,0,0,
-		0,257,259,5,12,0,0,258,237,1,0,0,0,258,238,1,0,0,0,258,240,1,0,0,0,258,
-		242,1,0,0,0,258,248,1,0,0,0,258,257,1,0,0,0,259,25,1,0,0,0,260,270,3,28,
-		14,0,261,262,5,19,0,0,262,267,3,28,14,0,263,264,5,28,0,0,264,266,3,28,
-		14,0,265,263,1,0,0,0,266,269,1,0,0,0,267,265,1,0,0,0,267,268,1,0,0,0,268,
-		271,1,0,0,0,269,267,1,0,0,0,270,261,1,0,0,0,270,271,1,0,0,0,271,27,1,0,
-		0,0,272,285,3,32,16,0,273,274,5,51,0,0,274,279,3,32,16,0,275,276,5,28,
-		0,0,276,278,3,32,16,0,277,275,1,0,0,0,278,281,1,0,0,0,279,277,1,0,0,0,
-		279,280,1,0,0,0,280,282,1,0,0,0,281,279,1,0,0,0,282,283,5,52,0,0,283,285,
-		1,0,0,0,284,272,1,0,0,0,284,273,1,0,0,0,285,286,1,0,0,0,286,287,3,30,15,
-		0,287,288,3,36,18,0,288,29,1,0,0,0,289,290,7,3,0,0,290,31,1,0,0,0,291,
-		293,5,58,0,0,292,294,5,32,0,0,293,292,1,0,0,0,293,294,1,0,0,0,294,306,
-		1,0,0,0,295,296,5,53,0,0,296,301,3,34,17,0,297,298,5,28,0,0,298,300,3,
-		34,17,0,299,297,1,0,0,0,300,303,1,0,0,0,301,299,1,0,0,0,301,302,1,0,0,
-		0,302,304,1,0,0,0,303,301,1,0,0,0,304,305,5,54,0,0,305,307,1,0,0,0,306,
-		295,1,0,0,0,306,307,1,0,0,0,307,310,1,0,0,0,308,309,5,29,0,0,309,311,3,
-		18,9,0,310,308,1,0,0,0,310,311,1,0,0,0,311,318,1,0,0,0,312,313,5,17,0,
-		0,313,316,5,58,0,0,314,315,5,18,0,0,315,317,3,36,18,0,316,314,1,0,0,0,
-		316,317,1,0,0,0,317,319,1,0,0,0,318,312,1,0,0,0,318,319,1,0,0,0,319,33,
-		1,0,0,0,320,323,3,36,18,0,321,322,5,29,0,0,322,324,3,36,18,0,323,321,1,
-		0,0,0,323,324,1,0,0,0,324,35,1,0,0,0,325,326,5,20,0,0,326,327,3,36,18,
-		0,327,328,5,21,0,0,328,329,3,36,18,0,329,330,5,22,0,0,330,331,3,36,18,
-		0,331,334,1,0,0,0,332,334,3,38,19,0,333,325,1,0,0,0,333,332,1,0,0,0,334,
-		37,1,0,0,0,335,340,3,40,20,0,336,337,5,24,0,0,337,339,3,40,20,0,338,336,
-		1,0,0,0,339,342,1,0,0,0,340,338,1,0,0,0,340,341,1,0,0,0,341,39,1,0,0,0,
-		342,340,1,0,0,0,343,348,3,42,21,0,344,345,5,23,0,0,345,347,3,42,21,0,346,
-		344,1,0,0,0,347,350,1,0,0,0,348,346,1,0,0,0,348,349,1,0,0,0,349,41,1,0,
-		0,0,350,348,1,0,0,0,351,353,5,25,0,0,352,351,1,0,0,0,353,356,1,0,0,0,354,
-		352,1,0,0,0,354,355,1,0,0,0,355,357,1,0,0,0,356,354,1,0,0,0,357,358,3,
-		44,22,0,358,43,1,0,0,0,359,364,3,46,23,0,360,361,7,4,0,0,361,363,3,46,
-		23,0,362,360,1,0,0,0,363,366,1,0,0,0,364,362,1,0,0,0,364,365,1,0,0,0,365,
-		45,1,0,0,0,366,364,1,0,0,0,367,372,3,48,24,0,368,369,7,5,0,0,369,371,3,
-		48,24,0,370,368,1,0,0,0,371,374,1,0,0,0,372,370,1,0,0,0,372,373,1,0,0,
-		0,373,47,1,0,0,0,374,372,1,0,0,0,375,380,3,50,25,0,376,377,7,6,0,0,377,
-		379,3,50,25,0,378,376,1,0,0,0,379,382,1,0,0,0,380,378,1,0,0,0,380,381,
-		1,0,0,0,381,49,1,0,0,0,382,380,1,0,0,0,383,385,5,45,0,0,384,383,1,0,0,
-		0,385,388,1,0,0,0,386,384,1,0,0,0,386,387,1,0,0,0,387,398,1,0,0,0,388,
-		386,1,0,0,0,389,395,3,52,26,0,390,394,5,45,0,0,391,394,5,25,0,0,392,394,
-		3,52,26,0,393,390,1,0,0,0,393,391,1,0,0,0,393,392,1,0,0,0,394,397,1,0,
-		0,0,395,393,1,0,0,0,395,396,1,0,0,0,396,399,1,0,0,0,397,395,1,0,0,0,398,
-		389,1,0,0,0,398,399,1,0,0,0,399,400,1,0,0,0,400,401,3,56,28,0,401,51,1,
-		0,0,0,402,403,5,57,0,0,403,404,5,53,0,0,404,409,3,54,27,0,405,406,5,28,
-		0,0,406,408,3,54,27,0,407,405,1,0,0,0,408,411,1,0,0,0,409,407,1,0,0,0,
-		409,410,1,0,0,0,410,412,1,0,0,0,411,409,1,0,0,0,412,413,5,54,0,0,413,53,
-		1,0,0,0,414,417,5,58,0,0,415,416,5,29,0,0,416,418,3,36,18,0,417,415,1,
-		0,0,0,417,418,1,0,0,0,418,55,1,0,0,0,419,430,3,58,29,0,420,424,5,50,0,
-		0,421,423,5,45,0,0,422,421,1,0,0,0,423,426,1,0,0,0,424,422,1,0,0,0,424,
-		425,1,0,0,0,425,427,1,0,0,0,426,424,1,0,0,0,427,429,3,58,29,0,428,420,
-		1,0,0,0,429,432,1,0,0,0,430,428,1,0,0,0,430,431,1,0,0,0,431,57,1,0,0,0,
-		432,430,1,0,0,0,433,438,3,60,30,0,434,437,3,64,32,0,435,437,3,70,35,0,
-		436,434,1,0,0,0,436,435,1,0,0,0,437,440,1,0,0,0,438,436,1,0,0,0,438,439,
-		1,0,0,0,439,59,1,0,0,0,440,438,1,0,0,0,441,446,5,58,0,0,442,443,5,30,0,
-		0,443,445,5,58,0,0,444,442,1,0,0,0,445,448,1,0,0,0,446,444,1,0,0,0,446,
-		447,1,0,0,0,447,450,1,0,0,0,448,446,1,0,0,0,449,451,5,32,0,0,450,449,1,
-		0,0,0,450,451,1,0,0,0,451,478,1,0,0,0,452,478,7,7,0,0,453,478,7,8,0,0,
-		454,455,5,51,0,0,455,460,3,62,31,0,456,457,5,28,0,0,457,459,3,62,31,0,
-		458,456,1,0,0,0,459,462,1,0,0,0,460,458,1,0,0,0,460,461,1,0,0,0,461,463,
-		1,0,0,0,462,460,1,0,0,0,463,464,5,52,0,0,464,478,1,0,0,0,465,474,5,53,
-		0,0,466,471,3,36,18,0,467,468,5,28,0,0,468,470,3,36,18,0,469,467,1,0,0,
-		0,470,473,1,0,0,0,471,469,1,0,0,0,471,472,1,0,0,0,472,475,1,0,0,0,473,
-		471,1,0,0,0,474,466,1,0,0,0,474,475,1,0,0,0,475,476,1,0,0,0,476,478,5,
-		54,0,0,477,441,1,0,0,0,477,452,1,0,0,0,477,453,1,0,0,0,477,454,1,0,0,0,
-		477,465,1,0,0,0,478,61,1,0,0,0,479,482,3,36,18,0,480,481,5,29,0,0,481,
-		483,3,36,18,0,482,480,1,0,0,0,482,483,1,0,0,0,483,63,1,0,0,0,484,485,5,
-		53,0,0,485,490,3,66,33,0,486,487,5,28,0,0,487,489,3,66,33,0,488,486,1,
-		0,0,0,489,492,1,0,0,0,490,488,1,0,0,0,490,491,1,0,0,0,491,493,1,0,0,0,
-		492,490,1,0,0,0,493,494,5,54,0,0,494,65,1,0,0,0,495,496,5,58,0,0,496,497,
-		5,35,0,0,497,506,3,36,18,0,498,502,3,36,18,0,499,500,5,22,0,0,500,503,
-		3,36,18,0,501,503,3,68,34,0,502,499,1,0,0,0,502,501,1,0,0,0,502,503,1,
-		0,0,0,503,506,1,0,0,0,504,506,3,68,34,0,505,495,1,0,0,0,505,498,1,0,0,
-		0,505,504,1,0,0,0,506,67,1,0,0,0,507,509,5,29,0,0,508,510,3,36,18,0,509,
-		508,1,0,0,0,509,510,1,0,0,0,510,515,1,0,0,0,511,513,5,29,0,0,512,514,3,
-		36,18,0,513,512,1,0,0,0,513,514,1,0,0,0,514,516,1,0,0,0,515,511,1,0,0,
-		0,515,516,1,0,0,0,516,69,1,0,0,0,517,526,5,51,0,0,518,523,3,72,36,0,519,
-		520,5,28,0,0,520,522,3,72,36,0,521,519,1,0,0,0,522,525,1,0,0,0,523,521,
-		1,0,0,0,523,524,1,0,0,0,524,527,1,0,0,0,525,523,1,0,0,0,526,518,1,0,0,
-		0,526,527,1,0,0,0,527,528,1,0,0,0,528,529,5,52,0,0,529,71,1,0,0,0,530,
-		531,5,58,0,0,531,532,5,35,0,0,532,535,3,36,18,0,533,535,3,36,18,0,534,
-		530,1,0,0,0,534,533,1,0,0,0,535,73,1,0,0,0,73,79,82,94,101,111,116,121,
-		127,129,132,137,145,156,159,166,170,178,184,189,197,207,210,213,217,222,
-		230,233,253,258,267,270,279,284,293,301,306,310,316,318,323,333,340,348,
-		354,364,372,380,386,393,395,398,409,417,424,430,436,438,446,450,460,471,
-		474,477,482,490,502,505,509,513,515,523,526,534
+		2,29,7,29,2,30,7,30,2,31,7,31,2,32,7,32,2,33,7,33,1,0,1,0,1,0,5,0,72,8,
+		0,10,0,12,0,75,9,0,3,0,77,8,0,1,0,1,0,1,1,1,1,1,1,1,1,1,1,1,1,5,1,87,8,
+		1,10,1,12,1,90,9,1,1,1,1,1,1,1,1,1,3,1,96,8,1,1,1,1,1,1,1,1,1,1,1,1,1,
+		1,1,1,1,3,1,106,8,1,1,1,1,1,1,1,3,1,111,8,1,1,1,1,1,1,1,3,1,116,8,1,1,
+		1,1,1,1,1,1,1,3,1,122,8,1,3,1,124,8,1,1,1,3,1,127,8,1,1,2,1,2,1,2,3,2,
+		132,8,2,1,3,1,3,1,3,1,3,5,3,138,8,3,10,3,12,3,141,9,3,1,3,1,3,1,4,1,4,
+		1,4,1,4,5,4,149,8,4,10,4,12,4,152,9,4,3,4,154,8,4,1,4,1,4,1,5,1,5,1,5,
+		3,5,161,8,5,1,5,1,5,3,5,165,8,5,1,6,1,6,1,6,1,6,5,6,171,8,6,10,6,12,6,
+		174,9,6,1,6,1,6,1,6,3,6,179,8,6,1,7,1,7,1,7,3,7,184,8,7,1,8,1,8,1,8,1,
+		8,5,8,190,8,8,10,8,12,8,193,9,8,1,9,1,9,1,9,1,9,1,9,5,9,200,8,9,10,9,12,
+		9,203,9,9,3,9,205,8,9,1,9,3,9,208,8,9,1,9,1,9,3,9,212,8,9,1,10,1,10,1,
+		10,3,10,217,8,10,1,11,1,11,1,11,1,11,5,11,223,8,11,10,11,12,11,226,9,11,
+		3,11,228,8,11,1,11,1,11,1,12,1,12,1,12,1,12,1,12,1,12,1,12,1,12,1,12,1,
+		12,1,12,1,12,1,12,1,12,1,12,1,12,3,12,248,8,12,1,12,1,12,1,12,3,12,253,
+		8,12,1,13,1,13,1,13,1,13,1,13,5,13,260,8,13,10,13,12,13,263,9,13,3,13,
+		265,8,13,1,14,1,14,1,14,1,14,1,14,5,14,272,8,14,10,14,12,14,275,9,14,1,
+		14,1,14,3,14,279,8,14,1,14,1,14,1,14,1,15,1,15,1,16,1,16,3,16,288,8,16,
+		1,16,1,16,1,16,1,16,5,16,294,8,16,10,16,12,16,297,9,16,1,16,1,16,3,16,
+		301,8,16,1,16,1,16,3,16,305,8,16,1,16,1,16,1,16,1,16,3,16,311,8,16,3,16,
+		313,8,16,1,17,1,17,1,17,3,17,318,8,17,1,18,1,18,1,18,1,18,1,18,1,18,1,
+		18,1,18,1,18,1,18,5,18,330,8,18,10,18,12,18,333,9,18,3,18,335,8,18,1,19,
+		5,19,338,8,19,10,19,12,19,341,9,19,1,19,1,19,1,19,5,19,346,8,19,10,19,
+		12,19,349,9,19,1,19,5,19,352,8,19,10,19,12,19,355,9,19,1,20,1,20,1,20,
+		5,20,360,8,20,10,20,12,20,363,9,20,1,21,1,21,1,21,5,21,368,8,21,10,21,
+		12,21,371,9,21,1,22,1,22,1,22,5,22,376,8,22,10,22,12,22,379,9,22,1,23,
+		5,23,382,8,23,10,23,12,23,385,9,23,1,23,1,23,1,23,1,23,5,23,391,8,23,10,
+		23,12,23,394,9,23,3,23,396,8,23,1,23,1,23,1,23,5,23,401,8,23,10,23,12,
+		23,404,9,23,1,23,5,23,407,8,23,10,23,12,23,410,9,23,1,24,1,24,1,24,1,24,
+		1,24,5,24,417,8,24,10,24,12,24,420,9,24,1,24,1,24,1,25,1,25,1,25,3,25,
+		427,8,25,1,26,1,26,1,26,5,26,432,8,26,10,26,12,26,435,9,26,1,27,1,27,1,
+		27,5,27,440,8,27,10,27,12,27,443,9,27,1,27,3,27,446,8,27,1,27,1,27,1,27,
+		1,27,1,27,1,27,5,27,454,8,27,10,27,12,27,457,9,27,1,27,1,27,1,27,1,27,
+		1,27,1,27,5,27,465,8,27,10,27,12,27,468,9,27,3,27,470,8,27,1,27,3,27,473,
+		8,27,1,28,1,28,1,28,3,28,478,8,28,1,29,1,29,1,29,1,29,5,29,484,8,29,10,
+		29,12,29,487,9,29,1,29,1,29,1,30,1,30,1,30,1,30,1,30,1,30,1,30,3,30,498,
+		8,30,1,30,3,30,501,8,30,1,31,1,31,3,31,505,8,31,1,31,1,31,3,31,509,8,31,
+		3,31,511,8,31,1,32,1,32,1,32,1,32,5,32,517,8,32,10,32,12,32,520,9,32,3,
+		32,522,8,32,1,32,1,32,1,33,1,33,1,33,1,33,3,33,530,8,33,1,33,0,0,34,0,
+		2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32,34,36,38,40,42,44,46,48,50,
+		52,54,56,58,60,62,64,66,0,9,2,0,58,58,61,61,1,0,6,9,2,0,28,28,68,68,2,
+		0,35,37,72,73,1,0,38,43,1,0,44,45,1,0,46,49,1,0,59,60,1,0,26,27,585,0,
+		76,1,0,0,0,2,126,1,0,0,0,4,128,1,0,0,0,6,133,1,0,0,0,8,144,1,0,0,0,10,
+		157,1,0,0,0,12,178,1,0,0,0,14,180,1,0,0,0,16,185,1,0,0,0,18,194,1,0,0,
+		0,20,216,1,0,0,0,22,218,1,0,0,0,24,252,1,0,0,0,26,254,1,0,0,0,28,278,1,
+		0,0,0,30,283,1,0,0,0,32,285,1,0,0,0,34,314,1,0,0,0,36,334,1,0,0,0,38,339,
+		1,0,0,0,40,356,1,0,0,0,42,364,1,0,0,0,44,372,1,0,0,0,46,383,1,0,0,0,48,
+		411,1,0,0,0,50,423,1,0,0,0,52,428,1,0,0,0,54,472,1,0,0,0,56,474,1,0,0,
+		0,58,479,1,0,0,0,60,500,1,0,0,0,62,502,1,0,0,0,64,512,1,0,0,0,66,529,1,
+		0,0,0,68,73,3,2,1,0,69,70,5,68,0,0,70,72,3,2,1,0,71,69,1,0,0,0,72,75,1,
+		0,0,0,73,71,1,0,0,0,73,74,1,0,0,0,74,77,1,0,0,0,75,73,1,0,0,0,76,68,1,
+		0,0,0,76,77,1,0,0,0,77,78,1,0,0,0,78,79,5,0,0,1,79,1,1,0,0,0,80,81,5,1,
+		0,0,81,127,7,0,0,0,82,83,5,2,0,0,83,88,3,4,2,0,84,85,5,28,0,0,85,87,3,
+		4,2,0,86,84,1,0,0,0,87,90,1,0,0,0,88,86,1,0,0,0,88,89,1,0,0,0,89,127,1,
+		0,0,0,90,88,1,0,0,0,91,92,5,3,0,0,92,95,5,58,0,0,93,94,5,29,0,0,94,96,
+		3,18,9,0,95,93,1,0,0,0,95,96,1,0,0,0,96,97,1,0,0,0,97,98,5,35,0,0,98,127,
+		3,36,18,0,99,100,5,4,0,0,100,101,5,58,0,0,101,102,5,29,0,0,102,105,3,18,
+		9,0,103,104,5,33,0,0,104,106,3,36,18,0,105,103,1,0,0,0,105,106,1,0,0,0,
+		106,127,1,0,0,0,107,108,5,5,0,0,108,110,5,58,0,0,109,111,3,6,3,0,110,109,
+		1,0,0,0,110,111,1,0,0,0,111,112,1,0,0,0,112,115,3,8,4,0,113,114,5,34,0,
+		0,114,116,3,12,6,0,115,113,1,0,0,0,115,116,1,0,0,0,116,123,1,0,0,0,117,
+		124,3,22,11,0,118,119,5,35,0,0,119,121,3,36,18,0,120,122,3,16,8,0,121,
+		120,1,0,0,0,121,122,1,0,0,0,122,124,1,0,0,0,123,117,1,0,0,0,123,118,1,
+		0,0,0,124,127,1,0,0,0,125,127,7,1,0,0,126,80,1,0,0,0,126,82,1,0,0,0,126,
+		91,1,0,0,0,126,99,1,0,0,0,126,107,1,0,0,0,126,125,1,0,0,0,127,3,1,0,0,
+		0,128,131,5,58,0,0,129,130,5,35,0,0,130,132,3,36,18,0,131,129,1,0,0,0,
+		131,132,1,0,0,0,132,5,1,0,0,0,133,134,5,53,0,0,134,139,5,58,0,0,135,136,
+		5,28,0,0,136,138,5,58,0,0,137,135,1,0,0,0,138,141,1,0,0,0,139,137,1,0,
+		0,0,139,140,1,0,0,0,140,142,1,0,0,0,141,139,1,0,0,0,142,143,5,54,0,0,143,
+		7,1,0,0,0,144,153,5,51,0,0,145,150,3,10,5,0,146,147,5,28,0,0,147,149,3,
+		10,5,0,148,146,1,0,0,0,149,152,1,0,0,0,150,148,1,0,0,0,150,151,1,0,0,0,
+		151,154,1,0,0,0,152,150,1,0,0,0,153,145,1,0,0,0,153,154,1,0,0,0,154,155,
+		1,0,0,0,155,156,5,52,0,0,156,9,1,0,0,0,157,160,5,58,0,0,158,159,5,29,0,
+		0,159,161,3,18,9,0,160,158,1,0,0,0,160,161,1,0,0,0,161,164,1,0,0,0,162,
+		163,5,35,0,0,163,165,3,36,18,0,164,162,1,0,0,0,164,165,1,0,0,0,165,11,
+		1,0,0,0,166,167,5,51,0,0,167,172,3,14,7,0,168,169,5,28,0,0,169,171,3,14,
+		7,0,170,168,1,0,0,0,171,174,1,0,0,0,172,170,1,0,0,0,172,173,1,0,0,0,173,
+		175,1,0,0,0,174,172,1,0,0,0,175,176,5,52,0,0,176,179,1,0,0,0,177,179,3,
+		18,9,0,178,166,1,0,0,0,178,177,1,0,0,0,179,13,1,0,0,0,180,183,5,58,0,0,
+		181,182,5,29,0,0,182,184,3,18,9,0,183,181,1,0,0,0,183,184,1,0,0,0,184,
+		15,1,0,0,0,185,186,5,19,0,0,186,191,3,28,14,0,187,188,7,2,0,0,188,190,
+		3,28,14,0,189,187,1,0,0,0,190,193,1,0,0,0,191,189,1,0,0,0,191,192,1,0,
+		0,0,192,17,1,0,0,0,193,191,1,0,0,0,194,207,5,58,0,0,195,204,5,53,0,0,196,
+		201,3,20,10,0,197,198,5,28,0,0,198,200,3,20,10,0,199,197,1,0,0,0,200,203,
+		1,0,0,0,201,199,1,0,0,0,201,202,1,0,0,0,202,205,1,0,0,0,203,201,1,0,0,
+		0,204,196,1,0,0,0,204,205,1,0,0,0,205,206,1,0,0,0,206,208,5,54,0,0,207,
+		195,1,0,0,0,207,208,1,0,0,0,208,211,1,0,0,0,209,210,5,16,0,0,210,212,5,
+		58,0,0,211,209,1,0,0,0,211,212,1,0,0,0,212,19,1,0,0,0,213,214,5,31,0,0,
+		214,217,5,58,0,0,215,217,3,36,18,0,216,213,1,0,0,0,216,215,1,0,0,0,217,
+		21,1,0,0,0,218,227,5,55,0,0,219,224,3,24,12,0,220,221,5,68,0,0,221,223,
+		3,24,12,0,222,220,1,0,0,0,223,226,1,0,0,0,224,222,1,0,0,0,224,225,1,0,
+		0,0,225,228,1,0,0,0,226,224,1,0,0,0,227,219,1,0,0,0,227,228,1,0,0,0,228,
+		229,1,0,0,0,229,230,5,56,0,0,230,23,1,0,0,0,231,253,3,26,13,0,232,233,
+		5,10,0,0,233,253,3,26,13,0,234,235,5,11,0,0,235,253,3,26,13,0,236,237,
+		5,13,0,0,237,238,5,58,0,0,238,239,5,16,0,0,239,240,3,36,18,0,240,241,3,
+		22,11,0,241,253,1,0,0,0,242,243,5,14,0,0,243,244,5,15,0,0,244,247,3,36,
+		18,0,245,246,5,71,0,0,246,248,3,36,18,0,247,245,1,0,0,0,247,248,1,0,0,
+		0,248,249,1,0,0,0,249,250,3,22,11,0,250,253,1,0,0,0,251,253,5,12,0,0,252,
+		231,1,0,0,0,252,232,1,0,0,0,252,234,1,0,0,0,252,236,1,0,0,0,252,242,1,
+		0,0,0,252,251,1,0,0,0,253,25,1,0,0,0,254,264,3,28,14,0,255,256,5,19,0,
+		0,256,261,3,28,14,0,257,258,5,28,0,0,258,260,3,28,14,0,259,257,1,0,0,0,
+		260,263,1,0,0,0,261,259,1,0,0,0,261,262,1,0,0,0,262,265,1,0,0,0,263,261,
+		1,0,0,0,264,255,1,0,0,0,264,265,1,0,0,0,265,27,1,0,0,0,266,279,3,32,16,
+		0,267,268,5,51,0,0,268,273,3,32,16,0,269,270,5,28,0,0,270,272,3,32,16,
+		0,271,269,1,0,0,0,272,275,1,0,0,0,273,271,1,0,0,0,273,274,1,0,0,0,274,
+		276,1,0,0,0,275,273,1,0,0,0,276,277,5,52,0,0,277,279,1,0,0,0,278,266,1,
+		0,0,0,278,267,1,0,0,0,279,280,1,0,0,0,280,281,3,30,15,0,281,282,3,36,18,
+		0,282,29,1,0,0,0,283,284,7,3,0,0,284,31,1,0,0,0,285,287,5,58,0,0,286,288,
+		5,32,0,0,287,286,1,0,0,0,287,288,1,0,0,0,288,300,1,0,0,0,289,290,5,53,
+		0,0,290,295,3,34,17,0,291,292,5,28,0,0,292,294,3,34,17,0,293,291,1,0,0,
+		0,294,297,1,0,0,0,295,293,1,0,0,0,295,296,1,0,0,0,296,298,1,0,0,0,297,
+		295,1,0,0,0,298,299,5,54,0,0,299,301,1,0,0,0,300,289,1,0,0,0,300,301,1,
+		0,0,0,301,304,1,0,0,0,302,303,5,29,0,0,303,305,3,18,9,0,304,302,1,0,0,
+		0,304,305,1,0,0,0,305,312,1,0,0,0,306,307,5,17,0,0,307,310,5,58,0,0,308,
+		309,5,18,0,0,309,311,3,36,18,0,310,308,1,0,0,0,310,311,1,0,0,0,311,313,
+		1,0,0,0,312,306,1,0,0,0,312,313,1,0,0,0,313,33,1,0,0,0,314,317,3,36,18,
+		0,315,316,5,29,0,0,316,318,3,36,18,0,317,315,1,0,0,0,317,318,1,0,0,0,318,
+		35,1,0,0,0,319,320,5,20,0,0,320,321,3,36,18,0,321,322,5,21,0,0,322,323,
+		3,36,18,0,323,324,5,22,0,0,324,325,3,36,18,0,325,335,1,0,0,0,326,331,3,
+		38,19,0,327,328,5,24,0,0,328,330,3,38,19,0,329,327,1,0,0,0,330,333,1,0,
+		0,0,331,329,1,0,0,0,331,332,1,0,0,0,332,335,1,0,0,0,333,331,1,0,0,0,334,
+		319,1,0,0,0,334,326,1,0,0,0,335,37,1,0,0,0,336,338,5,25,0,0,337,336,1,
+		0,0,0,338,341,1,0,0,0,339,337,1,0,0,0,339,340,1,0,0,0,340,342,1,0,0,0,
+		341,339,1,0,0,0,342,353,3,40,20,0,343,347,5,23,0,0,344,346,5,25,0,0,345,
+		344,1,0,0,0,346,349,1,0,0,0,347,345,1,0,0,0,347,348,1,0,0,0,348,350,1,
+		0,0,0,349,347,1,0,0,0,350,352,3,40,20,0,351,343,1,0,0,0,352,355,1,0,0,
+		0,353,351,1,0,0,0,353,354,1,0,0,0,354,39,1,0,0,0,355,353,1,0,0,0,356,361,
+		3,42,21,0,357,358,7,4,0,0,358,360,3,42,21,0,359,357,1,0,0,0,360,363,1,
+		0,0,0,361,359,1,0,0,0,361,362,1,0,0,0,362,41,1,0,0,0,363,361,1,0,0,0,364,
+		369,3,44,22,0,365,366,7,5,0,0,366,368,3,44,22,0,367,365,1,0,0,0,368,371,
+		1,0,0,0,369,367,1,0,0,0,369,370,1,0,0,0,370,43,1,0,0,0,371,369,1,0,0,0,
+		372,377,3,46,23,0,373,374,7,6,0,0,374,376,3,46,23,0,375,373,1,0,0,0,376,
+		379,1,0,0,0,377,375,1,0,0,0,377,378,1,0,0,0,378,45,1,0,0,0,379,377,1,0,
+		0,0,380,382,5,45,0,0,381,380,1,0,0,0,382,385,1,0,0,0,383,381,1,0,0,0,383,
+		384,1,0,0,0,384,395,1,0,0,0,385,383,1,0,0,0,386,392,3,48,24,0,387,391,
+		5,45,0,0,388,391,5,25,0,0,389,391,3,48,24,0,390,387,1,0,0,0,390,388,1,
+		0,0,0,390,389,1,0,0,0,391,394,1,0,0,0,392,390,1,0,0,0,392,393,1,0,0,0,
+		393,396,1,0,0,0,394,392,1,0,0,0,395,386,1,0,0,0,395,396,1,0,0,0,396,397,
+		1,0,0,0,397,408,3,52,26,0,398,402,5,50,0,0,399,401,5,45,0,0,400,399,1,
+		0,0,0,401,404,1,0,0,0,402,400,1,0,0,0,402,403,1,0,0,0,403,405,1,0,0,0,
+		404,402,1,0,0,0,405,407,3,52,26,0,406,398,1,0,0,0,407,410,1,0,0,0,408,
+		406,1,0,0,0,408,409,1,0,0,0,409,47,1,0,0,0,410,408,1,0,0,0,411,412,5,57,
+		0,0,412,413,5,53,0,0,413,418,3,50,25,0,414,415,5,28,0,0,415,417,3,50,25,
+		0,416,414,1,0,0,0,417,420,1,0,0,0,418,416,1,0,0,0,418,419,1,0,0,0,419,
+		421,1,0,0,0,420,418,1,0,0,0,421,422,5,54,0,0,422,49,1,0,0,0,423,426,5,
+		58,0,0,424,425,5,29,0,0,425,427,3,36,18,0,426,424,1,0,0,0,426,427,1,0,
+		0,0,427,51,1,0,0,0,428,433,3,54,27,0,429,432,3,58,29,0,430,432,3,64,32,
+		0,431,429,1,0,0,0,431,430,1,0,0,0,432,435,1,0,0,0,433,431,1,0,0,0,433,
+		434,1,0,0,0,434,53,1,0,0,0,435,433,1,0,0,0,436,441,5,58,0,0,437,438,5,
+		30,0,0,438,440,5,58,0,0,439,437,1,0,0,0,440,443,1,0,0,0,441,439,1,0,0,
+		0,441,442,1,0,0,0,442,445,1,0,0,0,443,441,1,0,0,0,444,446,5,32,0,0,445,
+		444,1,0,0,0,445,446,1,0,0,0,446,473,1,0,0,0,447,473,7,7,0,0,448,473,7,
+		8,0,0,449,450,5,51,0,0,450,455,3,56,28,0,451,452,5,28,0,0,452,454,3,56,
+		28,0,453,451,1,0,0,0,454,457,1,0,0,0,455,453,1,0,0,0,455,456,1,0,0,0,456,
+		458,1,0,0,0,457,455,1,0,0,0,458,459,5,52,0,0,459,473,1,0,0,0,460,469,5,
+		53,0,0,461,466,3,36,18,0,462,463,5,28,0,0,463,465,3,36,18,0,464,462,1,
+		0,0,0,465,468,1,0,0,0,466,464,1,0,0,0,466,467,1,0,0,0,467,470,1,0,0,0,
+		468,466,1,0,0,0,469,461,1,0,0,0,469,470,1,0,0,0,470,471,1,0,0,0,471,473,
+		5,54,0,0,472,436,1,0,0,0,472,447,1,0,0,0,472,448,1,0,0,0,472,449,1,0,0,
+		0,472,460,1,0,0,0,473,55,1,0,0,0,474,477,3,36,18,0,475,476,5,29,0,0,476,
+		478,3,36,18,0,477,475,1,0,0,0,477,478,1,0,0,0,478,57,1,0,0,0,479,480,5,
+		53,0,0,480,485,3,60,30,0,481,482,5,28,0,0,482,484,3,60,30,0,483,481,1,
+		0,0,0,484,487,1,0,0,0,485,483,1,0,0,0,485,486,1,0,0,0,486,488,1,0,0,0,
+		487,485,1,0,0,0,488,489,5,54,0,0,489,59,1,0,0,0,490,491,5,58,0,0,491,492,
+		5,35,0,0,492,501,3,36,18,0,493,497,3,36,18,0,494,495,5,22,0,0,495,498,
+		3,36,18,0,496,498,3,62,31,0,497,494,1,0,0,0,497,496,1,0,0,0,497,498,1,
+		0,0,0,498,501,1,0,0,0,499,501,3,62,31,0,500,490,1,0,0,0,500,493,1,0,0,
+		0,500,499,1,0,0,0,501,61,1,0,0,0,502,504,5,29,0,0,503,505,3,36,18,0,504,
+		503,1,0,0,0,504,505,1,0,0,0,505,510,1,0,0,0,506,508,5,29,0,0,507,509,3,
+		36,18,0,508,507,1,0,0,0,508,509,1,0,0,0,509,511,1,0,0,0,510,506,1,0,0,
+		0,510,511,1,0,0,0,511,63,1,0,0,0,512,521,5,51,0,0,513,518,3,66,33,0,514,
+		515,5,28,0,0,515,517,3,66,33,0,516,514,1,0,0,0,517,520,1,0,0,0,518,516,
+		1,0,0,0,518,519,1,0,0,0,519,522,1,0,0,0,520,518,1,0,0,0,521,513,1,0,0,
+		0,521,522,1,0,0,0,522,523,1,0,0,0,523,524,5,52,0,0,524,65,1,0,0,0,525,
+		526,5,58,0,0,526,527,5,35,0,0,527,530,3,36,18,0,528,530,3,36,18,0,529,
+		525,1,0,0,0,529,528,1,0,0,0,530,67,1,0,0,0,74,73,76,88,95,105,110,115,
+		121,123,126,131,139,150,153,160,164,172,178,183,191,201,204,207,211,216,
+		224,227,247,252,261,264,273,278,287,295,300,304,310,312,317,331,334,339,
+		347,353,361,369,377,383,390,392,395,402,408,418,426,431,433,441,445,455,
+		466,469,472,477,485,497,500,504,508,510,518,521,529
 	};
 
 	public static readonly ATN _ATN =
