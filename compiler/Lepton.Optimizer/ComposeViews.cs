@@ -42,7 +42,9 @@ public static class ComposeViews
         ReshapeNode reshape => ViewRules.OfReshape(graph, reshape),
         MapNode map => BroadcastRules.BeforeRepeating(graph, map) ?? BroadcastRules.BeforeWindow(graph, map),
         GatherNode gather => AccessRules.GatherOfView(graph, gather) ?? AccessRules.GatherWithoutData(graph, gather),
-        ReduceNode reduce => AccessRules.ReduceOfNoAxis(reduce) ?? AccessRules.ReduceOfTranspose(graph, reduce),
+        ReduceNode reduce => AccessRules.ReduceOfNoAxis(reduce)
+            ?? AccessRules.ReduceOfTranspose(graph, reduce)
+            ?? AccessRules.ReduceOfRepetition(graph, reduce),
         _ => null,
     };
 }

@@ -1,5 +1,6 @@
 using Lepton.Abi;
 using Lepton.Graphs;
+using Lepton.Optimizer.Views;
 
 namespace Lepton.Optimizer.Contractions;
 
@@ -22,13 +23,13 @@ internal static class ProductTree
         }
 
         var shape = graph.TypeOf(sum.Source).Shape;
-        if (Leaves(graph, sum.Source) is not { } leaves || leaves.Any(l => graph.TypeOf(l).Shape != shape))
+        var labels = Enumerable.Range(0, shape.Count).ToValueList();
+        if (Leaves(graph, new Factor(sum.Source, labels)) is not { } leaves || leaves.Any(l => !Fits(graph, l, shape)))
         {
             return null;
         }
 
-        var labels = Enumerable.Range(0, shape.Count).ToValueList();
-        var factors = leaves.Select(l => Factor.Strip(graph, l, labels)).ToList();
+        var factors = leaves.Select(l => Factor.Strip(graph, l.Node, l.Labels)).ToList();
         if (factors.All(f => f.Labels.Count >= shape.Count(s => s != SizeExpr.One)))
         {
             return null;
@@ -38,21 +39,26 @@ internal static class ProductTree
         return factors.Count >= 2 && labels.All(l => factors.Any(f => f.Labels.Contains(l))) ? factors : null;
     }
 
-    // Left to right, as the product is written.
-    private static List<NodeId>? Leaves(GraphAssembler graph, NodeId root)
+    // Left to right, as the product is written. A product that was made before it was repeated is a product still: taken apart here, it may
+    // be put together otherwise.
+    private static List<Factor>? Leaves(GraphAssembler graph, Factor root)
     {
-        var leaves = new List<NodeId>();
-        var pending = new Stack<NodeId>([root]);
-        while (pending.TryPop(out var id))
+        var leaves = new List<Factor>();
+        var pending = new Stack<Factor>([root]);
+        while (pending.TryPop(out var factor))
         {
-            if (graph[id] is MapNode { Op: MapOp.Mul } product)
+            if (graph[factor.Node] is MapNode { Op: MapOp.Mul } product)
             {
-                pending.Push(product.Arguments[1]);
-                pending.Push(product.Arguments[0]);
+                pending.Push(factor with { Node = product.Arguments[1] });
+                pending.Push(factor with { Node = product.Arguments[0] });
+            }
+            else if (graph[factor.Node] is ViewNode view && graph[view.Source] is MapNode { Op: MapOp.Mul } && Affine.IsPlain(view.Access))
+            {
+                pending.Push(Factor.Strip(graph, factor.Node, factor.Labels));
             }
             else
             {
-                leaves.Add(id);
+                leaves.Add(factor);
             }
 
             if (leaves.Count + pending.Count > MaxFactors)
@@ -62,6 +68,13 @@ internal static class ProductTree
         }
 
         return leaves;
+    }
+
+    // One size per label, as the same polynomial: a contraction has no place for two.
+    private static bool Fits(GraphAssembler graph, Factor leaf, ValueList<SizeExpr> shape)
+    {
+        var own = graph.TypeOf(leaf.Node).Shape;
+        return leaf.Labels.Select((l, axis) => shape[l] == own[axis]).All(same => same);
     }
 
     // a[i, k] * s[i] * b[k, j] -> (a * s)[i, k] * b[k, j]: what depends on fewer indices than another factor is multiplied into it

@@ -76,6 +76,37 @@ internal static class AccessRules
         return graph.View(source, reduce.Type.Shape, kept.Select(a => AxisAccess.Axis(result.IndexOf(a))).ToValueList());
     }
 
+    // Σ_k x[k, j] over [i, j] -> (Σ_k x[k, j] over [j])[j]: a kept axis that the view only repeats along is repeated afterwards
+    public static NodeId? ReduceOfRepetition(GraphAssembler graph, ReduceNode reduce)
+    {
+        if (graph[reduce.Source] is not ViewNode view)
+        {
+            return null;
+        }
+
+        var used = Affine.Axes(view.Access);
+        int[] axes = [.. Enumerable.Range(0, view.Type.Rank).Where(a => used.Contains(a) || reduce.Axes.Contains(a))];
+        var dropped = Enumerable.Range(0, view.Type.Rank).Except(axes).ToList();
+        if (dropped.All(a => view.Type.Shape[a] == SizeExpr.One))
+        {
+            return null;
+        }
+
+        var shape = axes.Select(a => view.Type.Shape[a]).ToValueList();
+        var access = view.Access.Select(a => Affine.Rename(a, x => Array.IndexOf(axes, x))).ToValueList();
+        if (!Affine.IsSafe(access, graph.TypeOf(view.Source).Shape, shape))
+        {
+            return null;
+        }
+
+        var smaller = graph.View(view.Source, shape, access, view.Fill);
+        var done = graph.Reduce(reduce.Kind, smaller, reduce.Axes.Select(a => Array.IndexOf(axes, a)).ToValueList());
+
+        // Result axes are the kept axes of the whole, in order; those of the smaller sum lie among them.
+        var kept = Enumerable.Range(0, view.Type.Rank).Except(reduce.Axes).ToList();
+        return graph.View(done, reduce.Type.Shape, axes.Except(reduce.Axes).Select(a => AxisAccess.Axis(kept.IndexOf(a))).ToValueList());
+    }
+
     // max over no axis of x -> x; a sum would turn -0.0 into 0.0
     public static NodeId? ReduceOfNoAxis(ReduceNode reduce) =>
         reduce.Axes.Count == 0 && (reduce.Kind is ReduceKind.Max or ReduceKind.Min or ReduceKind.Any or ReduceKind.All or ReduceKind.Prod
