@@ -79,20 +79,30 @@ internal sealed partial class EntryBinder
     {
         SolveGroups();
         var waiting = first;
+        List<AccessCheck>? withIndices = null;
         for (var i = first; i < _checks.Count; i++)
         {
             var check = _checks[i];
-            if (check.Assume.All(l => l.IsSolved))
+            if (!check.Assume.All(l => l.IsSolved))
             {
+                _checks[waiting++] = check;
+            }
+            else if (check.Data is null && !check.Range.Labels.Any())
+            {
+                // First what asks for a size: that may prove the others.
                 Prove(check);
             }
             else
             {
-                _checks[waiting++] = check;
+                (withIndices ??= []).Add(check);
             }
         }
 
         _checks.RemoveRange(waiting, _checks.Count - waiting);
+        foreach (var check in withIndices ?? [])
+        {
+            Prove(check);
+        }
     }
 
     private void Prove(AccessCheck check)

@@ -55,7 +55,7 @@ internal sealed partial class EntryBinder
 
         if (common is null && typing is MapTyping.Compare or MapTyping.FloatTest)
         {
-            common ??= operands.Any(o => o.Value is UntypedValue { IsFloat: true }) ? ElementType.F32 : ElementType.I64;
+            common ??= typing == MapTyping.FloatTest || operands.Any(o => o.Value is UntypedValue { IsFloat: true }) ? ElementType.F32 : ElementType.I64;
         }
 
         return common is { } known ? Make(known, span) ?? (Value)ErrorValue.Instance : Defer(fit.Labels, fit.Shape, operands, typing == MapTyping.Float, span, Make);

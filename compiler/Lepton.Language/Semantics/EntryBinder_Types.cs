@@ -272,7 +272,8 @@ internal sealed partial class EntryBinder
         // A long chain of one type shares its type record.
         var type = first.Element == element && first.Labels == labels && first.Shape == shape ? first : new ValueType(element, labels, shape);
         var result = Emit(new TypedMap(NewId(), type, span, op, ids.ToValueList()));
-        if (!element.IsFloat() && element != ElementType.Bool)
+        // Narrower integers wrap at sizes that exist, so nothing is known of them.
+        if (element == ElementType.I64)
         {
             TrackRange(op, result, arguments);
         }

@@ -84,6 +84,10 @@ internal sealed record OperationRange(string Op, ValueList<IndexRange> Arguments
         ? (SizeExpr.Min(a.Low, b.Low), SizeExpr.Max(a.High, b.High))
         : null;
 
+    // A product of three sizes may be more than 64 bits; one of two is not, for sizes that memory and time allow.
+    private static bool CannotWrap((SizeExpr Low, SizeExpr High) bounds) =>
+        bounds.Low.Terms.Concat(bounds.High.Terms).All(t => t.Factors.Count <= 2 && t.Coefficient is > -(1L << 20) and < 1L << 20);
+
     private (SizeExpr, SizeExpr)? Arithmetic()
     {
         if (Op == "rem")
@@ -109,6 +113,12 @@ internal sealed record OperationRange(string Op, ValueList<IndexRange> Arguments
         }
 
         if (Arguments[1].Bounds() is not { } b)
+        {
+            return null;
+        }
+
+        // + - * of wrapped numbers are right again when their sum is small; the others would see the wrapped number.
+        if (Op is "div" or "min" or "max" && !(CannotWrap(a) && CannotWrap(b)))
         {
             return null;
         }

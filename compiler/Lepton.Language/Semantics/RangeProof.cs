@@ -6,7 +6,7 @@ namespace Lepton.Language.Semantics;
 /// What is known of the sizes of an entry: facts that were written (exact divisions, sizes that cannot be negative), and proofs from them.
 /// A proof that is not found is not a refutation.
 /// </summary>
-internal sealed class RangeProof
+public sealed class RangeProof
 {
     private readonly List<(SizeExpr Dividend, SizeExpr Divisor)> _exact = [];
     private readonly List<SizeExpr> _nonNegative = [];
@@ -104,7 +104,10 @@ internal sealed class RangeProof
                 continue;
             }
 
-            if (factors.Contains(atom) || SizeExpr.TryDivideExactly(rest, scale) is not { } quotient || bound(term.Coefficient > 0) is not { } by)
+            // A bound is turned by a negative factor beside it; an equation is not.
+            var isEquation = bound(true) == bound(false);
+            if (factors.Contains(atom) || SizeExpr.TryDivideExactly(rest, scale) is not { } quotient || bound(term.Coefficient > 0) is not { } by
+                || (!isEquation && factors.Exists(f => f.Range().Low < 0)))
             {
                 return null;
             }

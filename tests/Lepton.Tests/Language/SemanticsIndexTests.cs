@@ -54,7 +54,11 @@ public sealed class SemanticsIndexTests
     [InlineData("y[i: N] = x[i * 0 + i % N]")]
     [InlineData("y[i: N] = x[i % K]", false)]
     [InlineData("y[i, j] = x[max(i, j)] + x[i] + x[j]", true)]
-    [InlineData("y[i: min(N, K)] = x[i] + w[i]", true)]
+    [InlineData("y[i: min(N, K)] = x[i] + w[i]")]
+    [InlineData("y[i: N] = x[max(min(i * i * i * i, N - 1), 0)]", false)]
+    [InlineData("y[i: N] = x[i8(i)]", false)]
+    [InlineData("y[i: 2 * N] = x[if i < N then i else i - N]", false)]
+    [InlineData("y[i: 3] = w[min(i, 2)] + w[0] + w[1] + w[2]")]
     public void Accesses_are_proved_inside(string equation, bool proved = true)
     {
         var entry = Good($"fn f(x: f32[N], w: f32[K]) -> (y) {{ {equation} }}").Entries[0];
