@@ -11,8 +11,9 @@ namespace Lepton.Kernels.Building;
 /// </summary>
 public sealed class BodyBuilder
 {
-    private readonly List<Scope> _scopes = [new Scope(false)];
-    private readonly List<(int Depth, bool Mutable)> _variables = [(0, false)];
+    private readonly List<Scope> _scopes = [new Scope(0, false)];
+    private readonly List<(int Depth, bool Mutable, int Scope)> _variables = [(0, false, 0)];
+    private int _nextScope = 1;
     private readonly Func<int, bool> _isWritten;
 
     /// <param name="isWritten">Whether the kernel writes the buffer of this number.</param>
@@ -118,7 +119,7 @@ public sealed class BodyBuilder
     /// <summary>Runs <paramref name="emit"/> in a scope of its own and answers what it wrote.</summary>
     public ValueList<LoopStatement> Within(bool barrier, Action emit)
     {
-        _scopes.Add(new Scope(barrier));
+        _scopes.Add(new Scope(_nextScope++, barrier));
         emit();
         var scope = _scopes[^1];
         _scopes.RemoveAt(_scopes.Count - 1);
@@ -152,6 +153,10 @@ public sealed class BodyBuilder
     /// <summary>The number of the scope in which a bound value lives; 0 is the kernel's.</summary>
     internal int DepthOf(LoopExpr atom) => atom is VariableExpr v ? _variables[v.Variable].Depth : 0;
 
+    /// <summary>Whether a bound value may be used where code is written now.</summary>
+    internal bool IsVisible(LoopExpr atom) => 
+        atom is not VariableExpr v || (_variables[v.Variable] is var (depth, _, scope) && depth < _scopes.Count && _scopes[depth].Number == scope);
+
     private VariableExpr Append(LoopExpr value, int depth)
     {
         var variable = NewVariable(value.Type, depth, mutable: false);
@@ -161,7 +166,8 @@ public sealed class BodyBuilder
 
     private VariableExpr NewVariable(LaneType type, int depth, bool mutable)
     {
-        _variables.Add((depth, mutable));
+        // A loop's counter is made just before its scope is opened.
+        _variables.Add((depth, mutable, depth < _scopes.Count ? _scopes[depth].Number : _nextScope));
         return new VariableExpr(type, _variables.Count - 1);
     }
 
@@ -172,7 +178,7 @@ public sealed class BodyBuilder
             case NumberExpr or SizeOfExpr:
                 return (0, false);
             case VariableExpr v:
-                return _variables[v.Variable];
+                return (_variables[v.Variable].Depth, _variables[v.Variable].Mutable);
             case MapExpr m:
                 return Union(m.Arguments.Span);
             case FmaExpr f:
@@ -217,8 +223,10 @@ public sealed class BodyBuilder
         return (depth, index.Pinned || _isWritten(buffer));
     }
 
-    private sealed class Scope(bool barrier)
+    private sealed class Scope(int number, bool barrier)
     {
+        public int Number { get; } = number;
+
         public bool Barrier { get; } = barrier;
 
         public List<LoopStatement> Statements { get; } = [];

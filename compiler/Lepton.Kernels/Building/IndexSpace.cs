@@ -151,6 +151,9 @@ public sealed class IndexSpace(BodyBuilder body)
     /// <summary>Whether a form still holds quotients.</summary>
     public bool HasQuotient(IndexForm form) => form.Terms.Any(t => _symbols[t.Symbol].Dividend is not null);
 
+    /// <summary>Whether the form's loop counters and data exist where code is written now.</summary>
+    public bool IsVisible(IndexForm form) => BaseSymbols(form).All(s => body.IsVisible(_symbols[s].Value!));
+
     /// <summary>A uniform form as an i64 scalar. Outer loops' parts are added first, so that they are computed there.</summary>
     public LoopExpr ToScalar(IndexForm form)
     {

@@ -128,14 +128,23 @@ internal sealed class RowwiseLoops
         var keeps = _plan.Kept.Where(k => k.First < pass).ToArray();
         foreach (var kept in keeps)
         {
-            LoopExpr? value = null;
-            _kernel.Values.Bind(kept.Id, where => where.Axes == at.Axes ? value ??= LoadKept(kept, at) : throw Elsewhere(kept.Id));
+            var value = LoadKept(kept, at);
+            _kernel.Values.Bind(kept.Id, where => where.Axes == at.Axes ? value : throw Elsewhere(kept.Id));
         }
 
         // All values before any store: a store may end a kept value's life.
-        var steps = folds.Select(f => f.Factors.Select(x => _kernel.Values.Emit(x.Node, at.With(x.Axes.Select(a => at.Axes[a])))).ToArray()).ToArray();
-        var stores = _plan.Stores.Where(s => !s.PerRow && s.Pass == pass).Select(s => (s.Id, Value: EmitAt(s.Id, at, at.Axes, _plan.Shape))).ToArray();
-        var news = _plan.Kept.Where(k => k.First == pass).Select(k => (Kept: k, Value: _kernel.Values.Emit(k.Id, at))).ToArray();
+        var stored = _plan.Stores.Where(s => !s.PerRow && s.Pass == pass).ToArray();
+        var first = _plan.Kept.Where(k => k.First == pass).ToArray();
+        (NodeId, Coords)[] wanted =
+        [
+            .. folds.SelectMany(f => f.Factors.Select(x => (x.Node, at.With(x.Axes.Select(a => at.Axes[a]))))),
+            .. stored.Select(s => (s.Id, IndexOf(s.Id, at, at.Axes, _plan.Shape))),
+            .. first.Select(k => (k.Id, at)),
+        ];
+        var values = new Queue<LoopExpr>(GuardedValues.Emit(_kernel, wanted));
+        var steps = folds.Select(f => f.Factors.Select(_ => values.Dequeue()).ToArray()).ToArray();
+        var stores = stored.Select(s => (s.Id, Value: values.Dequeue())).ToArray();
+        var news = first.Select(k => (Kept: k, Value: values.Dequeue())).ToArray();
         for (var f = 0; f < folds.Length; f++)
         {
             var fold = folds[f].Fold;
@@ -288,13 +297,13 @@ internal sealed class RowwiseLoops
     private LoopExpr Position(Coords at) => Space.ToValue(
         ValueEmitter.RowMajor(_plan.Axes.Select(a => at.Axes[a]).ToValueList(), _plan.Axes.Select(a => _plan.Shape[a]).ToValueList()), at.Lanes);
 
-    private LoopExpr EmitAt(NodeId node, Coords at, ValueList<IndexForm> index, ValueList<SizeExpr> shape) =>
-        _kernel.Values.Emit(node, at.With(ReshapeRules.SourceIndex(Space, index, shape, _kernel.Graph[node].Type.Shape)));
+    private Coords IndexOf(NodeId node, Coords at, ValueList<IndexForm> index, ValueList<SizeExpr> shape) =>
+        at.With(ReshapeRules.SourceIndex(Space, index, shape, _kernel.Graph[node].Type.Shape));
 
     private void Store(NodeId node, Coords at, ValueList<IndexForm> index, ValueList<SizeExpr> shape, LoopExpr? value)
     {
         var type = _kernel.Graph[node].Type;
-        var where = at.With(ReshapeRules.SourceIndex(Space, index, shape, type.Shape));
+        var where = IndexOf(node, at, index, shape);
         _kernel.Values.Store(_kernel.Write(node), ValueEmitter.RowMajor(where.Axes, type.Shape), value ?? _kernel.Values.Emit(node, where), where);
     }
 

@@ -42,6 +42,23 @@ public sealed class RowwiseTests
     private static string Check(string inputs, string lines, string outputs, params TensorValue[] values) =>
         CheckSizes(KernelStrategy.Rowwise, inputs, lines, outputs, values);
 
+    [Theory]
+    [InlineData("fill")]
+    [InlineData("clamp")]
+    [InlineData("wrap")]
+    [InlineData("reflect")]
+    public void Stencils_under_a_reduction(string mode)
+    {
+        var fill = mode == "fill" ? " fill 9" : "";
+        foreach (var (h, w) in ((int, int)[])[(4, 70), (1, 35), (3, 1), (40, 2)])
+        {
+            var lines = $"view %0 [i0 - 1 else {mode}, i1 + 1 else {mode}]{fill} : f32[{{H={h}}}, {{W={w}}}]; view %0 [i0, -1*i1 + 2 else {mode}]{fill} : f32[{{H={h}}}, {{W={w}}}]; "
+                + $"exp %1 : f32[{{H={h}}}, {{W={w}}}]; add %2, %3 : f32[{{H={h}}}, {{W={w}}}]; reduce max %4 [0, 1] : f32; reduce sum %4 [1] : f32[{{H={h}}}]";
+            Check($"f32[{{H={h}}}, {{W={w}}}]", lines.Replace("; reduce sum %4 [1] : f32[{H=" + h + "}]", ""), "%5 %4", Random(ElementType.F32, h, h, w));
+            Check($"f32[{{H={h}}}, {{W={w}}}]", lines.Replace("reduce max %4 [0, 1] : f32; ", ""), "%5 %4", Random(ElementType.F32, h, h, w));
+        }
+    }
+
     [Fact]
     public void Reductions_along_every_axis_of_every_length()
     {

@@ -1,0 +1,75 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Kernels.Loops;
+
+namespace Lepton.Kernels.Building;
+
+/// <summary>
+/// Several nodes' values for one vector of elements. Where accesses may lie outside, it is asked once for the whole vector whether they do:
+/// <code>
+/// if first lane ≥ 0 and last lane &lt; n: plain loads    else: masks, clamps, gathers
+/// </code>
+/// </summary>
+internal static class GuardedValues
+{
+    public static LoopExpr[] Emit(KernelBuilder kernel, IReadOnlyList<(NodeId Node, Coords At)> wanted)
+    {
+        LoopExpr[] All() => [.. wanted.Select(w => kernel.Values.Emit(w.Node, w.At))];
+        if (!HasGuards(kernel) || wanted.Any(w => w.At.Mask is not null || w.At.Lanes == 1) || kernel.AssumedInside is not null)
+        {
+            return All();
+        }
+
+        // Written once to see which accesses there are, and what the values look like.
+        var (outer, guards, shapes) = (kernel.OnGuard, new List<(IndexForm Form, SizeExpr Size)>(), Array.Empty<LoopExpr>());
+        kernel.OnGuard = (form, size) => guards.Add((form, size));
+        kernel.Body.Within(true, () => shapes = All());
+        kernel.OnGuard = outer;
+        var inside = guards.Distinct().Where(g => IsRegular(kernel.Space, g.Form)).ToHashSet();
+        if (inside.Count == 0)
+        {
+            return All();
+        }
+
+        var (body, lanes) = (kernel.Body, wanted[0].At.Lanes);
+        LoopExpr? holds = null;
+        foreach (var (form, size) in inside)
+        {
+            var start = kernel.Space.ToScalar(IndexForm.From(form.Offset, form.Terms, SizeExpr.Zero));
+            var end = form.Lane == SizeExpr.Zero ? start : body.Add(start, BodyMath.Index(form.Lane * (lanes - 1)));
+            var (low, high) = form.Lane.IsProvablyNonNegative() ? (start, end) : (end, start);
+            holds = body.And(holds, body.And(
+                body.Map(MapOp.GreaterEqual, ElementType.Bool, low, BodyMath.Index(0)),
+                body.Less(high, BodyMath.Index(size))));
+        }
+
+        var values = shapes.Select(s => body.Declare(BodyMath.Number(s.Type.Element, 0, s.Type.Lanes))).ToArray();
+
+        // What the careful branch remembers holds everywhere, what the other remembers does not: so it comes first.
+        body.If(body.Not(holds!), () => Assign(All()), () =>
+        {
+            kernel.AssumedInside = (form, size) => inside.Contains((form, size));
+            Assign(All());
+            kernel.AssumedInside = null;
+        });
+        return [.. values.Select(v => body.Read(v))];
+
+        void Assign(LoopExpr[] found)
+        {
+            for (var i = 0; i < found.Length; i++)
+            {
+                body.Assign(values[i], body.Splat(found[i], values[i].Type.Lanes));
+            }
+        }
+    }
+
+    // Lanes in equal steps of a known sign, and nothing of loops inside the value.
+    private static bool IsRegular(IndexSpace space, IndexForm form) => !space.HasVector(form) && form.Lane.IsConstant && space.IsVisible(form);
+
+    private static bool HasGuards(KernelBuilder kernel) => kernel.Group.Members.Any(m => kernel.Graph[m] switch
+    {
+        ViewNode view => view.Access.Any(a => a.Outside != Outside.Never),
+        GatherNode gather => gather.Access.Any(a => a.Outside != Outside.Never && a.Data < 0),
+        _ => false,
+    });
+}
