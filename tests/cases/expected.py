@@ -18,6 +18,22 @@ def parse(text):
     return value.astype(float) if value.size == 0 else value
 
 
+def philox(seed, *index):
+    """The first two words of Philox 4x32-10 (Salmon et al. 2011); one or two indices fill the counter as 64-bit numbers."""
+    low = 0xFFFFFFFF
+    index = list(index) + [0] * (2 - len(index))
+    if len(index) <= 2:
+        c = [index[0] & low, index[0] >> 32 & low, index[1] & low, index[1] >> 32 & low]
+    else:
+        c = [i & low for i in index + [0] * (4 - len(index))]
+    k = [seed & low, seed >> 32 & low]
+    for _ in range(10):
+        a, b = 0xD2511F53 * c[0], 0xCD9E8D57 * c[2]
+        c = [b >> 32 ^ c[1] ^ k[0], b & low, a >> 32 ^ c[3] ^ k[1], a & low]
+        k = [k[0] + 0x9E3779B9 & low, k[1] + 0xBB67AE85 & low]
+    return c[0], c[1]
+
+
 def show(value):
     value = np.asarray(value)
     if value.ndim:
@@ -47,7 +63,7 @@ def fill(path):
         if key == 'entry' or (key in ('dim', 'in') and out):
             env, out = {}, False
         name, _, value = (p.strip() for p in text.partition('='))
-        scope = {'np': np, 'rng': rng, 'erf': np.vectorize(__import__('math').erf), **env}
+        scope = {'np': np, 'rng': rng, 'philox': philox, 'erf': np.vectorize(__import__('math').erf), **env}
         if key == 'dim':
             env.update({k.strip(): int(v) for k, v in (p.split('=') for p in text.split(','))})
         elif key == 'in':
@@ -58,7 +74,7 @@ def fill(path):
                 env[name] = parse(value)
         elif key == 'numpy':
             exec(text, scope)
-            env.update({k: v for k, v in scope.items() if k not in ('np', 'rng', 'erf', '__builtins__')})
+            env.update({k: v for k, v in scope.items() if k not in ('np', 'rng', 'erf', 'philox', '__builtins__')})
             env[''] = True
         elif key == 'out':
             out = True
