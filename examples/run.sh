@@ -3,8 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/setup.sh
-[ -n "${LEPTONC:-}" ] || dotnet build compiler/leptonc -c Release -v quiet --nologo
-leptonc=${LEPTONC:-"dotnet compiler/leptonc/bin/Release/net10.0/leptonc.dll"}
+[ -n "${LEPTONC:-}" ] || publish_leptonc
+leptonc=${LEPTONC:-"compiler/leptonc/bin/leptonc/leptonc"}
 data=examples/data
 failed=0
 
@@ -39,6 +39,33 @@ example "kmeans: sixty points, three centres" examples/kmeans.lep --in x=$data/k
   --expect centres=$data/kmeans.centres.npy --expect label=$data/kmeans.label.npy
 example "mandelbrot: a picture of 320 × 240" examples/mandelbrot.lep --out picture="$out/mandelbrot.pgm"
 example "mandelbrot, compared: all but a few points on the border" examples/mandelbrot.lep --expect picture=$data/mandelbrot.picture.npy --outliers 0.02
+
+# check WHAT FILE LINE...: the file holds each of the lines
+check() {
+  local what=$1 file=$2 line
+  shift 2
+  for line in "$@"; do
+    grep -qF -- "$line" "$file" || { failed=$((failed + 1)); echo "   FAILED: $what: no line '$line'"; return 0; }
+  done
+  echo "   $what: as expected"
+}
+
+echo
+echo "== embedding: an app that compiles and runs programs (examples/embedding/Program.cs)"
+dotnet run --project examples/embedding -c Release -v quiet | tee "$out/embedding.txt" || failed=$((failed + 1))
+check embedding "$out/embedding.txt" "wave: 4.1000547, 7.64471, 19.315527" "line: y = [ 2.5  6.5 12.5], total = 21.5" \
+  "bound: 1000 runs, 0 managed bytes" "error LEP3001: yy is not defined" "index 7 is outside 0..2 at element [1]"
+
+echo
+echo "== trimmed: an app without compiler and LLVM that runs a module built ahead of time (examples/trimmed/Program.cs)"
+$leptonc build examples/wave.lep --out "$out/built"
+if dotnet restore examples/trimmed -r linux-x64 -v quiet >"$out/restore.txt" 2>&1; then
+  dotnet publish examples/trimmed -c Release -r linux-x64 --no-restore -o "$out/app" -v quiet --nologo
+  "$out/app/trimmed" "$out/built/wave.json" | tee "$out/trimmed.txt" || failed=$((failed + 1))
+  check trimmed "$out/trimmed.txt" "wave: 4.1000547, 7.64471, 19.315527" "none of them LLVM"
+else
+  echo "   skipped: the .NET runtime pack for linux-x64 cannot be had here"
+fi
 
 echo
 [ "$failed" = 0 ] && echo "all examples gave what they should" || echo "$failed examples failed"

@@ -32,7 +32,7 @@ public static class CHeader
     /// <summary>The header's text.</summary>
     public static string Print(ModuleManifest manifest)
     {
-        var guard = $"LEPTON_{manifest.Name.ToUpperInvariant()}_H";
+        var guard = $"LEPTON_{Plain(manifest.Name).ToUpperInvariant()}_H";
         var text = new StringBuilder();
         text.Append($"/* {manifest.Name}: compiled by Lepton for {manifest.Target} */\n#ifndef {guard}\n#define {guard}\n");
         text.Append("#include <stdint.h>\n#include <stdlib.h>\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n\n").Append(Context).Append('\n');
@@ -79,9 +79,11 @@ public static class CHeader
     // Names of programs may be words of C, or hold what C does not allow.
     private static string Name(string name)
     {
-        var plain = string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_'));
+        var plain = Plain(name);
         return Keywords.Contains(plain) || char.IsAsciiDigit(plain[0]) ? plain + "_" : plain;
     }
+
+    private static string Plain(string name) => string.Concat(name.Select(c => char.IsAsciiLetterOrDigit(c) ? c : '_'));
 
     private static readonly HashSet<string> Keywords =
     [

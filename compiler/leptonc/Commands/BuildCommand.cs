@@ -1,8 +1,5 @@
 using System.CommandLine;
-using System.Text;
-using Lepton.Codegen;
-using Lepton.Codegen.Llvm;
-using Lepton.Runtime;
+using Lepton.Embedding;
 
 namespace Lepton.CommandLine.Commands;
 
@@ -30,38 +27,19 @@ internal static class BuildCommand
             }
 
             var module = compilation.Compile(wanted, Source.ParseDims(parsed.GetValue(dims)!));
-            Write(Directory.CreateDirectory(parsed.GetValue(folder)!).FullName, module.Manifest.Name, module);
+            var files = ModuleFiles.Write(parsed.GetValue(folder)!, module, out var warning);
+            if (warning is not null)
+            {
+                Console.Error.WriteLine($"warning: no shared library: {warning}");
+            }
+
+            foreach (var written in files)
+            {
+                Console.WriteLine($"{Path.GetRelativePath(".", written)}  {new FileInfo(written).Length} bytes");
+            }
+
             return 0;
         });
         return command;
-    }
-
-    // Everything is made in a folder of its own first and moved at the end, so that a failure leaves the old files.
-    private static void Write(string folder, string name, Compiler.CompiledModule module)
-    {
-        var temporary = Directory.CreateTempSubdirectory("lepton-build").FullName;
-        try
-        {
-            string In(string file) => Path.Combine(temporary, file);
-            File.WriteAllBytes(In(name + ".o"), module.ObjectCode);
-            File.WriteAllText(In(name + ".h"), CHeader.Print(module.Manifest));
-            File.WriteAllBytes(In(name + ".json"), ManifestJson.Write(module.Manifest));
-            if (SharedLibrary.Link(In(name + ".o"), In($"lib{name}.so")) is { } problem)
-            {
-                Console.Error.WriteLine($"warning: no shared library: {problem}");
-            }
-
-            foreach (var file in Directory.GetFiles(temporary).Order(StringComparer.Ordinal))
-            {
-                var target = Path.Combine(folder, Path.GetFileName(file));
-                File.Copy(file, target + ".tmp", overwrite: true);
-                File.Move(target + ".tmp", target, overwrite: true);
-                Console.WriteLine($"{Path.GetRelativePath(".", target)}  {new FileInfo(target).Length} bytes");
-            }
-        }
-        finally
-        {
-            Directory.Delete(temporary, recursive: true);
-        }
     }
 }
