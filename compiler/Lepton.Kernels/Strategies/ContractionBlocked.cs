@@ -19,6 +19,9 @@ internal sealed class ContractionBlocked
     private const int PackPanels = 16;
     private const int PackDepth = 256;
 
+    // Of a chunk's own panels and sums; the rest is left for what the epilogue may keep.
+    private const int StackBytes = KernelVerifier.MaxLocalBytes - (16 * 1024);
+
     private readonly FusionGroup _group;
     private readonly LoweringContext _context;
     private readonly ContractionPlan _plan;
@@ -45,8 +48,13 @@ internal sealed class ContractionBlocked
 
         // An outer label that A does not have uses the same A again.
         var usesOfA = SizeExpr.Product(plan.Outer.Except(plan.OuterOf(plan.Left)).Select(l => plan.Sizes[l])) * blocked._columnBlocks;
-        var a = usesOfA == SizeExpr.One ? null : blocked.PackA();
-        var b = blocked._rowBlocks == SizeExpr.One ? null : blocked.PackB();
+        var (packA, packB) = (usesOfA != SizeExpr.One, blocked._rowBlocks != SizeExpr.One);
+
+        // What a chunk packs by itself lies on its stack: few rows mean many columns, which may be too much for it.
+        var columns = (long)shape.BlockColumns * shape.Depth;
+        packB |= shape.BlockRows * (long)(shape.BlockColumns + (packA ? 0 : shape.Depth)) + (packB ? 0 : columns) > StackBytes / plan.Element.ByteSize();
+        var a = packA ? blocked.PackA() : null;
+        var b = packB ? blocked.PackB() : null;
         blocked.Multiply(a, b);
     }
 

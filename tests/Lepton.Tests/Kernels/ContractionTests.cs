@@ -78,6 +78,33 @@ public sealed class ContractionTests
         Assert.Contains("blocked: 97 x 97 x 97", Matmul(97, 97, 97));
     }
 
+    // Lowering alone, which ends with the verifier: what chunks pack by themselves must fit on their stacks.
+    [Fact]
+    public void Few_rows_and_many_columns_fit_on_the_stack()
+    {
+        foreach (var m in (string[])["1", "4", "7", "40", "M"])
+        {
+            foreach (var n in (string[])["20", "600", "5000", "N"])
+            {
+                foreach (var k in (string[])["9", "330", "3000", "K"])
+                {
+                    foreach (var t in (string[])["f32", "f64"])
+                    {
+                        var graph = GraphText.Parse($$"""
+                            graph g(M, N, K) {
+                              %0 = input argument a : {{t}}[{{m}}, {{k}}]
+                              %1 = input argument b : {{t}}[{{k}}, {{n}}]
+                              %2 = contract %0[0, 1], %1[1, 2] -> [0, 2] : {{t}}[{{m}}, {{n}}]
+                              output y = %2
+                            }
+                            """);
+                        Assert.NotEmpty(KernelLowering.Run(RowwiseTests.OneGroup(graph, KernelStrategy.Contraction)).Kernels);
+                    }
+                }
+            }
+        }
+    }
+
     [Theory]
     [InlineData("%0[0, 1], %1[2, 1] -> [0, 2]", "6, 10", "7, 10", "6, 7")]
     [InlineData("%0[1, 0], %1[1, 2] -> [0, 2]", "10, 6", "10, 7", "6, 7")]
