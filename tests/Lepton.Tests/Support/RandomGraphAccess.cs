@@ -35,8 +35,8 @@ internal sealed partial class RandomGraphMaker
             new TensorType(source.Element, shape.ToValueList()), source.Id, indices.Select(i => i.Id).ToValueList(), access.ToValueList(), FillFor(access, source.Element));
         if (Move(node, [source, .. indices]) is null && options.Failing && _failing.Count == 0 && node.Type.Shape.Aggregate(1.0, (n, s) => n * Concrete(s)) <= options.MaxElements)
         {
-            // It fails, as was asked for: an output without a value.
-            _failing.Add(Commit(node, [source, .. indices]));
+            // It fails, as was asked for: an output without a value here; where it does not fail after all, it is as exact as its source.
+            _failing.Add((Commit(node, [source, .. indices]), source.Error));
         }
     }
 

@@ -25,7 +25,7 @@ internal sealed partial class RandomGraphMaker(int seed, RandomGraphOptions opti
     private readonly List<RandomValue> _pool = [];
     private readonly List<TensorValue> _inputs = [];
     private readonly HashSet<NodeId> _used = [];
-    private readonly List<NodeId> _failing = [];
+    private readonly List<(NodeId Id, double Error)> _failing = [];
     private GraphAssembler _graph = new("random", []);
 
     public RandomCase Make()
@@ -61,10 +61,10 @@ internal sealed partial class RandomGraphMaker(int seed, RandomGraphOptions opti
 
         // An operation that fails has no value; it is needed all the same.
         var tolerances = outputs.Select(o => o.Error).ToList();
-        foreach (var id in _failing)
+        foreach (var (id, error) in _failing)
         {
             _graph.Output($"fails{id.Value}", id);
-            tolerances.Add(0);
+            tolerances.Add(error);
         }
 
         return new RandomCase(seed, _graph.ToGraph(), _sizes, _inputs, tolerances);
