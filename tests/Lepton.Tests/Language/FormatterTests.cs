@@ -123,7 +123,7 @@ public class FormatterTests
     }
 
     public static TheoryData<string> Files() =>
-        [.. Directory.EnumerateFiles(House.Repository.Root, "*.lep", SearchOption.AllDirectories).Where(file => !file.Contains("/bin/") && !file.Contains("/errors/")), .. ParserFuzz.Seeds()];
+        [.. Directory.EnumerateFiles(House.Repository.Root, "*.lep", SearchOption.AllDirectories).Where(file => !file.Contains("/bin/") && !file.Contains("/errors/")), .. ParserFuzz.Seeds().Distinct()];
 
     [Theory]
     [MemberData(nameof(Files))]
