@@ -24,11 +24,22 @@ public sealed class Compilation
     {
         (Source, _options) = (source, options);
         Syntax = Timed("parse", () => Parser.Parse(source, Report));
-        var program = Timed("bind", () => Binder.Bind(Syntax, new StandardLibrary(), Report));
+        var library = new StandardLibrary();
+        var program = Timed("bind", () => Binder.Bind(Syntax, library, Report));
+        Imports = library.Loaded;
         Program = Report.HasErrors ? null : program;
     }
 
+    /// <summary>The code of the optimizer and of the kernels' strategies, for those who ask whether it has changed.</summary>
+    public static System.Reflection.Assembly Optimizer => typeof(GraphPasses).Assembly;
+
+    /// <inheritdoc cref="Optimizer"/>
+    public static System.Reflection.Assembly Kernels => typeof(KernelLowering).Assembly;
+
     public SourceText Source { get; }
+
+    /// <summary>The files imported by path, directly or not; the standard library is part of the compiler.</summary>
+    public IReadOnlyList<SourceText> Imports { get; }
 
     /// <summary>All messages; with errors there is no <see cref="Program"/>.</summary>
     public DiagnosticReport Report { get; } = new();

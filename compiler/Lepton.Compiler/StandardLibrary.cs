@@ -7,6 +7,7 @@ namespace Lepton.Compiler;
 public sealed class StandardLibrary : ISourceLoader
 {
     private readonly FileSourceLoader _files = new();
+    private readonly List<SourceText> _loaded = [];
 
     /// <summary>The names that can be imported.</summary>
     public static IEnumerable<string> Names => typeof(StandardLibrary).Assembly.GetManifestResourceNames()
@@ -14,11 +15,20 @@ public sealed class StandardLibrary : ISourceLoader
         .Select(n => Path.GetFileNameWithoutExtension(n))
         .Order(StringComparer.Ordinal);
 
+    /// <summary>The files that were imported by path.</summary>
+    public IReadOnlyList<SourceText> Loaded => _loaded;
+
     public SourceText? Load(string target, bool isPath, SourceText importing)
     {
         if (isPath)
         {
-            return _files.Load(target, isPath, importing);
+            var file = _files.Load(target, isPath, importing);
+            if (file is not null)
+            {
+                _loaded.Add(file);
+            }
+
+            return file;
         }
 
         using var stream = typeof(StandardLibrary).Assembly.GetManifestResourceStream($"stdlib/{target}.lep");

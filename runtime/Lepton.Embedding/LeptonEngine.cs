@@ -1,3 +1,4 @@
+using Lepton.Abi;
 using Lepton.Compiler;
 using Lepton.Language.Text;
 using Lepton.Runtime;
@@ -20,19 +21,17 @@ public sealed class LeptonEngine : IDisposable
 {
     private readonly Module _module;
 
-    private LeptonEngine(Compilation compilation, LeptonOptions options)
-    {
-        Compilation = compilation;
+    private readonly Lazy<Compilation> _compilation;
 
-        // The signature is that of the unoptimized graphs: symbolic sizes, nothing removed.
-        var entries = compilation.Entries.Select(e => Signature.Of(compilation.Graph(e)));
-        var manifest = Signature.Module(compilation, entries);
-        var specializer = new Specializer(compilation, options);
-        _module = Module.FromSource(manifest, specializer, specializer);
+    private LeptonEngine(Lazy<Compilation> compilation, ModuleManifest signature, ProgramCache? cache, LeptonOptions options)
+    {
+        _compilation = compilation;
+        var specializer = new Specializer(compilation, cache, options);
+        _module = Module.FromSource(signature, specializer, specializer);
     }
 
-    /// <summary>The compilation behind it: diagnostics, graphs, kernels.</summary>
-    public Compilation Compilation { get; }
+    /// <summary>The compilation behind it: diagnostics, graphs, kernels. Made on demand when the program was found in the cache.</summary>
+    public Compilation Compilation => _compilation.Value;
 
     /// <summary>The entries: functions whose parameters are all typed.</summary>
     public IReadOnlyCollection<Entry> Entries => _module.Entries;
@@ -47,17 +46,43 @@ public sealed class LeptonEngine : IDisposable
     public static LeptonEngine Compile(string pathOrText, LeptonOptions? options = null)
     {
         options ??= LeptonOptions.Default;
-        return Of(Compilation.Of(Read(pathOrText), options.ToCompileOptions()), options);
+        return Open(Read(pathOrText), options.ToCompileOptions(), options);
+    }
+
+    /// <summary>An engine over a source text. A program that the cache knows, with all files that it imports, is not compiled again.</summary>
+    /// <param name="source">The program.</param>
+    /// <param name="compile">How to compile it.</param>
+    /// <param name="options">How to run it; the rest of it is not looked at.</param>
+    /// <param name="compiled">Sees the compilation, when there is one, before its errors are thrown.</param>
+    /// <exception cref="LeptonCompileException">The program has errors.</exception>
+    public static LeptonEngine Open(SourceText source, CompileOptions compile, LeptonOptions? options = null, Action<Compilation>? compiled = null)
+    {
+        options ??= LeptonOptions.Default;
+        var cache = ProgramCache.For(source, compile);
+        if (cache?.FindSignature() is { } known)
+        {
+            return new LeptonEngine(new Lazy<Compilation>(() => Compilation.Of(source, compile)), known, cache, options);
+        }
+
+        var compilation = Compilation.Of(source, compile);
+        compiled?.Invoke(compilation);
+        var signature = SignatureOf(compilation);
+        var isKept = cache?.AddSignature(compilation, signature) ?? false;
+        return new LeptonEngine(new Lazy<Compilation>(compilation), signature, isKept ? cache : null, options);
     }
 
     /// <summary>An engine over a compilation without errors, with its options.</summary>
     /// <exception cref="LeptonCompileException">The program has errors.</exception>
-    public static LeptonEngine Of(Compilation compilation, LeptonOptions? options = null) => compilation.Report.HasErrors
-        ? throw new LeptonCompileException(compilation.Report.Diagnostics)
-        : new LeptonEngine(compilation, options ?? LeptonOptions.Default);
+    public static LeptonEngine Of(Compilation compilation, LeptonOptions? options = null) =>
+        new(new Lazy<Compilation>(compilation), SignatureOf(compilation), cache: null, options ?? LeptonOptions.Default);
 
     /// <summary>Refuses new runs; code and memory are released when the last run in flight is over.</summary>
     public void Dispose() => _module.Dispose();
+
+    // The signature is that of the unoptimized graphs: symbolic sizes, nothing removed.
+    private static ModuleManifest SignatureOf(Compilation compilation) => compilation.Report.HasErrors
+        ? throw new LeptonCompileException(compilation.Report.Diagnostics)
+        : Signature.Module(compilation, compilation.Entries.Select(e => Signature.Of(compilation.Graph(e))));
 
     // A path has an ending and no line ends, braces or equations; everything else is a program.
     private static SourceText Read(string pathOrText)

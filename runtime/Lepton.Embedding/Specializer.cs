@@ -9,7 +9,7 @@ namespace Lepton.Embedding;
 /// Makes an entry's code for the sizes of a call on first use, and answers from a table afterwards: reading takes no lock and allocates
 /// nothing. When an entry was called with too many different sizes, further ones share code with symbolic sizes.
 /// </summary>
-internal sealed class Specializer(Compilation compilation, LeptonOptions options) : IEntryCodeSource, IDisposable
+internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? cache, LeptonOptions options) : IEntryCodeSource, IDisposable
 {
     private readonly Lock _lock = new();
     private readonly List<JitModule> _modules = [];
@@ -54,7 +54,14 @@ internal sealed class Specializer(Compilation compilation, LeptonOptions options
             // The last one is for all sizes: it is found whenever the others before it do not fit.
             var isLast = _table.Count(s => ReferenceEquals(s.Entry, entry.Name)) >= options.MaxSpecializations;
             var sizes = isLast ? null : Sizes(entry, dims);
-            var module = JitModule.Link(compilation.Compile([entry.Name], sizes).ObjectCode);
+            var objectCode = cache?.FindCode(entry.Name, sizes);
+            if (objectCode is null)
+            {
+                objectCode = compilation.Value.Compile([entry.Name], sizes).ObjectCode;
+                cache?.AddCode(entry.Name, sizes, objectCode);
+            }
+
+            var module = JitModule.Link(objectCode);
             _modules.Add(module);
             code = new EntryCode(module.Lookup(entry.Symbol), module.Lookup(entry.Symbol + "_arena"));
             _table = [.. _table, new Specialization(entry.Name, isLast ? null : dims.ToArray(), code)];

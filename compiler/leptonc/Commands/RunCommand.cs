@@ -48,14 +48,14 @@ internal static class RunCommand
             {
                 Cache = parsed.GetValue(noCache) ? null : Codegen.Llvm.ObjectCache.OfUser(),
             };
-            var compilation = Source.Compile(parsed.GetValue(file)!, options);
-            using var engine = LeptonEngine.Of(compilation);
-            var chosen = engine[Source.ChooseEntry(compilation, parsed.GetValue(entry))];
+            var path = parsed.GetValue(file)!;
+            using var engine = Source.Open(path, options);
+            var chosen = engine[Source.ChooseEntry(path == "-" ? "standard input" : path, [.. engine.Entries.Select(e => e.Name)], parsed.GetValue(entry))];
             CheckNames(chosen, outs.Keys.Concat(expected.Keys));
             using var made = Inputs.Make(chosen, specs, sizes, parsed.GetValue(parameters), parsed.GetValue(seed), generate: null);
             var results = parsed.GetValue(device) == "cpu"
                 ? chosen.Run([.. made.Arguments.Select(a => new TensorRef(a))], new RunOptions { Threads = parsed.GetValue(threads), Parameters = made.Parameters, Sizes = made.Sizes }, cancel.Token)
-                : Interpret(compilation, chosen, made, cancel.Token);
+                : Interpret(engine.Compilation, chosen, made, cancel.Token);
             return Report(chosen, results, outs, expected, (parsed.GetValue(tolerance), parsed.GetValue(outliers)));
         });
         return command;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Lepton.Codegen.Llvm;
 using Lepton.Compiler;
+using Lepton.Embedding;
 using Lepton.Language.Text;
 
 namespace Lepton.CommandLine.Commands;
@@ -41,8 +42,20 @@ internal static class Source
     public static Compilation Compile(string path, CompileOptions options)
     {
         var compilation = Compilation.Of(Read(path), options);
+        Stop(compilation);
+        return compilation;
+    }
+
+    /// <summary>An engine for the program, from the cache where it has been compiled before; messages and errors as in <see cref="Compile"/>.</summary>
+    public static LeptonEngine Open(string path, CompileOptions options) => LeptonEngine.Open(Read(path), options, compiled: Stop);
+
+    private static void Stop(Compilation compilation)
+    {
         Print(compilation.Report);
-        return compilation.Report.HasErrors ? throw new UserException("") : compilation;
+        if (compilation.Report.HasErrors)
+        {
+            throw new UserException("");
+        }
     }
 
     public static void Print(DiagnosticReport report)
@@ -69,12 +82,14 @@ internal static class Source
     }
 
     /// <summary>The entry asked for, or the only one.</summary>
-    public static string ChooseEntry(Compilation compilation, string? wanted)
+    public static string ChooseEntry(Compilation compilation, string? wanted) => ChooseEntry(compilation.Source.Path, compilation.Entries, wanted);
+
+    /// <inheritdoc cref="ChooseEntry(Compilation, string?)"/>
+    public static string ChooseEntry(string path, IReadOnlyList<string> entries, string? wanted)
     {
-        var entries = compilation.Entries;
         if (entries.Count == 0)
         {
-            throw new UserException($"{compilation.Source.Path} has no entry: a function whose parameters all have types, as in fn f(x: f32[N]) = x + 1");
+            throw new UserException($"{path} has no entry: a function whose parameters all have types, as in fn f(x: f32[N]) = x + 1");
         }
 
         if (wanted is null)
