@@ -1,7 +1,8 @@
-using Lepton.Codegen.Llvm;
+using Lepton.Graphs;
 using Lepton.Kernels;
 using Lepton.Optimizer;
 using Lepton.Runtime;
+using Lepton.Tests.Kernels;
 using Lepton.Tests.Support;
 using Xunit;
 
@@ -45,5 +46,45 @@ public class RandomNativeTests
         }
 
         Assert.True(wrong.Count == 0, string.Join('\n', wrong));
+    }
+
+    [Theory]
+    [MemberData(nameof(Targets))]
+    public void A_failing_run_names_the_first_failing_element(string target)
+    {
+        var failures = 0;
+        for (var seed = First; seed < First + (Count * 2 / 3); seed++)
+        {
+            var made = RandomGraphs.Make(seed, new RandomGraphOptions(MaxElements: 600, Failing: true));
+            GraphRunException? expected = null;
+            try
+            {
+                made.Run();
+            }
+            catch (GraphRunException e)
+            {
+                expected = e;
+            }
+
+            using var module = NativeRunner.Load(KernelLowering.Run(TrivialFusion.Run(made.Graph, inline: false)), NativeRunner.Targets[target]);
+            foreach (var threads in (int[])[1, 2])
+            {
+                LeptonRunException? actual = null;
+                try
+                {
+                    NativeRunner.Run(module.Entries.First(), made.Inputs, made.Sizes, threads);
+                }
+                catch (LeptonRunException e)
+                {
+                    actual = e;
+                }
+
+                Assert.True((expected?.Index, expected?.Bound) == (actual?.Index, actual?.Bound), $"seed {seed}: {actual?.Message}, not {expected?.Message}");
+            }
+
+            failures += expected is null ? 0 : 1;
+        }
+
+        Assert.True(failures > 0 || Count < 60, "nothing failed");
     }
 }

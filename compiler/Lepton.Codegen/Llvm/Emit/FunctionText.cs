@@ -49,5 +49,5 @@ internal sealed class FunctionText
     }
 
     /// <summary>The whole function: entry block with the stack memory, then the body.</summary>
-    public string Define(string signature) => $"define {signature} {{\nentry:\n{_entry}  br label %start\nstart:\n{_body}}}\n";
+    public string Define(string signature) => $"define {signature} nounwind {{\nentry:\n{_entry}  br label %start\nstart:\n{_body}}}\n";
 }

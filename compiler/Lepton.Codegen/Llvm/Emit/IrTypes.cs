@@ -52,14 +52,5 @@ internal static class IrTypes
         _ => value.AsInteger.ToString(CultureInfo.InvariantCulture),
     };
 
-    private static string Repeat(LaneType type, string lane)
-    {
-        if (type.Lanes == 1)
-        {
-            return lane;
-        }
-
-        var one = $"{Lane(type.Element)} {lane}";
-        return "<" + string.Join(", ", Enumerable.Repeat(one, type.Lanes)) + ">";
-    }
+    private static string Repeat(LaneType type, string lane) => type.Lanes == 1 ? lane : $"splat ({Lane(type.Element)} {lane})";
 }

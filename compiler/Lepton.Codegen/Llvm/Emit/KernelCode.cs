@@ -49,7 +49,7 @@ internal sealed class KernelCode : LoopStatementVisitor
         return body + Launcher(kernel, sizes);
     }
 
-    public static string Symbol(Kernel kernel) => $"\"lep.{kernel.Name}\"".Replace("\"", "", StringComparison.Ordinal);
+    public static string Symbol(Kernel kernel) => "lep." + kernel.Name;
 
     public override void Visit(LetStatement statement) => _values[statement.Variable] = _expr.Value(statement.Value);
 

@@ -123,7 +123,7 @@ internal sealed class MemoryCode(FunctionText text, ModuleParts parts)
         var lane = IrTypes.Lane(type.Element);
         if (!scalar.StartsWith('%'))
         {
-            return "<" + string.Join(", ", Enumerable.Repeat($"{lane} {scalar}", type.Lanes)) + ">";
+            return $"splat ({lane} {scalar})";
         }
 
         var one = text.Value($"insertelement {type.Text()} poison, {lane} {scalar}, i32 0");

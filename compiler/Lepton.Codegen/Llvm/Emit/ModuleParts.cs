@@ -11,8 +11,8 @@ internal sealed class ModuleParts(CpuTarget target, bool fastMath)
 
     public CpuTarget Target { get; } = target;
 
-    /// <summary>Flags of floating-point + - * /: products may contract to fma; --fast-math allows the rest.</summary>
-    public string FloatFlags { get; } = fastMath ? "fast" : "contract";
+    /// <summary>Flags of floating-point + - * /: products may contract to fma; --fast-math reassociates too, but keeps inf and nan.</summary>
+    public string FloatFlags { get; } = fastMath ? "reassoc nsz arcp contract" : "contract";
 
     public MathLibrary Math { get; } = new(target);
 
