@@ -40,7 +40,7 @@ public static class ComposeViews
             ?? ViewRules.DropGuard(graph, view)
             ?? ViewRules.OfIota(graph, view),
         ReshapeNode reshape => ViewRules.OfReshape(graph, reshape),
-        MapNode map => BroadcastRules.BeforeRepeating(graph, map) ?? BroadcastRules.BeforeWindow(graph, map),
+        MapNode map => BroadcastRules.BeforeRepeating(graph, map) ?? BroadcastRules.BeforeWindow(graph, map) ?? BroadcastRules.BeforeTranspose(graph, map),
         GatherNode gather => AccessRules.GatherOfView(graph, gather) ?? AccessRules.GatherWithoutData(graph, gather),
         ReduceNode reduce => AccessRules.ReduceOfNoAxis(reduce)
             ?? AccessRules.ReduceOfTranspose(graph, reduce)

@@ -76,18 +76,40 @@ public static class FormContractions
         return target.Transpose(sum, contract.Output.Select(l => kept.IndexOf(l)).ToValueList());
     }
 
-    // transpose(contract) -> contract with its result's axes in the other order, when nobody else reads the contract
+    // transpose(contract) -> contract with its result's axes in the other order, when nobody else reads the contract. Axes of size 1 may come
+    // and go on the way, as the group axis of a convolution with one group does: c[0, b, o] over [b, o] sums over the one group.
     private static NodeId? TransposeInside(GraphAssembler target, ViewNode view)
     {
-        if (target[view.Source] is not ContractNode contract || view.Access.Count != view.Type.Rank || !Affine.IsPlain(view.Access))
+        if (target[view.Source] is not ContractNode contract || view.Fill is not null)
         {
             return null;
         }
 
-        var output = new int[view.Access.Count];
+        var output = new int[view.Type.Rank];
+        Array.Fill(output, -1);
+        var dropped = new Queue<int>();
+        for (var axis = 0; axis < view.Access.Count; axis++)
+        {
+            if (view.Access[axis].AsPlainAxis is >= 0 and var plain && output[plain] < 0)
+            {
+                output[plain] = contract.Output[axis];
+            }
+            else if (contract.Type.Shape[axis] == SizeExpr.One && view.Access[axis] == AxisAccess.At(SizeExpr.Zero))
+            {
+                dropped.Enqueue(contract.Output[axis]);
+            }
+            else
+            {
+                return null;
+            }
+        }
+
         for (var axis = 0; axis < output.Length; axis++)
         {
-            output[view.Access[axis].AsPlainAxis] = contract.Output[axis];
+            if (output[axis] < 0 && (view.Type.Shape[axis] != SizeExpr.One || !dropped.TryDequeue(out output[axis])))
+            {
+                return null;
+            }
         }
 
         var factors = contract.Factors.Select((node, k) => new Factor(node, contract.Labels[k])).ToList();

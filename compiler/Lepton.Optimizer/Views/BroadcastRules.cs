@@ -62,6 +62,72 @@ internal static class BroadcastRules
         return graph.View(done, shape, kept.Select(AxisAccess.Axis).ToValueList());
     }
 
+    // map(transpose a, b[access]) -> transpose(map(a, b[access'])): a transposition moves behind the work until another one, or a sum, meets
+    // it. The operands are a transposed tensor and views, which only change their order.
+    public static NodeId? BeforeTranspose(GraphAssembler graph, MapNode map)
+    {
+        int[]? place = null;
+        foreach (var argument in map.Arguments)
+        {
+            switch (graph[argument])
+            {
+                case ViewNode view:
+                    place ??= Permutation(view);
+                    break;
+                case SplatNode or IotaNode:
+                    break;
+                default:
+                    return null;
+            }
+        }
+
+        if (place is null)
+        {
+            return null;
+        }
+
+        // Result axis r of the map is axis place[r] of the work.
+        var shape = new SizeExpr[place.Length];
+        for (var axis = 0; axis < place.Length; axis++)
+        {
+            shape[place[axis]] = map.Type.Shape[axis];
+        }
+
+        var inner = ValueList.Create<SizeExpr>(shape);
+        var arguments = map.Arguments.Select(argument => graph[argument] switch
+        {
+            ViewNode view => Moved(graph, view, inner, place),
+            IotaNode iota => graph.Iota(inner, place[iota.Axis]),
+            SplatNode splat => graph.Splat(splat.Value, inner),
+            _ => argument,
+        }).ToValueList();
+        var work = graph.Add(new MapNode(new TensorType(map.Type.Element, inner), map.Op, arguments));
+        return graph.Transpose(work, ValueList.Create<int>(place));
+    }
+
+    // The places of a transposition's axes in its source; null for another view.
+    private static int[]? Permutation(ViewNode view)
+    {
+        if (view.Access.Count != view.Type.Rank || !Affine.IsPlain(view.Access))
+        {
+            return null;
+        }
+
+        var place = new int[view.Access.Count];
+        for (var axis = 0; axis < place.Length; axis++)
+        {
+            place[view.Access[axis].AsPlainAxis] = axis;
+        }
+
+        return place.SequenceEqual(Enumerable.Range(0, place.Length)) ? null : place;
+    }
+
+    private static NodeId Moved(GraphAssembler graph, ViewNode view, ValueList<SizeExpr> shape, int[] place)
+    {
+        var moved = new ViewNode(new TensorType(view.Type.Element, shape), view.Source, view.Access.Select(a => Affine.Rename(a, x => place[x])).ToValueList(), view.Fill);
+        return ViewRules.Identity(graph, moved) ?? graph.Add(moved);
+    }
+
     // map(x[access], y[access], c) -> map(x, y, c)[access] when the view has more elements than its source: a window, a repetition
     public static NodeId? BeforeWindow(GraphAssembler graph, MapNode map)
     {

@@ -25,6 +25,7 @@ public sealed class ViewRuleTests
         ["reshape with ones"] = (g, r) => Ones(g, r, Input(g, r)),
         ["map of repetitions"] = (g, r) => MapOfRepetitions(g, r),
         ["map of windows"] = (g, r) => MapOfWindows(g, r),
+        ["map of transposes"] = (g, r) => MapOfTransposes(g, r),
         ["gather of view"] = (g, r) => RandomGather(g, r, r.Next(2) == 0 ? Transposed(g, r, Input(g, r)) : RandomView(g, r, Input(g, r))),
         ["gather without data"] = (g, r) => GatherByIota(g, r),
         ["reduce of transpose"] = (g, r) => RandomReduce(g, r, Transposed(g, r, Input(g, r))),
@@ -155,6 +156,24 @@ public sealed class ViewRuleTests
         }
 
         return g.Add(new ViewNode(new TensorType(g.TypeOf(source).Element, result.ToValueList()), source, access.ToValueList(), null));
+    }
+
+    // A permutation of axes, and beside it another one, a repeated line, a counter, or a number.
+    private static NodeId MapOfTransposes(GraphAssembler g, Random random)
+    {
+        var x = Input(g, random);
+        var rank = g.TypeOf(x).Rank;
+        var y = g.Transpose(x, Enumerable.Range(0, rank).OrderBy(_ => random.Next()).ToValueList());
+        var shape = g.TypeOf(y).Shape;
+        var line = random.Next(Math.Max(rank, 1));
+        var z = rank == 0 ? g.Splat(Scalar.Float(ElementType.F32, 3), shape) : random.Next(4) switch
+        {
+            0 => g.Splat(Scalar.Float(ElementType.F32, 3), shape),
+            1 => g.Cast(g.Iota(shape, line), ElementType.F32),
+            2 => g.View(g.Input("line", new TensorType(ElementType.F32, [shape[line]])), shape, [AxisAccess.Axis(line)]),
+            _ => g.Transpose(g.Input("z", new TensorType(ElementType.F32, shape.Reverse().ToValueList())), Enumerable.Range(0, rank).Reverse().ToValueList()),
+        };
+        return g.Map(MapOp.Mul, y, z);
     }
 
     private static NodeId Repeated(GraphAssembler g, Random random, NodeId source)
