@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text;
+using Lepton.Graphs;
 
 namespace Lepton.Codegen.Llvm;
 
@@ -159,5 +160,5 @@ internal static unsafe class LlvmText
         throw Bug($"{doing} failed: {text}");
     }
 
-    public static Exception Bug(string message) => new InvalidOperationException(message);
+    public static CompilerBugException Bug(string message) => new("llvm", message);
 }
