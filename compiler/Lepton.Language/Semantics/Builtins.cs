@@ -38,7 +38,6 @@ internal static class Builtins
             yield return new Builtin(name, ["x", "axis", "keepdims"], 1);
         }
 
-        yield return new Builtin("where", ["condition", "then", "otherwise"], 3);
         yield return new Builtin("select", ["condition", "then", "otherwise"], 3);
         yield return new Builtin("transpose", ["x", "axes"], 1);
         yield return new Builtin("reshape", ["x", "shape"], 2);

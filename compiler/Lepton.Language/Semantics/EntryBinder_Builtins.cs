@@ -87,7 +87,7 @@ internal sealed partial class EntryBinder
                 return ReduceAxes(name, call.Positional[0], call["axis"], call["keepdims"], call.Span);
             case "sum" or "prod" or "mean" or "any" or "all" or "argmax" or "argmin":
                 return ReduceAxes(name, call.First, call["axis"], call["keepdims"], call.Span);
-            case "where" or "select":
+            case "select":
                 return call.First.Value is BoolValue known
                     ? call[known.Value ? "then" : "otherwise"]!.Value.Value
                     : Select(call.First, call["then"]!.Value, call["otherwise"]!.Value, call.Span);

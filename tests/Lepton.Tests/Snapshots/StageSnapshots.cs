@@ -5,6 +5,7 @@ using Lepton.Kernels.Loops;
 using Lepton.Language.Semantics;
 using Lepton.Language.Syntax;
 using Lepton.Language.Text;
+using Lepton.Tests.Support;
 
 namespace Lepton.Tests.Snapshots;
 
