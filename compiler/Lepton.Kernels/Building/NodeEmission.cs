@@ -67,7 +67,7 @@ internal sealed class NodeEmission(KernelBuilder kernel, ValueEmitter emitter, N
         }
 
         var value = Need(node.Source, at.With(axes, mask));
-        return value is null || outside is null || node.Fill is not { } fill || IsZeroAnyway(node.Source, fill)
+        return value is null || outside is null || node.Fill is not { } fill || IsFilledByLoad(node.Source, fill, value, outside)
             ? value
             : Body.Select(outside, value, BodyMath.Number(fill));
     }
@@ -124,7 +124,7 @@ internal sealed class NodeEmission(KernelBuilder kernel, ValueEmitter emitter, N
         }
 
         var value = Need(node.Source, at.With(axes, mask));
-        return value is null || filled is null || node.Fill is not { } fill || IsZeroAnyway(node.Source, fill)
+        return value is null || filled is null || node.Fill is not { } fill || IsFilledByLoad(node.Source, fill, value, filled)
             ? value
             : Body.Select(filled, value, BodyMath.Number(fill));
     }
@@ -184,8 +184,9 @@ internal sealed class NodeEmission(KernelBuilder kernel, ValueEmitter emitter, N
 
     public override LoopExpr? Visit(ResultNode node) => throw NotInside(node);
 
-    // A masked load gives 0 by itself.
-    private bool IsZeroAnyway(NodeId source, Scalar fill) => fill.Bits == 0 && emitter.IsLoaded(source);
+    // A masked load gives 0 by itself, lane by lane; one element read for all lanes is in all of them when any of them lies inside.
+    private bool IsFilledByLoad(NodeId source, Scalar fill, LoopExpr value, LoopExpr inside) =>
+        fill.Bits == 0 && emitter.IsLoaded(source) && (value.Type.Lanes > 1 || inside.Type.Lanes == 1);
 
     private SizeExpr SizeOf(NodeId node, int axis) => Graph[node].Type.Shape[axis];
 
