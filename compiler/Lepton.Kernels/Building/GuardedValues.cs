@@ -15,12 +15,20 @@ internal static class GuardedValues
     public static LoopExpr[] Emit(KernelBuilder kernel, IReadOnlyList<(NodeId Node, Coords At)> wanted)
     {
         LoopExpr[] All() => [.. wanted.Select(w => kernel.Values.Emit(w.Node, w.At))];
+        LoopExpr[] AllInside(HashSet<(IndexForm Form, SizeExpr Size)> inside)
+        {
+            kernel.AssumedInside = (form, size) => inside.Contains((form, size));
+            var values = All();
+            kernel.AssumedInside = null;
+            return values;
+        }
+
         if (!HasGuards(kernel) || wanted.Any(w => w.At.Mask is not null || w.At.Lanes == 1) || kernel.AssumedInside is not null)
         {
             return All();
         }
 
-        // Written once to see which accesses there are, and what the values look like.
+        // Written once to see which accesses there are.
         var (outer, guards, shapes) = (kernel.OnGuard, new List<(IndexForm Form, SizeExpr Size)>(), Array.Empty<LoopExpr>());
         kernel.OnGuard = (form, size) => guards.Add((form, size));
         kernel.Body.Within(true, () => shapes = All());
@@ -43,15 +51,13 @@ internal static class GuardedValues
                 body.Less(high, BodyMath.Index(size))));
         }
 
-        var values = shapes.Select(s => body.Declare(BodyMath.Number(s.Type.Element, 0, s.Type.Lanes))).ToArray();
+        // A value may be the same in all lanes in one branch only: an index that wraps around an axis of size 1 is.
+        var plain = Array.Empty<LoopExpr>();
+        body.Within(true, () => plain = AllInside(inside));
+        var values = shapes.Zip(plain, (s, p) => body.Declare(BodyMath.Number(s.Type.Element, 0, Math.Max(s.Type.Lanes, p.Type.Lanes)))).ToArray();
 
         // What the careful branch remembers holds everywhere, what the other remembers does not: so it comes first.
-        body.If(body.Not(holds!), () => Assign(All()), () =>
-        {
-            kernel.AssumedInside = (form, size) => inside.Contains((form, size));
-            Assign(All());
-            kernel.AssumedInside = null;
-        });
+        body.If(body.Not(holds!), () => Assign(All()), () => Assign(AllInside(inside)));
         return [.. values.Select(v => body.Read(v))];
 
         void Assign(LoopExpr[] found)
