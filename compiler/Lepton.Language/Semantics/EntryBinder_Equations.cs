@@ -124,6 +124,11 @@ internal sealed partial class EntryBinder
             else
             {
                 good = false;
+                if (subscript.Index is MissingExpressionSyntax)
+                {
+                    continue; // the parser has said so
+                }
+
                 Error(SizeDiagnostics.NotAnIndex, subscript.Span, [], help: "'+=' combines into computed places: hist[bin[i]] += 1");
                 OpenBroken(subscript.Index, inner);
             }

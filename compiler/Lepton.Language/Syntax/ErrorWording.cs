@@ -37,10 +37,6 @@ internal static class ErrorWording
             report.Add(
                 SyntaxDiagnostics.OutOfPlace, place, [$"`{found.Text}`", "in a block"], help: "declare it outside, or close the block with `}` before it");
         }
-        else if (afterOperand && context is BlockContext && LooksLikeEquation(parser, found))
-        {
-            report.Add(SyntaxDiagnostics.TwoOnOneLine, place, [], help: "put it on a line of its own, or write `;` between them");
-        }
         else if (context is FunctionContext && expected.Contains(LBRACE) && previous is { Type: RPAREN } && (found.Type is COLON || startsOperand))
         {
             report.Add(SyntaxDiagnostics.MissingArrow, place, [], help: "write `-> f32[N]` or `-> (y: f32[N])` before the body");
@@ -70,13 +66,6 @@ internal static class ErrorWording
 
     private static bool StartsOperand(int type) =>
         type is NAME or INTEGER or FLOAT or TRUE or FALSE or STRING or LPAREN or LBRACKET or REDUCER or IF or NOT;
-
-    /// <summary><c>name =</c>, <c>name[</c>, <c>name'</c> from this token on.</summary>
-    private static bool LooksLikeEquation(Antlr4.Runtime.Parser parser, IToken found)
-    {
-        var next = ((ITokenStream)parser.InputStream).Get(found.TokenIndex + 1).Type;
-        return found.Type == NAME && next is ASSIGN or ADD_ASSIGN or MUL_ASSIGN or LBRACKET or PRIME;
-    }
 
     private static void ReportTopLevel(SourceText source, DiagnosticReport report, SourceSpan place, IToken found)
     {

@@ -41,7 +41,10 @@ internal sealed partial class ExpressionBuilder
         return new NameSyntax(span, names.Length == 1 ? names[0].Symbol.Text : string.Join('.', names.Select(name => name.Symbol.Text)));
     }
 
-    /// <summary>The members of <c>(o, i, j)</c> or <c>(h: 8, d)</c> where an expression is nothing else than that; null for every other expression.</summary>
+    /// <summary>
+    /// The members of <c>(o, i, j)</c> or <c>(h: 8, d)</c> where an expression is nothing else than that, none of them after a mistake; null for
+    /// every other expression.
+    /// </summary>
     public IReadOnlyList<IndexBinderSyntax>? Group(ExpressionContext? expression)
     {
         ParserRuleContext? context = expression;
@@ -56,6 +59,7 @@ internal sealed partial class ExpressionBuilder
         }
 
         var members = new List<IndexBinderSyntax>();
+        var good = true;
         foreach (var item in group.groupItem())
         {
             var member = Build(item.expression(0), item);
@@ -63,13 +67,17 @@ internal sealed partial class ExpressionBuilder
             {
                 members.Add(new IndexBinderSyntax(item.Span(source), name.Name, item.expression(1) is { } size ? Build(size) : null));
             }
-            else if (member is not MissingExpressionSyntax)
+            else
             {
-                report.Add(SyntaxDiagnostics.GroupMember, item.Span(source), [], help: "write an index, with its size where it is needed: (h: 8, d)");
+                good = false;
+                if (member is not MissingExpressionSyntax)
+                {
+                    report.Add(SyntaxDiagnostics.GroupMember, item.Span(source), [], help: "write an index, with its size where it is needed: (h: 8, d)");
+                }
             }
         }
 
-        return members;
+        return good ? members : [];
     }
 
     private ExpressionSyntax Postfix(PostfixContext postfix)
@@ -170,7 +178,7 @@ internal sealed partial class ExpressionBuilder
                 report.Add(SyntaxDiagnostics.WrongSubscript, misplaced.Symbol.Span(source), ["an `else`", "a group of axes"]);
             }
 
-            return new SubscriptSyntax(span, null, OutsideMode.None, null, null, group);
+            return new SubscriptSyntax(span, group.Count == 0 ? Missing(subscript) : null, OutsideMode.None, null, null, group);
         }
 
         if (subscript.ELSE() == null)

@@ -35,7 +35,7 @@ internal sealed partial class ExpressionBuilder(SourceText source, DiagnosticRep
         };
     }
 
-    private MissingExpressionSyntax Missing(ParserRuleContext context) => new(context.Start.Span(source) with { Length = 0 });
+    public MissingExpressionSyntax Missing(ParserRuleContext context) => new(context.Start.Span(source) with { Length = 0 });
 
     /// <summary>operand (operator operand)*, of one precedence level.</summary>
     private BinarySyntax Run(ParserRuleContext context)
@@ -51,15 +51,16 @@ internal sealed partial class ExpressionBuilder(SourceText source, DiagnosticRep
 
     private BinaryTail Tail(ITerminalNode sign, ExpressionSyntax operand) => new(OperatorOf(sign.Symbol.Type), sign.Symbol.Span(source), operand);
 
-    private BinarySyntax Comparison(ComparisonContext comparison)
+    private ExpressionSyntax Comparison(ComparisonContext comparison)
     {
-        if (comparison.ChildCount > 3)
+        if (comparison.ChildCount <= 3)
         {
-            var second = ((ITerminalNode)comparison.GetChild(3)).Symbol;
-            report.Add(SyntaxDiagnostics.ChainedComparison, second.Span(source), [], help: "write `a < b and b < c`");
+            return Run(comparison);
         }
 
-        return Run(comparison);
+        var second = ((ITerminalNode)comparison.GetChild(3)).Symbol;
+        report.Add(SyntaxDiagnostics.ChainedComparison, second.Span(source), [], help: "write `a < b and b < c`");
+        return Missing(comparison);
     }
 
     /// <summary>not a and not b: each `not` binds its comparison.</summary>

@@ -87,6 +87,13 @@ internal sealed partial class TokenShaper
             Classify(i, token);
             var afterOperand = AfterOperand;
             var reduces = LastType == REDUCER && _separator == null;
+            if (afterOperand && token.Type == NAME && _open.Count > 0 && !InParentheses && Ahead(i) != Start.No)
+            {
+                // y = a z = b
+                _report.Add(SyntaxDiagnostics.TwoOnOneLine, token.Span(_source), [], help: "put it on a line of its own, or write `;` between them");
+                _separator = Virtual(SEP, "\n", (CommonToken)_out[^1]);
+            }
+
             Put(token);
             _nesting.Count(token.Type, afterOperand);
             if (_nesting.TooDeep)

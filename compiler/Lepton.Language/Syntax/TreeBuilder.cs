@@ -180,7 +180,12 @@ internal sealed class TreeBuilder(SourceText source, DiagnosticReport report)
     private TargetIndexSyntax TargetIndex(TargetIndexContext axis)
     {
         var group = _expressions.Group(axis.expression(0));
-        var index = group == null ? _expressions.Build(axis.expression(0), axis) : null;
+        var index = group switch
+        {
+            null => _expressions.Build(axis.expression(0), axis),
+            [] => _expressions.Missing(axis),
+            _ => null,
+        };
         return new TargetIndexSyntax(axis.Span(source), index, group ?? [], Optional(axis.expression(1)));
     }
 
