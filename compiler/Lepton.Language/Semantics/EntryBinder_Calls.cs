@@ -1,3 +1,4 @@
+using System.Globalization;
 using Lepton.Abi;
 using Lepton.Language.Syntax;
 using Lepton.Language.Text;
@@ -157,7 +158,7 @@ internal sealed partial class EntryBinder
         if (!_isTooLarge)
         {
             _isTooLarge = true;
-            Error(FunctionDiagnostics.TooLarge, call.Callee.Span, [MaxOperations]);
+            Error(FunctionDiagnostics.TooLarge, call.Callee.Span, [MaxOperations.ToString("N0", CultureInfo.InvariantCulture)]);
         }
 
         return ErrorValue.Instance;

@@ -33,13 +33,9 @@ public static class Formatter
 
         var shaped = Parser.Tokens(source, own);
         var text = Write(FormatLines.Of(source, shaped));
-        if (!SameMeaning(shaped, text, source))
-        {
-            report.Add(SyntaxDiagnostics.NotFormatted, new SourceSpan(source, 0, 0), [], help: "please report it with this file");
-            return null;
-        }
-
-        return text;
+        return SameMeaning(shaped, text, source)
+            ? text
+            : throw new InvalidOperationException($"{source.Path} cannot be formatted without changing it");
     }
 
     private static string Write(List<FormatLine> lines)

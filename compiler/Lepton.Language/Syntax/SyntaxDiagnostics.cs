@@ -77,8 +77,5 @@ public static class SyntaxDiagnostics
     /// <summary>A comment of another language.</summary>
     public static readonly DiagnosticKind ForeignComment = Error("LEP1024", "`#` starts no comment");
 
-    /// <summary>Formatted, the text would not have the same tokens: a mistake of the formatter, which then leaves the text alone.</summary>
-    public static readonly DiagnosticKind NotFormatted = Error("LEP1025", "this file cannot be formatted without changing it");
-
     private static DiagnosticKind Error(string code, string title) => new(code, Severity.Error, title);
 }

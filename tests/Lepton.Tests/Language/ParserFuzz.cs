@@ -123,7 +123,6 @@ public class ParserFuzz
         var formatReport = new DiagnosticReport();
         var formatted = Formatter.Format(source, formatReport);
         Assert.Equal(report.HasErrors, formatted == null);
-        Assert.DoesNotContain(formatReport.Diagnostics, diagnostic => diagnostic.Kind == SyntaxDiagnostics.NotFormatted);
         if (formatted != null)
         {
             var again = new SourceText("fuzz.lep", formatted);

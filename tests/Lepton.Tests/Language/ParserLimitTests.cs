@@ -89,12 +89,4 @@ public class ParserLimitTests
         Assert.Equal(10_000, report.Diagnostics.Count);
         Assert.True(clock.Elapsed < TimeSpan.FromSeconds(20), $"{clock.Elapsed}");
     }
-
-    [Fact]
-    public void A_huge_text_is_refused()
-    {
-        var report = new DiagnosticReport();
-        Parser.Parse(new SourceText("huge.lep", new string(' ', Parser.MaxLength + 1)), report);
-        Assert.Equal("LEP1014", Assert.Single(report.Diagnostics).Kind.Code);
-    }
 }
