@@ -8,7 +8,7 @@ internal static class Exponentials
 {
     private const double Log2E = 1.4426950408889634;
 
-    // e^r = 1 + r + r² q(r) on ±ln2/2; errors 2^-28 and 2^-57.9.
+    // e^r = 1 + r (1 + r q(r)) on ±ln2/2; errors 2^-28 and 2^-57.9.
     private static readonly double[] ExpF32 =
         [0.4999999403953552, 0.1666652113199234, 0.04166838899254799, 0.008368716575205326, 0.0013814626727253199];
 
@@ -28,7 +28,23 @@ internal static class Exponentials
         1.5252733854324348e-05, 1.321548659490167e-06, 1.0178051939161175e-07, 7.054974477218448e-09, 4.456570969391497e-10, 2.56254281953419e-11,
     ];
 
-    public static Flt Exp(MathBody b, Flt x) => Exp(b, x, scale: 0);
+    /// <summary>
+    /// Where no result leaves the normal numbers, 2^k is an addition to the exponent; a vector with a lane near 0 or inf, with an inf or a nan
+    /// takes the careful way.
+    /// </summary>
+    public static Flt Exp(MathBody b, Flt x)
+    {
+        var (bits, r) = Reduce(b, x);
+        var usual = b.FromBits(b.BitsOf(OfFraction(b, r)) + (bits << b.MantissaBits));
+        return b.Rarely(b.Compare("ugt", b.Abs(x), b.F(b.Pick(86, 707))), usual, () => Exp(b, x, scale: 0));
+    }
+
+    /// <summary>e^x for results that are known to be normal numbers, or nan.</summary>
+    public static Flt ExpOfNormalResult(MathBody b, Flt x)
+    {
+        var (bits, r) = Reduce(b, x);
+        return OfFraction(b, r) * Pow2(b, bits);
+    }
 
     /// <summary>e^x * 2^scale; neither overflows before the result does.</summary>
     public static Flt Exp(MathBody b, Flt x, int scale)
@@ -36,8 +52,7 @@ internal static class Exponentials
         // Beyond these the result is inf or 0, which the scaling makes by itself; nan passes.
         x = b.AtMost(b.AtLeast(x, b.Pick(-106, -748)), b.Pick(90, 711));
         var (bits, r) = Reduce(b, x);
-        var p = b.MulAdd(r * r, b.Polynomial(r, b.Pick(ExpF32, ExpF64)), r) + 1;
-        return Scale(b, p, scale == 0 ? bits : bits + scale);
+        return Scale(b, OfFraction(b, r), scale == 0 ? bits : bits + scale);
     }
 
     public static Flt Exp2(MathBody b, Flt x)
@@ -75,6 +90,9 @@ internal static class Exponentials
         var half = bits >>> 1;
         return p * Pow2(b, half) * Pow2(b, bits - half);
     }
+
+    // e^r for |r| ≤ ln2/2
+    private static Flt OfFraction(MathBody b, Flt r) => b.MulAdd(r, b.MulAdd(r, b.Polynomial(r, b.Pick(ExpF32, ExpF64)), 1), 1);
 
     // 2^k is a normal number: the low bits go to the exponent's place.
     private static Flt Pow2(MathBody b, Int bits) => b.FromBits((bits << b.MantissaBits) + (b.Bias << b.MantissaBits));

@@ -68,11 +68,11 @@ internal static class Hyperbolics
         return half + (0.25 / half);
     }
 
-    /// <summary>1 - 2 / (e^2x + 1) away from 0.</summary>
+    /// <summary>1 - 2 / (e^2x + 1) away from 0; to the last bit 1 where e^2x is beyond e^40.</summary>
     public static Flt Tanh(MathBody b, Flt x)
     {
         var a = b.Abs(x);
-        var wide = b.CopySign(1 - (2 / (Exponentials.Exp(b, a + a) + 1)), x);
+        var wide = b.CopySign(1 - (2 / (Exponentials.ExpOfNormalResult(b, b.AtMost(a + a, 40)) + 1)), x);
         return b.Select(a < 1, Near(b, x, b.Pick(TanhF32, TanhF64)), wide);
     }
 
@@ -81,7 +81,7 @@ internal static class Hyperbolics
         var a = b.Abs(x);
         var near = b.MulAdd(x, b.Polynomial(x * x, b.Pick(ErfF32, ErfF64)), x);
         var tail = b.Polynomial(b.AtMost(a, b.Pick(4, 6)) - 2.0, b.Pick(ErfTailF32, ErfTailF64));
-        var wide = b.CopySign(1 - Exponentials.Exp(b, -tail), x);
+        var wide = b.CopySign(1 - Exponentials.ExpOfNormalResult(b, -tail), x);
         return b.Select(a < 1, near, wide);
     }
 

@@ -231,6 +231,20 @@ internal sealed class MathBody
     public string Any(Mask mask) =>
         Lanes == 1 ? mask.Name : Text.Value($"call i1 @llvm.vector.reduce.or.v{Lanes}i1({MaskType} {mask.Name})");
 
+    /// <summary>
+    /// <paramref name="usual"/>, or, behind a branch that is hardly ever taken, what <paramref name="otherwise"/> writes when any lane is
+    /// <paramref name="rare"/>: for all lanes, and the same as usual for those that are not. Once in a function.
+    /// </summary>
+    public Flt Rarely(Mask rare, Flt usual, Func<Flt> otherwise)
+    {
+        Text.Line($"br i1 {Any(rare)}, label %slow, label %done, !prof !0");
+        Text.Label("slow");
+        var other = otherwise();
+        Text.Line("br label %done");
+        Text.Label("done");
+        return new(this, Text.Value($"phi {FloatType} [ {usual.Name}, %entry ], [ {other.Name}, %slow ]"));
+    }
+
     // Veltkamp: the high half of the bits, and the rest.
     private static (Flt High, Flt Low) Split(Flt a)
     {

@@ -20,13 +20,12 @@ internal static class Remainders
         var bound = b.F(b.Pick(4194304.0, 1125899906842624.0));
         var most = b.F(b.Pick(1e38, 1e290));
         var hard = b.Compare("uge", q, bound) | b.Compare("uge", ax, most) | b.Compare("uge", ay, most);
-        b.Text.Line($"br i1 {b.Any(hard)}, label %slow, label %exact, !prof !0");
-        b.Text.Label("slow");
-        var slow = new Flt(b, b.Text.Value($"call {b.FloatType} @\"{library.RequireSlowRemainder(b)}\"({b.FloatType} {ax.Name}, {b.FloatType} {ay.Name})"));
-        var mixed = b.Select(hard, slow, r);
-        b.Text.Line("br label %exact");
-        b.Text.Label("exact");
-        r = new(b, b.Text.Value($"phi {b.FloatType} [ {r.Name}, %entry ], [ {mixed.Name}, %slow ]"));
+        var exact = r;
+        r = b.Rarely(hard, exact, () =>
+        {
+            var slow = b.Text.Value($"call {b.FloatType} @\"{library.RequireSlowRemainder(b)}\"({b.FloatType} {ax.Name}, {b.FloatType} {ay.Name})");
+            return b.Select(hard, new Flt(b, slow), exact);
+        });
 
         var other = (b.BitsOf(x) ^ b.BitsOf(y)).IsNegative() & (r > 0);
         return b.Select(other, y + b.CopySign(r, x), b.CopySign(r, y));

@@ -24,9 +24,9 @@ internal static class TrigReduction
 {
     public const string Table = "lep.two.over.pi";
 
-    // π in parts of 24 and of 53 bits.
-    private static readonly double[] PiF32 = [3.1415927410125732, -8.742277657347586e-08, -3.4302490200117637e-15];
-    private static readonly double[] PiF64 = [3.141592653589793, 1.2246467991473532e-16, -2.9947698097183397e-33];
+    // π in parts of 24 and of 53 bits. Each is rounded down, so that nothing is added to a zero but zeros of its own sign.
+    private static readonly double[] PiF32 = [3.141592502593994, 1.5099578831723193e-07, 1.078060505991553e-14];
+    private static readonly double[] PiF64 = [3.141592653589793, 1.224646799147353e-16, 2.1657133478438278e-32];
 
     /// <summary>r, what its rounding lost, and k, of which only the lowest two bits (for half turns: the lowest) mean something.</summary>
     public static (Flt R, Flt Low, Int K) Reduce(MathBody b, MathLibrary library, Flt x, Turn turn, bool wantLow)
@@ -194,9 +194,11 @@ internal static class TrigReduction
         Int bits;
         if (turn == Turn.HalfFromQuarter)
         {
+            // (k - 1/2) π - x, negated and so with the sign of the half turn before.
             var sum = b.MulAdd(x, 1 / System.Math.PI, -0.5) + b.RoundingMagic;
-            k = (sum - b.RoundingMagic) + 0.5;
-            bits = b.BitsOf(sum) + 1;
+            k = b.RoundingMagic - sum - 0.5;
+            x = -x;
+            bits = b.BitsOf(sum);
         }
         else
         {

@@ -48,8 +48,11 @@ internal static class Trigonometry
     {
         var (r, _, k) = TrigReduction.Reduce(b, library, x, turn, wantLow: false);
         var z = r * r;
-        var sin = b.MulAdd(r * z, b.Polynomial(z, b.Pick(SinF32, SinF64)), r);
+        var p = b.Polynomial(z, b.Pick(SinF32, SinF64));
+
+        // The sign of a zero is kept by "+ 0" (r as it comes keeps it in f32), or, with less error, by a choice; no r is 0 for a cosine.
+        var sin = turn == Turn.Half && b.Single ? b.MulAdd(r, b.MulAdd(z, p, 0), r) : b.MulAdd(r * z, p, r);
         sin = b.FlipSign(sin, k << (b.Bits - 1));
-        return turn == Turn.Half ? b.Select(b.Abs(x) < b.Pick(1e-5, 1e-9), x, sin) : sin; // -0 is the reason
+        return turn == Turn.Half && !b.Single ? b.Select(b.Abs(x) < 1e-9, x, sin) : sin;
     }
 }
