@@ -111,7 +111,8 @@ public sealed class ValueEmitter(KernelBuilder kernel)
         var (body, space) = (kernel.Body, kernel.Space);
         if (space.IsUniform(address))
         {
-            body.Store(buffer, space.ToScalar(address), value, null, at.Mask);
+            // Lanes share a place only where the tensor is empty or one lane counts, which then is the first.
+            body.Store(buffer, space.ToScalar(address), Lane(value, 0), null, at.Mask is null ? null : Lane(at.Mask, 0));
             return;
         }
 
@@ -133,7 +134,7 @@ public sealed class ValueEmitter(KernelBuilder kernel)
         body.Store(buffer, start, body.Splat(value, at.Lanes), stride, at.Mask is null ? null : body.Splat(at.Mask, at.Lanes));
     }
 
-    private LoopExpr Lane(LoopExpr vector, int lane) => kernel.Body.Let(new LaneExpr(vector.Type with { Lanes = 1 }, vector, lane));
+    private LoopExpr Lane(LoopExpr vector, int lane) => vector.Type.Lanes == 1 ? vector : kernel.Body.Let(new LaneExpr(vector.Type with { Lanes = 1 }, vector, lane));
 
     /// <summary>Σ index·stride of contiguous row-major memory.</summary>
     public static IndexForm RowMajor(ValueList<IndexForm> axes, ValueList<SizeExpr> shape)

@@ -71,7 +71,7 @@ internal static class Shrinker
                     assembler.Output(output.Name, map[output.Node.Value]);
                 }
             },
-            node => node == id ? new InputNode(made.Graph[id].Type, InputKind.Argument, $"cut{id.Value}") : null);
+            node => node == id ? new InputNode(made.Graph[id].Type, InputKind.Argument, $"cut{made.Inputs.Count}") : null);
         return made with { Graph = RemoveDead.Run(Reordered(graph)), Inputs = [.. made.Inputs, value] };
     }
 

@@ -42,6 +42,19 @@ public sealed class RowwiseTests
     private static string Check(string inputs, string lines, string outputs, params TensorValue[] values) =>
         CheckSizes(KernelStrategy.Rowwise, inputs, lines, outputs, values);
 
+    /// <summary>Lanes along the kept axis, whose stride in the stored tensor is 0: the tensor is empty.</summary>
+    [Fact]
+    public void A_stored_tensor_without_elements()
+    {
+        var x = Random(ElementType.F32, 1, 9, 2, 9, 1, 0);
+        Check(
+            "f32[{N=9}, 2, {N=9}, 1, 0]; f32[{N=9}, 2, {N=9}, 1, 0]",
+            "less %0, %1 : bool[{N=9}, 2, {N=9}, 1, 0]; reduce argmax %2 [0, 2, 3, 4] : i64[2]",
+            "%2 %3",
+            x,
+            x);
+    }
+
     [Theory]
     [InlineData("fill")]
     [InlineData("clamp")]
