@@ -18,6 +18,8 @@ public sealed class StandardLibrary : ISourceLoader
     /// <summary>The files that were imported by path.</summary>
     public IReadOnlyList<SourceText> Loaded => _loaded;
 
+    public IEnumerable<string> Libraries => Names;
+
     public SourceText? Load(string target, bool isPath, SourceText importing)
     {
         if (isPath)

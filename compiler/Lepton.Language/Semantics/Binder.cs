@@ -56,9 +56,14 @@ public static class Binder
             // Each entry has a report of its own: one with errors must not spoil another.
             var own = new DiagnosticReport();
             var entry = new EntryBinder(function, main, own, looked).Bind();
-            foreach (var diagnostic in own.Diagnostics)
+            // A name that means nothing is one mistake, wherever it stands.
+            var unknown = new HashSet<string>();
+            foreach (var diagnostic in own.Diagnostics.OrderBy(d => d.Span.Start))
             {
-                report.Add(diagnostic);
+                if (diagnostic.Kind != TypeDiagnostics.UnknownName || unknown.Add(diagnostic.Message))
+                {
+                    report.Add(diagnostic);
+                }
             }
 
             if (entry is not null)

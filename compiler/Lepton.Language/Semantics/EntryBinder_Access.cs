@@ -59,6 +59,10 @@ internal sealed partial class EntryBinder
         }
     }
 
+    private static string? SubscriptHelp(Value value) => value.Element == ElementType.Bool
+        ? "how many are chosen is known only at run time: keep the shape with `if c then a else b`"
+        : value.Element?.IsFloat() == true ? "convert it: i64(…)" : null;
+
     private Value BindIndexExpression(ExpressionSyntax index, Scope scope)
     {
         _subscriptDepth++;
@@ -326,7 +330,7 @@ internal sealed partial class EntryBinder
         {
             if (value is not DeferredValue { IsFloat: false } && value.Element?.IsInteger() != true)
             {
-                binder.Error(TypeDiagnostics.WrongOperand, subscript.Index!.Span, ["a subscript", "an integer", Describe(value)]);
+                binder.Error(TypeDiagnostics.WrongOperand, subscript.Index!.Span, ["a subscript", "an integer", Describe(value)], help: SubscriptHelp(value));
                 _failed = true;
                 return;
             }

@@ -6,6 +6,9 @@ namespace Lepton.Language.Semantics;
 // Blocks: equations in any order, bound in the order of their dependencies.
 internal sealed partial class EntryBinder
 {
+    // Second definitions of a name: reported, and then left alone.
+    private readonly HashSet<StatementSyntax> _doubles = [];
+
     private void BindBlock(IReadOnlyList<StatementSyntax> statements, Scope scope, IReadOnlyDictionary<string, TensorInfo>? expected)
     {
         foreach (var statement in Sorted(statements, scope))
@@ -108,9 +111,16 @@ internal sealed partial class EntryBinder
             foreach (var target in FreeNames.Definitions(statements[i]))
             {
                 var name = target.Prime ? target.Name.Text + "'" : target.Name.Text;
-                if (!places.TryAdd(name, target.Name.Span))
+                if (!target.Prime && scope.States?.Contains(name) == true && scope.Find(name + "'") is null)
                 {
-                    Error(TypeDiagnostics.DefinedTwice, target.Name.Span, [name], [new DiagnosticLabel(places[name], "first here")]);
+                    Error(FunctionDiagnostics.NoNextValue, target.Name.Span, [name], help: $"the next value is written {name}'");
+                    scope.Set(name + "'", ErrorValue.Instance);
+                }
+                else if (!places.TryAdd(name, target.Name.Span))
+                {
+                    var help = "equations have no order: a later value has a name of its own";
+                    Error(TypeDiagnostics.DefinedTwice, target.Name.Span, [name], [new DiagnosticLabel(places[name], "first here")], help);
+                    _doubles.Add(statements[i]);
                 }
                 else
                 {
@@ -132,7 +142,9 @@ internal sealed partial class EntryBinder
             targets[0].Name.Span,
             [names[0], string.Join(" -> ", names.Append(names[0]))],
             targets.Skip(1).Take(3).Select(t => new DiagnosticLabel(t.Name.Span, "by way of this")),
-            inLoop ? $"a state is read as it was at the start of the step: {names[0].TrimEnd('\'')}" : "for repetition use scan or iterate");
+            !inLoop ? "for repetition use scan or iterate"
+                : targets[0].Prime ? $"a state is read as it was at the start of the step: {targets[0].Name.Text}"
+                : $"what needs its own last value is a state: state {names[0]} = …, and {names[0]}' = …");
         foreach (var target in cycle.SelectMany(FreeNames.Definitions))
         {
             scope.Set(target.Prime ? target.Name.Text + "'" : target.Name.Text, ErrorValue.Instance);

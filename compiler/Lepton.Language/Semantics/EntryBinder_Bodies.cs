@@ -40,7 +40,11 @@ internal sealed partial class EntryBinder
         {
             BindBlock(function.Statements, scope, null);
             var place = function.Results.FirstOrDefault(r => r.Name is null)?.Span ?? function.Name.Span;
-            Error(TypeDiagnostics.NoSingleResult, place, [defined.Count], help: "name the result: -> (y: …), and define y in the block");
+            if (!function.IsIncomplete)
+            {
+                Error(TypeDiagnostics.NoSingleResult, place, [defined.Count], help: "name the result: -> (y: …), and define y in the block");
+            }
+
             return [(UnnamedResult, ErrorValue.Instance, place)];
         }
 
@@ -93,6 +97,9 @@ internal sealed partial class EntryBinder
             {
                 case Value found:
                     value = found;
+                    break;
+                case null when function.IsIncomplete:
+                    value = ErrorValue.Instance;
                     break;
                 default:
                     value = Error(

@@ -41,7 +41,7 @@ internal sealed partial class EntryBinder
             else if (!TakesName(builtin, name.Text))
             {
                 var names = OptionNames(builtin).Concat(builtin.Parameters).ToList();
-                return Error(FunctionDiagnostics.UnknownArgument, name.Span, [builtin.Name, name.Text], help: Suggest(name.Text, names));
+                return Error(FunctionDiagnostics.UnknownArgument, name.Span, [builtin.Name, name.Text], help: Suggest(name.Text, names) ?? "it has " + string.Join(", ", names));
             }
             else if (!bound.Named.TryAdd(name.Text, operand))
             {
@@ -52,7 +52,8 @@ internal sealed partial class EntryBinder
         if (!builtin.IsVariadic && bound.Positional.Count > builtin.Parameters.Count)
         {
             var extra = bound.Positional[builtin.Parameters.Count];
-            return Error(FunctionDiagnostics.TooManyArguments, extra.Span, [builtin.Name, Count(builtin.Parameters.Count, "argument"), bound.Positional.Count]);
+            return Error(FunctionDiagnostics.TooManyArguments, extra.Span, [builtin.Name, Count(builtin.Parameters.Count, "argument"), bound.Positional.Count],
+                help: $"write {builtin.Name}({string.Join(", ", builtin.Parameters)})" + (builtin.Parameters[^1] is "shape" or "axes" ? $", {builtin.Parameters[^1]} a list: [0, 1]" : ""));
         }
 
         for (var i = 0; i < builtin.Required; i++)

@@ -50,8 +50,13 @@ internal sealed partial class EntryBinder
             return Error(TypeDiagnostics.ValueAsFunction, call.Callee.Span, [name], help: $"an element of a tensor is {name}[…]");
         }
 
-        var near = Suggest(name, scope.Frame.File.FunctionNames.Concat(Builtins.Names));
-        return Error(FunctionDiagnostics.UnknownFunction, call.Callee.Span, [name], help: near);
+        var near = Suggest(name, scope.Frame.File.FunctionNames.Concat(Builtins.Names)) ?? ForeignNames.OfFunction(name, n => scope.Find(n) is not null);
+        if (near is null && (scope.Frame.File.IsIncomplete || scope.Frame.Function.IsIncomplete))
+        {
+            return ErrorValue.Instance; // it may be what could not be read
+        }
+
+        return Error(FunctionDiagnostics.UnknownFunction, call.Callee.Span, [name], help: scope.Frame.File.LibraryHelp(name) ?? near);
     }
 
     private Value BindCast(ElementType element, CallSyntax call, Scope scope)
@@ -85,6 +90,17 @@ internal sealed partial class EntryBinder
 
         var (firstOpen, firstCheck) = (_open.Count, _checks.Count);
         var inner = new Scope(scope, scope.Frame);
+        if (function.IsIncomplete)
+        {
+            // What is wrong with it has been said, and its parameters may not be all.
+            foreach (var argument in call.Arguments)
+            {
+                BindExpression(argument.Value, inner);
+            }
+
+            return ErrorValue.Instance;
+        }
+
         var indices = IndexArguments(function, call, inner);
         var arguments = Arguments(function, call, inner);
         if (indices is null || arguments is null)

@@ -175,11 +175,12 @@ internal sealed partial class EntryBinder
         }
 
         var text = check.Span.Length <= 30 ? check.Span.Text : "…";
+        var fromEnd = !check.Range.Labels.Any() && bounds?.High.UpperBound() < 0 ? $"counted from the end it is [{check.Size + bounds.Value.Low}]" : null;
         Error(
             SizeDiagnostics.Outside,
             check.Span,
             [bounds?.Low.ToString() ?? "?", bounds?.High.ToString() ?? "?", check.Size],
             labels,
-            $"say what lies outside, as in [{text} else 0], or give the index a smaller range");
+            fromEnd ?? $"say what lies outside, as in [{text} else 0], or give the index a smaller range");
     }
 }

@@ -12,6 +12,11 @@ internal sealed partial class EntryBinder
 
     private void BindEquation(EquationSyntax equation, Scope scope, IReadOnlyDictionary<string, TensorInfo>? expected)
     {
+        if (_doubles.Contains(equation))
+        {
+            return;
+        }
+
         var values = equation.Operator == EquationOperator.Define
             ? EquationValues(equation, scope, expected)
             : [BindScatter(equation, scope, expected)];
@@ -31,7 +36,7 @@ internal sealed partial class EntryBinder
     private Value[] EquationValues(EquationSyntax equation, Scope scope, IReadOnlyDictionary<string, TensorInfo>? expected)
     {
         var (firstCheck, firstOpen) = (_checks.Count, _open.Count);
-        var inner = new Scope(scope, scope.Frame);
+        var inner = new Scope(scope, scope.Frame) { IsEquation = true };
         var lefts = new List<IReadOnlyList<LeftAxis>?>();
         var opened = new Dictionary<string, OpenIndex>();
         var types = new List<TensorInfo?>();
@@ -190,7 +195,7 @@ internal sealed partial class EntryBinder
             foreach (var axis in left)
             {
                 var fromType = type is not null && axes < type.Shape.Count ? type.Shape[axes] : null;
-                good &= CloseAxis(axis, fromType, value is not ErrorValue);
+                good &= CloseAxis(axis, good ? fromType : null, value is not ErrorValue); // one disagreement with the type is enough
                 axes++;
             }
 

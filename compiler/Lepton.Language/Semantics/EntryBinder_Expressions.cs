@@ -225,7 +225,7 @@ internal sealed partial class EntryBinder
 
         if (items.FirstOrDefault(i => i.Value is TupleValue || !SameShape(i.Value.Shape, items[0].Value.Shape)) is { Value: not null } uneven)
         {
-            return Error(TypeDiagnostics.UnevenList, uneven.Span, [], [new DiagnosticLabel(items[0].Span, $"the first is {Describe(items[0].Value)}")]);
+            return Error(TypeDiagnostics.UnevenList, uneven.Span, [], [new DiagnosticLabel(items[0].Span, $"the first is {Describe(items[0].Value)}")], "several tensors are arguments by themselves: concat(a, b)");
         }
 
         return items.All(i => i.Value is ListValue)

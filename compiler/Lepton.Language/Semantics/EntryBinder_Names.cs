@@ -30,7 +30,8 @@ internal sealed partial class EntryBinder
 
         if (expression.Prime)
         {
-            return Error(FunctionDiagnostics.PrimeOutsideLoop, expression.Span, [name]);
+            var help = scope.Find(name) is Value { Shape.Count: >= 2 } ? $"a transposed matrix is transpose({name})" : null;
+            return Error(FunctionDiagnostics.PrimeOutsideLoop, expression.Span, [name], help: help);
         }
 
         if (scope.Frame.Sizes.TryGetValue(name, out var size))
@@ -60,7 +61,14 @@ internal sealed partial class EntryBinder
             return IndexValue.Of(index.Label);
         }
 
-        var near = Suggest(name, scope.AllNames.Concat(scope.Frame.Sizes.Keys).Concat(scope.Frame.File.ValueNames));
+        var near = Suggest(name, scope.AllNames.Concat(scope.Frame.Sizes.Keys).Concat(scope.Frame.File.ValueNames).Concat(["true", "false", "inf", "nan", "pi"]));
+        near ??= _subscriptDepth > 0 ? null : ForeignNames.OfValue(name, n => scope.Find(n) is not null);
+        scope.SetUnknown(name);
+        if (scope.Frame.Function.IsIncomplete || (near is null && scope.Frame.File.IsIncomplete))
+        {
+            return ErrorValue.Instance; // it may be what could not be read
+        }
+
         if (_subscriptDepth > 0)
         {
             return Error(SizeDiagnostics.UnboundIndex, expression.Span, [name], help: near ?? $"bind it with a reducer: sum[{name}] …, or put it on the left");
@@ -132,7 +140,7 @@ internal sealed partial class EntryBinder
     /// <summary>Binds every dim, constant and parameter of a file once, so that their mistakes are found also when nothing uses them.</summary>
     internal static void CheckDeclarations(FileSyntax file, FileScope scope, DiagnosticReport report)
     {
-        var none = new FunctionSyntax(file.Span, new NameSyntax(file.Span, ""), [], [], [], null, []);
+        var none = new FunctionSyntax(file.Span, new NameSyntax(file.Span, ""), [], [], [], null, [], isIncomplete: false);
         var binder = new EntryBinder(none, scope, report, []);
         foreach (var declaration in file.Declarations.Where(d => d is DimSyntax or ConstSyntax or ParamSyntax))
         {

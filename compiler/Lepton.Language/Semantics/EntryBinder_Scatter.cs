@@ -75,7 +75,7 @@ internal sealed partial class EntryBinder
 
         if (value is not ErrorValue && (value.Element?.IsInteger() == false || value is UntypedValue { IsFloat: true } or BoolValue))
         {
-            value = Error(TypeDiagnostics.WrongOperand, syntax.Index.Span, ["a subscript", "an integer", Describe(value)]);
+            value = Error(TypeDiagnostics.WrongOperand, syntax.Index.Span, ["a subscript", "an integer", Describe(value)], help: SubscriptHelp(value));
         }
         else if (value.Shape.Count > 0)
         {

@@ -169,7 +169,7 @@ internal sealed partial class EntryBinder
             return solved;
         }
 
-        Error(TypeDiagnostics.UnknownElementType, type.Element.Span, [name], help: Suggest(name, ElementTypes.All.Select(e => e.Name())));
+        Error(TypeDiagnostics.UnknownElementType, type.Element.Span, [name], help: ForeignNames.OfElement(name));
         return null;
     }
 

@@ -41,7 +41,7 @@ internal sealed partial class EntryBinder
         {
             if (demand.UpperBound() < 0)
             {
-                Error(SizeDiagnostics.BadSlice, span, [$"this slice goes from {start} to {stop}, but the axis has size {size}"]);
+                Error(SizeDiagnostics.BadSlice, span, [$"this slice goes from {start} to {stop}, but the axis has size {size}"], help: "a slice counts from 0 and ends before its second number");
                 return null;
             }
 

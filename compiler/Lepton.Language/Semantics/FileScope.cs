@@ -4,7 +4,8 @@ using Lepton.Language.Text;
 namespace Lepton.Language.Semantics;
 
 /// <summary>The names of one file: its own, and those of the files that it imports.</summary>
-internal sealed class FileScope(SourceText source, string alias)
+/// <param name="libraryHelp">For a function that is not there: the library to import, if one has it.</param>
+internal sealed class FileScope(SourceText source, string alias, Func<string, string?> libraryHelp)
 {
     public SourceText Source { get; } = source;
 
@@ -17,6 +18,12 @@ internal sealed class FileScope(SourceText source, string alias)
     public Dictionary<string, DeclarationSyntax> Values { get; } = [];
 
     public List<FileScope> Imports { get; } = [];
+
+    /// <summary>A part of it could not be read, or an import was not found: what is not there may have been meant to be.</summary>
+    public bool IsIncomplete { get; set; }
+
+    /// <summary><c>write `import nn`</c>, or null.</summary>
+    public string? LibraryHelp(string function) => libraryHelp(function);
 
     public IEnumerable<string> FunctionNames => Functions.Keys.Concat(Imports.SelectMany(i => i.Functions.Keys));
 
@@ -56,10 +63,11 @@ internal sealed class FileScopes(ISourceLoader loader, DiagnosticReport report)
 {
     private readonly Dictionary<string, FileScope> _byPath = [];
     private readonly List<FileScope> _loading = [];
+    private Dictionary<string, string>? _libraries;
 
     public FileScope Make(FileSyntax file, string alias)
     {
-        var scope = new FileScope(file.Span.Source, alias);
+        var scope = new FileScope(file.Span.Source, alias, LibraryHelp) { IsIncomplete = file.IsIncomplete };
         _byPath[scope.Source.Path] = scope;
         _loading.Add(scope);
         foreach (var declaration in file.Declarations)
@@ -140,7 +148,8 @@ internal sealed class FileScopes(ISourceLoader loader, DiagnosticReport report)
                 TypeDiagnostics.ImportNotFound,
                 import.Target.Span,
                 [import.IsPath ? $"file \"{target}\"" : $"library {target}"],
-                help: import.IsPath ? "the path is relative to this file" : null);
+                help: import.IsPath ? "the path is relative to this file" : NameSuggestion.Help(target, loader.Libraries) ?? Known());
+            scope.IsIncomplete = true;
             return;
         }
 
@@ -148,6 +157,7 @@ internal sealed class FileScopes(ISourceLoader loader, DiagnosticReport report)
         {
             var chain = string.Join(" -> ", _loading.Skip(at).Select(s => s.Source.Path).Append(text.Path).Select(Path.GetFileName));
             report.Add(TypeDiagnostics.ImportCycle, import.Target.Span, [chain]);
+            scope.IsIncomplete = true;
             return;
         }
 
@@ -156,9 +166,32 @@ internal sealed class FileScopes(ISourceLoader loader, DiagnosticReport report)
             imported = Make(Parser.Parse(text, report), import.IsPath ? Path.GetFileNameWithoutExtension(target) : target);
         }
 
+        scope.IsIncomplete |= imported.IsIncomplete;
         if (!scope.Imports.Contains(imported))
         {
             scope.Imports.Add(imported);
         }
+
+        string? Known() => loader.Libraries.Any() ? "the libraries are " + string.Join(", ", loader.Libraries) : null;
+    }
+
+    // All libraries are read, once, when a function is looked for that no import has.
+    private string? LibraryHelp(string function)
+    {
+        if (_libraries is null)
+        {
+            _libraries = [];
+            var nobody = new SourceText("", "");
+            foreach (var library in loader.Libraries)
+            {
+                var declarations = loader.Load(library, isPath: false, nobody) is { } text ? Parser.Parse(text, new DiagnosticReport()).Declarations : [];
+                foreach (var known in declarations.OfType<FunctionSyntax>())
+                {
+                    _libraries.TryAdd(known.Name.Text, library);
+                }
+            }
+        }
+
+        return _libraries.TryGetValue(function, out var found) ? $"write `import {found}`" : null;
     }
 }

@@ -6,12 +6,12 @@ namespace Lepton.Language.Semantics;
 public static class FunctionDiagnostics
 {
     public static readonly DiagnosticKind UnknownFunction = Error("LEP4001", "there is no function {0}");
-    public static readonly DiagnosticKind TooManyArguments = Error("LEP4002", "{0} takes {1}, but {2} are given");
+    public static readonly DiagnosticKind TooManyArguments = Error("LEP4002", "{0} takes {1}, not {2}");
     public static readonly DiagnosticKind UnknownArgument = Error("LEP4003", "{0} has no argument {1}");
     public static readonly DiagnosticKind MissingArgument = Error("LEP4004", "argument {1} of {0} is missing");
     public static readonly DiagnosticKind Recursion = Error("LEP4005", "{0} calls itself: {1}");
     public static readonly DiagnosticKind TooDeep = Error("LEP4006", "calls are nested deeper than {0}");
-    public static readonly DiagnosticKind IndexArguments = Error("LEP4007", "{0} has {1} between [ ], but {2} are given");
+    public static readonly DiagnosticKind IndexArguments = Error("LEP4007", "{0} takes {1} between [ ], not {2}");
     public static readonly DiagnosticKind PrimeOutsideLoop = Error("LEP4008", "{0}' is the next value of a state: it belongs into a scan or iterate that has the state {0}");
     public static readonly DiagnosticKind NoNextValue = Error("LEP4009", "state {0} has no next value");
     public static readonly DiagnosticKind BadEmit = Error("LEP4010", "the first axis of an emit is the index of its scan: {0}");

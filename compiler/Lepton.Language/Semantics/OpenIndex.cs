@@ -41,6 +41,9 @@ internal sealed class Scope(Scope? parent, Frame frame)
     /// <summary>The states of the loop whose body this is.</summary>
     public HashSet<string>? States { get; init; }
 
+    /// <summary>Whether this is the scope of one equation.</summary>
+    public bool IsEquation { get; init; }
+
     /// <summary>All names that are visible here and innermost first: for "did you mean".</summary>
     public IEnumerable<string> AllNames
     {
@@ -72,6 +75,18 @@ internal sealed class Scope(Scope? parent, Frame frame)
         }
 
         return null;
+    }
+
+    /// <summary>A name that means nothing has been reported: in the same equation, or outside of equations in the same body, it is no news.</summary>
+    public void SetUnknown(string name)
+    {
+        var scope = this;
+        while (scope.Parent is not null && !scope.IsEquation && scope.States is null)
+        {
+            scope = scope.Parent;
+        }
+
+        scope.Set(name, ErrorValue.Instance);
     }
 
     /// <summary>The innermost scope with <see cref="Implicit"/>.</summary>

@@ -7,11 +7,17 @@ public interface ISourceLoader
 {
     /// <summary><c>import nn</c> (a library by its name) or, with <paramref name="isPath"/>, <c>import "./layers.lep"</c>; null: there is no such file.</summary>
     SourceText? Load(string target, bool isPath, SourceText importing);
+
+    /// <summary>The names of the libraries, for the mends of messages.</summary>
+    IEnumerable<string> Libraries { get; }
 }
 
 /// <summary>Imports from the file system: libraries from given folders, paths relative to the importing file.</summary>
 public sealed class FileSourceLoader(params IReadOnlyList<string> libraryFolders) : ISourceLoader
 {
+    public IEnumerable<string> Libraries =>
+        libraryFolders.Where(Directory.Exists).SelectMany(f => Directory.EnumerateFiles(f, "*.lep")).Select(f => Path.GetFileNameWithoutExtension(f)).Order(StringComparer.Ordinal);
+
     public SourceText? Load(string target, bool isPath, SourceText importing)
     {
         var candidates = isPath
@@ -40,6 +46,8 @@ public sealed class FileSourceLoader(params IReadOnlyList<string> libraryFolders
 public sealed class TextSourceLoader(IReadOnlyDictionary<string, string> texts) : ISourceLoader
 {
     public static readonly TextSourceLoader Empty = new(new Dictionary<string, string>());
+
+    public IEnumerable<string> Libraries => [];
 
     public SourceText? Load(string target, bool isPath, SourceText importing) =>
         texts.TryGetValue(target, out var text) ? new SourceText(isPath ? target : target + ".lep", text) : null;

@@ -35,6 +35,16 @@ internal static class UncalledFunctions
 
         public void Function()
         {
+            // A capital letter starts a type variable, but F32 is none.
+            var types = function.Parameters.Select(p => p.Type).Concat(function.Results.Select(r => r.Type)).OfType<TypeSyntax>();
+            foreach (var element in types.Select(t => t.Element).Where(e => ElementTypes.Parse(e.Text) is null))
+            {
+                if (!char.IsUpper(element.Text[0]) || ElementTypes.Parse(element.Text.ToLowerInvariant()) is not null)
+                {
+                    report.Add(TypeDiagnostics.UnknownElementType, element.Span, [element.Text], help: ForeignNames.OfElement(element.Text));
+                }
+            }
+
             foreach (var statement in function.Statements)
             {
                 FreeNames.Of(statement, (name, prime, inSubscript) => Name(name, prime, inSubscript, IsScatter(statement)));
@@ -67,7 +77,14 @@ internal static class UncalledFunctions
                 return;
             }
 
-            var help = NameSuggestion.Help(name.Text, _known.Concat(scope.ValueNames));
+            var help = NameSuggestion.Help(name.Text, _known.Concat(scope.ValueNames).Concat(["true", "false", "inf", "nan", "pi"]));
+            help ??= inSubscript ? null : ForeignNames.OfValue(name.Text, _known.Contains);
+            _known.Add(name.Text); // once is enough
+            if (function.IsIncomplete || (help is null && scope.IsIncomplete))
+            {
+                return;
+            }
+
             if (inSubscript)
             {
                 report.Add(SizeDiagnostics.UnboundIndex, name.Span, [name.Text], help: help ?? $"bind it with a reducer: sum[{name.Text}] …, or put it on the left");

@@ -16,7 +16,8 @@ internal static class ErrorWording
         var context = parser.RuleContext;
         var startsOperand = StartsOperand(found.Type);
 
-        if (found.Type == ASSIGN && (afterOperand || previous?.Type == ASSIGN) && !expected.Contains(ASSIGN) && context is not FileContext)
+        if (found.Type == ASSIGN && (afterOperand || previous?.Type == ASSIGN) && !expected.Contains(ASSIGN)
+            && context is not (FileContext or BinderContext or ReducerContext))
         {
             report.Add(SyntaxDiagnostics.EqualsConfused, place, ["one `=` to an equation"], help: "a comparison is written `==`");
         }
@@ -24,52 +25,68 @@ internal static class ErrorWording
         {
             report.Add(SyntaxDiagnostics.EqualsConfused, place, ["an equation is written with one `=`"], help: "write `=`; `==` compares");
         }
-        else if (found.Type is IF or NOT or REDUCER && expected.Contains(LPAREN) && expected.Contains(NAME) && !expected.Contains(found.Type))
+        else if (found.Type is IF or NOT or REDUCER && context is not (BlockContext or StatementContext) && expected.Contains(LPAREN) && expected.Contains(NAME) && !expected.Contains(found.Type))
         {
             report.Add(SyntaxDiagnostics.NeedsParentheses, place, [found.Text], help: $"write ({found.Text} ...)");
         }
         else if (context is FileContext or DeclarationContext { ChildCount: 0 } && previous is null or { Type: SEP } && !WordRules.IsDeclarationWord(found.Type))
         {
-            ReportTopLevel(source, report, place, found);
+            ReportTopLevel(source, report, place, found, ((ITokenStream)parser.InputStream).Get(found.TokenIndex + 1));
         }
         else if (context is StatementContext { ChildCount: 0 } or BlockContext && WordRules.IsDeclarationWord(found.Type))
         {
             report.Add(
                 SyntaxDiagnostics.OutOfPlace, place, [$"`{found.Text}`", "in a block"], help: "declare it outside, or close the block with `}` before it");
         }
-        else if (context is FunctionContext && expected.Contains(LBRACE) && previous is { Type: RPAREN } && (found.Type is COLON || startsOperand))
+        else if (context is FunctionContext && expected.Contains(LBRACE) && previous is { Type: RPAREN } && !EndsLine(parser, found) && (found.Type is COLON || startsOperand))
         {
             report.Add(SyntaxDiagnostics.MissingArrow, place, [], help: "write `-> f32[N]` or `-> (y: f32[N])` before the body");
         }
-        else if (afterOperand && startsOperand && context is not ResultsContext && (expected.Contains(RPAREN) || expected.Contains(RBRACKET)))
+        else if (afterOperand && startsOperand && context is not ResultsContext && !IsTypeFirst(parser, found)
+            && !(found.Type == LPAREN && context is TypeContext or ParametersContext) && (expected.Contains(RPAREN) || expected.Contains(RBRACKET)))
         {
-            report.Add(SyntaxDiagnostics.MissingComma, place, [Describe(found)]);
+            report.Add(SyntaxDiagnostics.MissingComma, place, [Describe(found)], help: SyntaxHelp.For(parser, found, expected));
         }
         else
         {
-            report.Add(SyntaxDiagnostics.Unexpected, place, [ExpectedWords.Of(expected, afterOperand), Describe(found)], help: Help(previous, found, context));
+            var what = place.Length == 0 && found.Type is RPAREN or RBRACKET or RBRACE && found.StopIndex >= found.StartIndex ? "the end of the line" : Describe(found);
+            report.Add(SyntaxDiagnostics.Unexpected, place, [ExpectedWords.Of(expected, afterOperand), what], help: SyntaxHelp.For(parser, found, expected));
         }
     }
 
-    /// <summary>A line break or a put-in bracket has no place of its own: the end of the token before is shown.</summary>
+    /// <summary>
+    /// A line break or a put-in bracket has no place of its own: the end of the token before is shown. So it is where a bracket on a later line
+    /// ends what is unfinished.
+    /// </summary>
     private static SourceSpan Place(SourceText source, Antlr4.Runtime.Parser parser, IToken found)
     {
         var span = found.Span(source);
-        if (span.Length > 0 && found.Type != TokenConstants.EOF)
+        var previous = found.TokenIndex > 0 ? ((ITokenStream)parser.InputStream).Get(found.TokenIndex - 1) : null;
+        var closesLater = WordRules.IsCloser(found.Type) && previous is { Type: not (SEP or LBRACE) } && found.Line > previous.Line;
+        if (span.Length > 0 && found.Type != TokenConstants.EOF && !closesLater)
         {
             return span;
         }
 
-        var last = found.TokenIndex > 0 ? ((ITokenStream)parser.InputStream).Get(found.TokenIndex - 1).Span(source) : span;
+        var last = previous?.Span(source) ?? span;
         return new SourceSpan(source, last.End, 0);
     }
 
-    private static bool StartsOperand(int type) =>
+    internal static bool StartsOperand(int type) =>
         type is NAME or INTEGER or FLOAT or TRUE or FALSE or STRING or LPAREN or LBRACKET or REDUCER or IF or NOT;
 
-    private static void ReportTopLevel(SourceText source, DiagnosticReport report, SourceSpan place, IToken found)
+    /// <summary><c>f(float x)</c>: a parameter of another language, from its name on.</summary>
+    private static bool IsTypeFirst(Antlr4.Runtime.Parser parser, IToken found) => parser.RuleContext is ParametersContext && found.TokenIndex > 1
+        && ((ITokenStream)parser.InputStream).Get(found.TokenIndex - 2).Type is LPAREN or COMMA;
+
+    /// <summary>Whether a line ends behind a token.</summary>
+    private static bool EndsLine(Antlr4.Runtime.Parser parser, IToken token) => ((ITokenStream)parser.InputStream).Get(token.TokenIndex + 1) is var next
+        && (next.Type is SEP or TokenConstants.EOF || next.Line > token.Line);
+
+    private static void ReportTopLevel(SourceText source, DiagnosticReport report, SourceSpan place, IToken found, IToken next)
     {
-        if (found.Type is NAME or LPAREN or STATE or EMIT or SCAN or ITERATE or UPDATE)
+        var isWords = found.Type == NAME && (WordRules.IsWord(next.Type) || next.Type == LPAREN);
+        if (!isWords && found.Type is NAME or LPAREN or STATE or EMIT or SCAN or ITERATE or UPDATE)
         {
             var what = found.Type is NAME or LPAREN ? "an equation" : $"`{found.Text}`";
             report.Add(
@@ -77,8 +94,7 @@ internal static class ErrorWording
         }
         else
         {
-            report.Add(
-                SyntaxDiagnostics.Unexpected, place, ["a declaration", Describe(found)], help: "a file has `import`, `dim`, `const`, `param` and `fn` declarations");
+            report.Add(SyntaxDiagnostics.Unexpected, place, ["a declaration", Describe(found)], help: SyntaxHelp.ForDeclaration(found));
         }
     }
 
@@ -90,18 +106,5 @@ internal static class ErrorWording
         STRING => "a text",
         _ when token.StopIndex < token.StartIndex => $"the end of this (`{token.Text}` is missing)",
         _ => $"`{token.Text}`",
-    };
-
-    private static string? Help(IToken? previous, IToken found, RuleContext context) => found.Type switch
-    {
-        SEP when previous is { Type: ASSIGN } => "an expression may start on the next line if that line does not look like an equation",
-        PLUS => "there is no sign `+`",
-        LBRACKET when previous is { Type: SEP } => "a subscript stands on the line of what it belongs to",
-        LPAREN when context is ResultContext => "each of several results has a name: (a: f32[N], b: f32)",
-        LBRACKET when context is ResultsContext => "each of several results has a name: (a: f32[N], b: f32)",
-        ASSIGN when context is FileContext => "the value a parameter starts with stands behind `~`",
-        NAME when found.Text is "elif" => "write `else if`",
-        ELSE when context is ExpressionContext => "`if` has a `then` before its `else`",
-        _ => null,
     };
 }

@@ -14,6 +14,8 @@ internal sealed partial class ExpressionBuilder
         {
             case NameExpressionContext name:
                 return new NameExpressionSyntax(span, QualifiedName(name), name.PRIME() != null);
+            case NumberContext number when number.GetText().Length == 0: // a bad one, which has been reported
+                return new MissingExpressionSyntax(span);
             case NumberContext number:
                 return new NumberSyntax(span, number.GetText(), number.INTEGER() != null);
             case TruthContext truth:
@@ -27,7 +29,7 @@ internal sealed partial class ExpressionBuilder
                     return Build(items[0].expression(0), items[0]);
                 }
 
-                report.Add(SyntaxDiagnostics.GroupOutOfPlace, span, [], help: "x[(i, j)] splits or joins an axis; several values have several equations");
+                report.Add(SyntaxDiagnostics.GroupOutOfPlace, span, [], help: "x[(i, j)] splits or joins an axis; a list is [a, b], and several results have several equations");
                 return new MissingExpressionSyntax(span);
             default:
                 return Missing(primary);

@@ -17,7 +17,7 @@ public static class Parser
 
     public static FileSyntax Parse(SourceText source, DiagnosticReport report)
     {
-        var empty = new FileSyntax(new SourceSpan(source, 0, source.Text.Length), []);
+        var empty = new FileSyntax(new SourceSpan(source, 0, source.Text.Length), [], isIncomplete: true);
         if (source.Text.Length > MaxLength)
         {
             object[] sizes = [source.Text.Length.ToString("N0", CultureInfo.InvariantCulture), MaxLength.ToString("N0", CultureInfo.InvariantCulture)];
@@ -48,7 +48,7 @@ public static class Parser
 
     private static FileSyntax Tree(SourceText source, ShapedTokens shaped, DiagnosticReport report)
     {
-        var builder = new TreeBuilder(source, report);
+        var builder = new TreeBuilder(source, [.. shaped.BehindGaps.Select(t => t.StartIndex).Order()], shaped.Lost, report);
         var errors = new SyntaxErrorStrategy(source, shaped, report);
         var parser = new StatementwiseParser(new ListTokenStream(shaped.Tokens), builder, errors);
 

@@ -77,5 +77,8 @@ public static class SyntaxDiagnostics
     /// <summary>A comment of another language.</summary>
     public static readonly DiagnosticKind ForeignComment = Error("LEP1024", "`#` starts no comment");
 
+    /// <summary><c>sum(i, j) x[i, j]</c>, <c>sum i x[i]</c>.</summary>
+    public static readonly DiagnosticKind ReducerBrackets = Error("LEP1026", "the indices of a reducer stand in brackets");
+
     private static DiagnosticKind Error(string code, string title) => new(code, Severity.Error, title);
 }

@@ -43,7 +43,8 @@ internal sealed class SyntaxErrorStrategy(SourceText source, ShapedTokens shaped
                 SkipTo(tokens, DepthOf(context.Start), SEP, RBRACE);
                 break;
             case ParameterContext or ResultContext:
-                SkipTo(tokens, DepthOf(context.Start), COMMA, RPAREN);
+                // An empty one starts at the bracket that closes the list.
+                SkipTo(tokens, DepthOf(context.Start) + (WordRules.IsCloser(context.Start.Type) ? 1 : 0), COMMA, RPAREN);
                 break;
             case DeclarationContext:
                 SkipToDeclaration(tokens);
@@ -70,6 +71,7 @@ internal sealed class SyntaxErrorStrategy(SourceText source, ShapedTokens shaped
                 do
                 {
                     Complain(recognizer);
+                    Lose(recognizer.CurrentToken);
                     SkipTo(tokens, DepthOf(recognizer.CurrentToken), SEP, RBRACE);
                     StepOver(tokens, SEP);
                     type = tokens.LA(1);
@@ -79,23 +81,45 @@ internal sealed class SyntaxErrorStrategy(SourceText source, ShapedTokens shaped
                 break;
             case ParametersContext { ChildCount: 1 } parameters when type is not (NAME or RPAREN):
                 Complain(recognizer);
+                Lose(recognizer.CurrentToken);
                 SkipTo(tokens, DepthOf(parameters.Start) + 1, RPAREN, RPAREN);
                 break;
             case ParametersContext { ChildCount: > 1 } parameters when type is not (COMMA or RPAREN):
                 Complain(recognizer);
+                Lose(recognizer.CurrentToken);
                 SkipTo(tokens, DepthOf(parameters.Start) + 1, COMMA, RPAREN);
                 break;
             case BlockContext { ChildCount: > 1 } block when type is not (SEP or RBRACE):
                 Complain(recognizer);
+                if (block.GetChild(block.ChildCount - 1) is StatementContext statement)
+                {
+                    statement.Syntax = TreeBuilder.Broken(statement.Syntax);
+                }
+
                 SkipTo(tokens, DepthOf(block.Start) + 1, SEP, RBRACE);
                 break;
             case FileContext { ChildCount: 0 } when type != TokenConstants.EOF && !WordRules.IsDeclarationWord(type):
                 Complain(recognizer);
+                Lose(recognizer.CurrentToken);
                 SkipToDeclaration(tokens);
                 StepOver(tokens, SEP);
                 break;
-            case FileContext { ChildCount: > 0 } when type is not (SEP or TokenConstants.EOF):
+            case FileContext { ChildCount: > 0 } file when type is not (SEP or TokenConstants.EOF):
                 Complain(recognizer);
+                var last = file.GetChild(file.ChildCount - 1);
+                if (last is FunctionContext function && function.expression() is { } value)
+                {
+                    value.exception = new InputMismatchException(recognizer);
+                }
+                else
+                {
+                    Lose(recognizer.CurrentToken);
+                    if (last is ImportDeclarationContext import)
+                    {
+                        import.exception = new InputMismatchException(recognizer);
+                    }
+                }
+
                 SkipToDeclaration(tokens);
                 break;
         }
@@ -107,11 +131,18 @@ internal sealed class SyntaxErrorStrategy(SourceText source, ShapedTokens shaped
 
     private void Complain(Antlr4.Runtime.Parser recognizer, IToken found, IntervalSet expected)
     {
-        if (!shaped.BehindGaps.Contains(found))
+        if (found.Type == ASSIGN)
+        {
+            Lose(found); // a = b = c: what b would have been is not known
+        }
+
+        if (!shaped.BehindGaps.Contains(found) && !(shaped.Unclosed.Count > 0 && shaped.Unclosed.Any(u => u.First < found.StartIndex && found.StartIndex < u.Last)))
         {
             ErrorWording.Report(source, report, recognizer, found, expected);
         }
     }
+
+    private void Lose(IToken found) => shaped.Lost.Add((found.StartIndex, found.StopIndex));
 
     private static ListTokenStream Tokens(Antlr4.Runtime.Parser recognizer) => (ListTokenStream)recognizer.InputStream;
 

@@ -45,7 +45,7 @@ internal static class TokenCleaner
         ["\u221A"] = "a square root is written sqrt(x)",
         ["\u221E"] = "infinity is written inf",
         ["&"] = "write `and`",
-        ["|"] = "write `or`",
+        ["|"] = "write `or`; an absolute value is abs(x)",
         ["\\"] = "a line that ends in an operator goes on by itself",
         ["?"] = "a choice is written `if c then a else b`",
     };
@@ -60,6 +60,7 @@ internal static class TokenCleaner
         var comments = new List<CommonToken>();
         var behindGaps = new HashSet<IToken>();
         var strayEnd = -1;
+        var strays = new HashSet<(int Line, string Text)>();
         var gap = false;
         foreach (CommonToken token in raw)
         {
@@ -76,8 +77,11 @@ internal static class TokenCleaner
                     if (Foreign.ContainsKey(span.Text))
                     {
                         tokens.Add(Mend(token, span, report));
+                        continue;
                     }
-                    else if (span.Start != strayEnd) // a run of stray characters is one mistake
+
+                    // A run of stray characters is one mistake, and so is |x| or a text in typographic quotes.
+                    if (span.Start != strayEnd && strays.Add((token.Line, span.Text == "\u201D" ? "\u201C" : span.Text)))
                     {
                         StrayHelp.TryGetValue(span.Text, out var help);
                         report.Add(SyntaxDiagnostics.StrayCharacter, span, [Shown(source, span)], help: help);
@@ -100,7 +104,7 @@ internal static class TokenCleaner
                     continue;
                 case BAD_NUMBER:
                     report.Add(SyntaxDiagnostics.BadNumber, span, [span.Text], help: NumberHelp(span.Text));
-                    tokens.Add(Retyped(token, FLOAT, "0.0"));
+                    tokens.Add(Retyped(token, FLOAT, string.Empty));
                     continue;
                 case BAD_STRING:
                     report.Add(SyntaxDiagnostics.UnclosedString, span with { Length = 1 }, [], help: "close it with \"");
@@ -124,6 +128,11 @@ internal static class TokenCleaner
     private static CommonToken Mend(CommonToken token, SourceSpan span, DiagnosticReport report)
     {
         var (type, text, help) = Foreign[span.Text];
+        if (span.Text == "=>" && !span.Source.LineText(token.Line)[(token.Column + 2)..].AsSpan().ContainsAny('{', '='))
+        {
+            (type, text) = (ASSIGN, "="); // fn f(x) => x + 1
+        }
+
         report.Add(SyntaxDiagnostics.ForeignOperator, span, [span.Text], help: help);
         return Retyped(token, type, text);
     }
@@ -154,6 +163,11 @@ internal static class TokenCleaner
             return $"write 0{text}";
         }
 
+        if (text.Contains("..", StringComparison.Ordinal))
+        {
+            return "a slice is written x[0:n]; a size alone is a range, i: n";
+        }
+
         if (text.EndsWith('.'))
         {
             return $"write {text}0";
@@ -162,6 +176,11 @@ internal static class TokenCleaner
         if (text.StartsWith("0x", StringComparison.OrdinalIgnoreCase) || text.StartsWith("0b", StringComparison.OrdinalIgnoreCase))
         {
             return "integers are written in decimal";
+        }
+
+        if (text[^1] is 'f' or 'F' or 'd' or 'L' or 'u' && text[..^1].All(c => char.IsAsciiDigit(c) || c == '.'))
+        {
+            return $"a number takes the type that its use needs: {text[..^1]}";
         }
 
         return char.IsLetter(text[^1]) && text[^1] is not ('e' or 'E')

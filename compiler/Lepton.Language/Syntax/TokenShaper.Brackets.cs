@@ -15,6 +15,13 @@ internal sealed partial class TokenShaper
             return;
         }
 
+        if (token.Type != RBRACE && LastType == COMMA && _separator == null)
+        {
+            _report.Add(SyntaxDiagnostics.Unexpected, token.Span(_source), ["an item behind the comma", $"`{Glyph(token.Type)}`"], help: "leave out the comma");
+            _out.RemoveAt(_out.Count - 1);
+            _depths.RemoveAt(_depths.Count - 1);
+        }
+
         if (CloserOf(_open[^1].Type) != token.Type)
         {
             CloseWrong(token);
@@ -86,6 +93,11 @@ internal sealed partial class TokenShaper
 
     private void ReportUnclosed(CommonToken open, CommonToken found)
     {
+        if (open.Type != LBRACE)
+        {
+            _unclosed.Add((open.StartIndex, found.StartIndex));
+        }
+
         var closer = Glyph(CloserOf(open.Type));
         var labels = found.Type == TokenConstants.EOF
             ? null

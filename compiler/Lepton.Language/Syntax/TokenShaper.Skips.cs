@@ -14,6 +14,7 @@ internal sealed partial class TokenShaper
         ["var"] = "an equation stands without a word before it: `y = ...`",
         ["val"] = "an equation stands without a word before it: `y = ...`",
         ["def"] = "a function is declared with `fn`",
+        ["fun"] = "a function is declared with `fn`",
         ["func"] = "a function is declared with `fn`",
         ["function"] = "a function is declared with `fn`",
         ["for"] = "write an index on the left, `y[i] = ...`, or `scan t in T { }` where a step needs the one before",
@@ -39,10 +40,10 @@ internal sealed partial class TokenShaper
     private int EndOfLine(int i)
     {
         var depth = 0;
-        for (; TypeAt(i + 1) is not (TokenConstants.EOF or SEP); i++)
+        for (; TypeAt(i + 1) != TokenConstants.EOF; i++)
         {
             var next = _in[i + 1];
-            if ((next.Line > _in[i].Line && depth == 0 && _in[i].Type != COMMA) || (IsCloser(next.Type) && depth == 0))
+            if ((next.Type == SEP && depth == 0) || (next.Line > _in[i].Line && depth == 0 && _in[i].Type != COMMA) || (IsCloser(next.Type) && depth == 0))
             {
                 break;
             }
@@ -88,18 +89,30 @@ internal sealed partial class TokenShaper
     private bool IsForeign(int i)
     {
         var next = TypeAt(i + 1);
-        return TypeAt(i) == NAME && ForeignWords.ContainsKey(_in[i].Text)
-            && next is not (LPAREN or TokenConstants.EOF or SEP or RBRACE) && !FollowsDefinedName(next) && _in[i + 1].Line == _in[i].Line
-            && CanStartStatement(next);
+        if (TypeAt(i) != NAME || !ForeignWords.ContainsKey(_in[i].Text) || next == TokenConstants.EOF || _in[i + 1].Line != _in[i].Line)
+        {
+            return false;
+        }
+
+        // for (…) and while (…); any other name with parentheses is a call.
+        return next == LPAREN ? _in[i].Text is "for" or "while" : next is not (SEP or RBRACE) && !FollowsDefinedName(next) && CanStartStatement(next);
     }
 
     /// <summary><c>let y = 1</c>, <c>return y</c>, <c>for i in n { }</c>: reported, then read as what was meant where that is clear, else left out.</summary>
     private bool SkipForeignStatement(ref int i)
     {
         var token = _in[i];
-        if (token.Type != NAME || !AtStatementStart || !ForeignWords.TryGetValue(token.Text, out var meaning))
+        if (token.Type is not (NAME or IF) || !AtStatementStart)
         {
             return false;
+        }
+
+        if (token.Type == IF)
+        {
+            var help = "an equation has the choice on its right: `y = if c then a else b`";
+            _report.Add(SyntaxDiagnostics.OutOfPlace, token.Span(_source), ["`if`", "in place of an equation"], help: help);
+            LeaveOut(ref i, EndOfNested(i));
+            return true;
         }
 
         if (!IsForeign(i))
@@ -111,24 +124,62 @@ internal sealed partial class TokenShaper
         switch (token.Text)
         {
             case "let" or "var" or "val" when IsWord(next):
-                break;
-            case "def" or "func" or "function" when IsWord(next):
+                ReportForeign(token);
+                i += _in[i + 1].Text == "mut" && IsWord(TypeAt(i + 2)) ? 1 : 0;
+                _previous = _in[i];
+                return true;
+            case "def" or "fun" or "func" or "function" when IsWord(next):
                 token.Type = FN;
-                _report.Add(SyntaxDiagnostics.ForeignWord, token.Span(_source), [token.Text], help: meaning);
+                ReportForeign(token);
                 return false;
             case "return":
-                i = EndOfLine(i);
-                break;
+                ReportForeign(token);
+                LeaveOut(ref i, EndOfLine(i));
+                return true;
             case "for" or "while" or "loop":
-                var line = EndOfLine(i);
-                i = _in[line].Type == LBRACE || TypeAt(line + 1) == LBRACE || _in.Skip(i).Take(line - i).Any(t => t.Type == LBRACE) ? EndOfBlock(i) : line;
-                break;
+                ReportForeign(token);
+                LeaveOut(ref i, EndOfNested(i));
+                return true;
             default:
                 return false;
         }
+    }
 
-        _report.Add(SyntaxDiagnostics.ForeignWord, token.Span(_source), [token.Text], help: meaning);
+    private void ReportForeign(CommonToken token) =>
+        _report.Add(SyntaxDiagnostics.ForeignWord, token.Span(_source), [token.Text], help: ForeignWords[token.Text]);
+
+    private void LeaveOut(ref int i, int last)
+    {
+        _lost.Add((_in[i].StartIndex, _in[last].StopIndex));
+        i = last;
         _previous = _in[i];
-        return true;
+    }
+
+    /// <summary>The last token of <c>if … { … } else { … }</c>, <c>for …:</c> with the lines that are further right, and so on.</summary>
+    private int EndOfNested(int i)
+    {
+        var column = _in[i].Column;
+        while (true)
+        {
+            var last = EndOfLine(i);
+            if (TypeAt(last + 1) == LBRACE)
+            {
+                last = EndOfBlock(i);
+            }
+            else if (_in[last].Type == COLON)
+            {
+                while (TypeAt(last + 1) is not (TokenConstants.EOF or RBRACE) && _in[last + 1].Column > column)
+                {
+                    last++;
+                }
+            }
+
+            if (TypeAt(last + 1) != ELSE && !(TypeAt(last + 1) == NAME && _in[last + 1].Text == "elif"))
+            {
+                return last;
+            }
+
+            i = last + 1;
+        }
     }
 }

@@ -117,6 +117,46 @@ internal sealed partial class TokenShaper
             return true;
         }
 
-        return next == LBRACKET && _in[i + 1].Line == token.Line;
+        if (next != LBRACKET && !afterOperand && !AtStatementStart && !(_iterateHeader && token.Text == "max"))
+        {
+            MendReducer(i, token);
+        }
+
+        return TypeAt(i + 1) == LBRACKET && _in[i + 1].Line == token.Line;
+    }
+
+    /// <summary><c>sum(i, j) x</c> and <c>sum i x</c> are reported and read as <c>sum[i, j] x</c>.</summary>
+    private void MendReducer(int i, CommonToken token)
+    {
+        var last = i + 1;
+        var isList = TypeAt(last) == LPAREN;
+        if (isList)
+        {
+            while (TypeAt(last) is LPAREN or COMMA && TypeAt(last + 1) == NAME)
+            {
+                last += TypeAt(last + 2) == COLON && TypeAt(last + 3) is NAME or INTEGER ? 4 : 2;
+            }
+        }
+
+        var end = last + 1;
+        if (TypeAt(last) != (isList ? RPAREN : NAME) || _in[end].Line != token.Line
+            || TypeAt(end) is not (NAME or INTEGER or FLOAT or REDUCER or LPAREN or NOT or IF) || (!isList && TypeAt(end) == LPAREN))
+        {
+            return;
+        }
+
+        var indices = string.Join(", ", _in.Skip(i + 1).Take(last - i).Where(t => t.Type == NAME).Select(t => t.Text));
+        var span = token.Span(_source).To(_in[last].Span(_source));
+        _report.Add(SyntaxDiagnostics.ReducerBrackets, span, [], help: $"write {token.Text}[{indices}] ...");
+        if (isList)
+        {
+            (_in[i + 1].Type, _in[i + 1].Text) = (LBRACKET, "[");
+            (_in[last].Type, _in[last].Text) = (RBRACKET, "]");
+        }
+        else
+        {
+            _in.Insert(last + 1, Virtual(RBRACKET, "]", _in[last]));
+            _in.Insert(last, Virtual(LBRACKET, "[", token));
+        }
     }
 }

@@ -22,6 +22,8 @@ internal sealed partial class TokenShaper
     private readonly List<CommonToken> _open = [];
     private readonly HashSet<CommonToken> _reducerBrackets = [];
     private readonly List<(int, int)> _skipped = [];
+    private readonly List<(int First, int Last)> _lost = [];
+    private readonly List<(int First, int Last)> _unclosed = [];
     private readonly NestingMeter _nesting = new();
     private CommonToken? _separator;
     private CommonToken? _previous;
@@ -39,10 +41,20 @@ internal sealed partial class TokenShaper
 
     public static ShapedTokens Shape(SourceText source, IEnumerable<IToken> raw, DiagnosticReport report)
     {
-        var (tokens, comments, behindGaps) = TokenCleaner.Clean(source, raw, report);
+        var ofTokens = new DiagnosticReport();
+        var (tokens, comments, behindGaps) = TokenCleaner.Clean(source, raw, ofTokens);
         var shaper = new TokenShaper(source, tokens, report);
         shaper.Run();
-        return new ShapedTokens(shaper._out, shaper._depths, comments, shaper._skipped, behindGaps, shaper._nesting.Deepest);
+        foreach (var diagnostic in ofTokens.Diagnostics)
+        {
+            // What stands in a text that was left out is no further mistake.
+            if (!shaper._lost.Exists(l => diagnostic.Span.Start >= l.First && diagnostic.Span.Start <= l.Last))
+            {
+                report.Add(diagnostic);
+            }
+        }
+
+        return new ShapedTokens(shaper._out, shaper._depths, comments, shaper._skipped, shaper._lost, shaper._unclosed, behindGaps, shaper._nesting.Deepest);
     }
 
     private int LastType => _out.Count == 0 ? SEP : _out[^1].Type;
@@ -60,6 +72,12 @@ internal sealed partial class TokenShaper
         {
             var token = _in[i];
             var newLine = _previous != null && token.Line > _previous.Line;
+            if (token.Type == SEP && InParentheses && ClosesOnLine(i))
+            {
+                _report.Add(SyntaxDiagnostics.Unexpected, token.Span(_source), ["`,` or a closing bracket", "`;`"]);
+                (token.Type, token.Text) = (COMMA, ",");
+            }
+
             if (newLine || token.Type is SEP or RBRACE or TokenConstants.EOF)
             {
                 EndLine(i, token, newLine);
@@ -87,9 +105,8 @@ internal sealed partial class TokenShaper
             Classify(i, token);
             var afterOperand = AfterOperand;
             var reduces = LastType == REDUCER && _separator == null;
-            if (afterOperand && token.Type == NAME && _open.Count > 0 && !InParentheses && Ahead(i) != Start.No)
+            if (afterOperand && token.Type == NAME && StartsSecondEquation(i))
             {
-                // y = a z = b
                 _report.Add(SyntaxDiagnostics.TwoOnOneLine, token.Span(_source), [], help: "put it on a line of its own, or write `;` between them");
                 _separator = Virtual(SEP, "\n", (CommonToken)_out[^1]);
             }
@@ -175,6 +192,34 @@ internal sealed partial class TokenShaper
         // Even behind an operator a line that is clearly an equation starts one: the operand before it is what is missing.
         return CanStartStatement(token.Type)
             && ((CanEndStatement(LastType) && !_afterReducer) || (LastType is not (COMMA or WHERE or LBRACE or SEP) && Ahead(i) != Start.No));
+    }
+
+    /// <summary><c>[f32; N]</c>, from the <c>;</c> on: the bracket has not been forgotten.</summary>
+    private bool ClosesOnLine(int i)
+    {
+        var depth = 0;
+        for (var j = i + 1; TypeAt(j) != TokenConstants.EOF && _in[j].Line == _in[i].Line && depth >= 0; j++)
+        {
+            depth += IsOpener(TypeAt(j)) ? 1 : IsCloser(TypeAt(j)) ? -1 : 0;
+            if (depth < 0)
+            {
+                return TypeAt(j) == CloserOf(_open[^1].Type);
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary><c>y = a z = b</c>, from z on.</summary>
+    private bool StartsSecondEquation(int i)
+    {
+        if (_open.Count == 0 || InParentheses || IsForeign(i) || Ahead(i) == Start.No)
+        {
+            return false;
+        }
+
+        var first = _out.FindLastIndex(t => t.Type is SEP or LBRACE);
+        return _out.Skip(first + 1).Any(t => t.Type is ASSIGN or ADD_ASSIGN or MUL_ASSIGN or MAX_ASSIGN or MIN_ASSIGN);
     }
 
     /// <summary>Appends a token, and before it the separator that was waiting, where it separates something.</summary>

@@ -19,9 +19,12 @@ public sealed class NameSyntax(SourceSpan span, string text) : SyntaxNode(span)
 }
 
 /// <summary>A whole file.</summary>
-public sealed class FileSyntax(SourceSpan span, IReadOnlyList<DeclarationSyntax> declarations) : SyntaxNode(span)
+/// <param name="isIncomplete">Something between the declarations could not be read, so names may be missing.</param>
+public sealed class FileSyntax(SourceSpan span, IReadOnlyList<DeclarationSyntax> declarations, bool isIncomplete) : SyntaxNode(span)
 {
     public IReadOnlyList<DeclarationSyntax> Declarations { get; } = declarations;
+
+    public bool IsIncomplete { get; } = isIncomplete;
 }
 
 // ---- Declarations --------------------------------------------------------------------------------------------------------------
@@ -75,7 +78,8 @@ public sealed class FunctionSyntax(
     IReadOnlyList<ParameterSyntax> parameters,
     IReadOnlyList<ResultSyntax> results,
     ExpressionSyntax? body,
-    IReadOnlyList<StatementSyntax> statements) : DeclarationSyntax(span)
+    IReadOnlyList<StatementSyntax> statements,
+    bool isIncomplete) : DeclarationSyntax(span)
 {
     public NameSyntax Name { get; } = name;
 
@@ -89,6 +93,9 @@ public sealed class FunctionSyntax(
     public ExpressionSyntax? Body { get; } = body;
 
     public IReadOnlyList<StatementSyntax> Statements { get; } = statements;
+
+    /// <summary>A part of it could not be read: what seems to be missing may have been there.</summary>
+    public bool IsIncomplete { get; } = isIncomplete;
 }
 
 /// <summary>A parameter: <c>x</c>, <c>x: f32[B, D]</c>, <c>stride = 1</c>.</summary>

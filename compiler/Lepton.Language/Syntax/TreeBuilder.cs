@@ -9,7 +9,9 @@ namespace Lepton.Language.Syntax;
 /// Makes the syntax tree from the parser's contexts. A context in which a mistake was found has its Exception set and may lack any of its
 /// parts; the mistake has been reported. What has no name is left out, what has no value gets a <see cref="MissingExpressionSyntax"/>.
 /// </summary>
-internal sealed class TreeBuilder(SourceText source, DiagnosticReport report)
+/// <param name="gaps">Places behind which something stood that was left out, in order: a value around one is not what was meant.</param>
+/// <param name="lost">Texts that were left out; the parser adds to them while statements are built.</param>
+internal sealed class TreeBuilder(SourceText source, List<int> gaps, List<(int First, int Last)> lost, DiagnosticReport report)
 {
     private readonly ExpressionBuilder _expressions = new(source, report);
 
@@ -24,7 +26,9 @@ internal sealed class TreeBuilder(SourceText source, DiagnosticReport report)
             }
         }
 
-        return new FileSyntax(new SourceSpan(source, 0, source.Text.Length), declarations);
+        // What is left out inside or behind a function that says so itself is that function's.
+        var isIncomplete = !lost.TrueForAll(l => declarations.FindLast(d => d.Span.Start <= l.First) is FunctionSyntax { IsIncomplete: true });
+        return new FileSyntax(new SourceSpan(source, 0, source.Text.Length), declarations, isIncomplete);
     }
 
     private IEnumerable<DeclarationSyntax> Declaration(DeclarationContext declaration)
@@ -68,8 +72,15 @@ internal sealed class TreeBuilder(SourceText source, DiagnosticReport report)
         var block = function.block();
         var statements = block != null ? Block(block) : Definitions(function.definitions()).ToList<StatementSyntax>();
         var body = block != null ? null : Value(function, function.expression());
-        return new FunctionSyntax(span, function.NAME().Name(source), indices, parameters, Results(function.results()), body, statements);
+        var isIncomplete = function.exception != null
+            || new ParserRuleContext?[] { function.indexParameters(), function.parameters(), function.results() }.Any(part => part?.exception != null)
+            || Parts<ParameterContext>(function.parameters()).Any(parameter => parameter.exception != null)
+            || Parts<ResultContext>(function.results()).Any(result => result.exception != null)
+            || lost.Exists(l => Within(l, span));
+        return new FunctionSyntax(span, function.NAME().Name(source), indices, parameters, Results(function.results()), body, statements, isIncomplete);
     }
+
+    private static bool Within((int First, int Last) lost, SourceSpan span) => lost.First >= span.Start && lost.First < span.End;
 
     private List<ResultSyntax> Results(ResultsContext? results)
     {
@@ -119,14 +130,36 @@ internal sealed class TreeBuilder(SourceText source, DiagnosticReport report)
         return statements;
     }
 
+    /// <summary>The statement without its value: more stands behind it than could be read.</summary>
+    public static StatementSyntax? Broken(StatementSyntax? statement) => statement switch
+    {
+        EquationSyntax e => new EquationSyntax(e.Span, e.Targets, e.Operator, new MissingExpressionSyntax(e.Value.Span with { Length = 0 }), e.Where),
+        StateSyntax s => new StateSyntax(s.Span, (EquationSyntax)Broken(s.Equation)!),
+        EmitSyntax e => new EmitSyntax(e.Span, (EquationSyntax)Broken(e.Equation)!),
+        _ => statement,
+    };
+
     /// <summary>Called at the end of each statement, so the statements inside this one are finished; see <see cref="StatementwiseParser"/>.</summary>
     public StatementSyntax? Statement(StatementContext statement)
+    {
+        var made = Made(statement);
+        if (made == null)
+        {
+            var span = statement.Span(source);
+            lost.Add((span.Start, span.End));
+        }
+
+        return made;
+    }
+
+    private StatementSyntax? Made(StatementContext statement)
     {
         var span = statement.Span(source);
         switch (statement)
         {
             case EquationStatementContext { ChildCount: > 0 } equation:
-                return Equation(equation.equation());
+                // An expression alone, `y` or `a, b = f(x)`: what it would define is not known.
+                return Parts<DefinitionContext>(equation.equation()).FirstOrDefault()?.assign() is { exception: null } ? Equation(equation.equation()) : null;
             case StateContext state:
                 return Equation(state.equation()) is { } initial ? new StateSyntax(span, initial) : null;
             case EmitContext emit:
@@ -200,7 +233,20 @@ internal sealed class TreeBuilder(SourceText source, DiagnosticReport report)
 
     /// <summary>The value that must be there, or the place where it is missing.</summary>
     private ExpressionSyntax Value(ParserRuleContext owner, ExpressionContext? expression) =>
-        expression != null ? _expressions.Build(expression) : new MissingExpressionSyntax(owner.Span(source) with { Length = 0 });
+        expression != null && !HasGap(expression) ? _expressions.Build(expression) : new MissingExpressionSyntax(owner.Span(source) with { Length = 0 });
+
+    private bool HasGap(ExpressionContext expression)
+    {
+        if (gaps.Count == 0)
+        {
+            return false;
+        }
+
+        var span = expression.Span(source);
+        var at = gaps.BinarySearch(span.Start);
+        at = at < 0 ? ~at : at;
+        return at < gaps.Count && gaps[at] < span.End;
+    }
 
     private ExpressionSyntax? Optional(ExpressionContext? expression) => expression == null ? null : _expressions.Build(expression);
 
