@@ -97,7 +97,7 @@ internal sealed partial class EntryBinder
             case "concat":
                 return Concat(call.Positional, call.Named.TryGetValue("axis", out var axis) ? axis : null, call.Span);
             case "stack":
-                return Stack(call.Positional, call.Span);
+                return StackAt(call.Positional, call.Named.TryGetValue("axis", out var at) ? at : null, call.Span);
             case "transpose":
                 return Transpose(call.First, call["axes"], call.Span);
             case "reshape":

@@ -28,6 +28,21 @@ internal sealed partial class EntryBinder
         return Permute(source.Value, order, span);
     }
 
+    /// <summary><c>stack(a, b, axis = 1)</c>: the new axis is the first, and then moves to its place.</summary>
+    private Value StackAt(List<Operand> parts, Operand? axis, SourceSpan span)
+    {
+        var value = Stack(parts, span);
+        var rank = value.Shape.Count;
+        if (axis is not { } given || value is ErrorValue)
+        {
+            return value;
+        }
+
+        return Axes(given, rank) is not [var at, ..] ? ErrorValue.Instance
+            : at == 0 ? value
+            : Permute(value, [.. Enumerable.Range(1, at), 0, .. Enumerable.Range(at + 1, rank - at - 1)], span);
+    }
+
     private Value Permute(Value value, IReadOnlyList<int> order, SourceSpan span)
     {
         var shape = order.Select(i => value.Shape[i]).ToValueList();
