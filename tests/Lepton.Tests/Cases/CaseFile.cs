@@ -48,9 +48,11 @@ internal sealed partial class CaseFile
 
     public List<CaseEntry> Entries { get; } = [];
 
-    public static CaseFile? Read(string path)
+    public static CaseFile? Read(string path) => Of(path, File.ReadAllText(path));
+
+    /// <summary>The case that a text is, null when it is none.</summary>
+    public static CaseFile? Of(string path, string text)
     {
-        var text = File.ReadAllText(path);
         if (!text.StartsWith("// case: run\n", StringComparison.Ordinal))
         {
             return null;
