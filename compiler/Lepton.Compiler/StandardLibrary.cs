@@ -33,7 +33,8 @@ public sealed class StandardLibrary : ISourceLoader
             return file;
         }
 
+        // Not the name of a file: one of the user's may be called stdlib/core.lep.
         using var stream = typeof(StandardLibrary).Assembly.GetManifestResourceStream($"stdlib/{target}.lep");
-        return stream is null ? null : new SourceText($"stdlib/{target}.lep", new StreamReader(stream).ReadToEnd());
+        return stream is null ? null : new SourceText($"<stdlib>/{target}.lep", new StreamReader(stream).ReadToEnd());
     }
 }
