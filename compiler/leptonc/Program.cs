@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.Text;
 using Lepton.Codegen.Llvm;
 using Lepton.CommandLine.Commands;
@@ -28,15 +29,23 @@ public static class Program
             FmtCommand.Make(),
             DoctorCommand.Make(),
         };
+        root.Options.OfType<HelpOption>().Single().Action = new HelpAction { MaxWidth = ErrorText.Width };
+        if (arguments is [] or ["help"])
+        {
+            root.Parse("--help").Invoke();
+            return arguments.Length == 0 ? Usage : 0;
+        }
+
         var parsed = root.Parse(arguments);
         if (parsed.Errors.Count > 0)
         {
-            foreach (var error in parsed.Errors)
+            foreach (var error in UsageErrors.Of(parsed))
             {
-                Console.Error.WriteLine($"error: {error.Message}");
+                Console.Error.WriteLine(ErrorText.Wrapped(error));
             }
 
-            Console.Error.WriteLine($"see: leptonc {string.Join(' ', Ancestors(parsed.CommandResult.Command, root))}--help");
+            var command = parsed.CommandResult.Command;
+            Console.Error.WriteLine($"see: leptonc {(command == root ? "" : command.Name + " ")}--help");
             return Usage;
         }
 
@@ -44,8 +53,6 @@ public static class Program
         Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
         return Guarded(() => parsed.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));
     }
-
-    private static IEnumerable<string> Ancestors(Command command, Command root) => command == root ? [] : [command.Name + " "];
 
     private static int Guarded(Func<int> run)
     {
@@ -55,14 +62,14 @@ public static class Program
         }
         catch (UsageException e)
         {
-            Console.Error.WriteLine($"error: {e.Message}");
+            Console.Error.WriteLine(ErrorText.Wrapped(e.Message));
             return Usage;
         }
         catch (Exception e) when (e is UserException or LeptonException or TensorFileException or LlvmMissingException or GraphRunException)
         {
             if (e.Message.Length > 0)
             {
-                Console.Error.WriteLine($"error: {e.Message}");
+                Console.Error.WriteLine(ErrorText.Wrapped(e.Message));
             }
 
             return Wrong;

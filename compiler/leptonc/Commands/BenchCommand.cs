@@ -16,9 +16,9 @@ internal static class BenchCommand
     {
         var file = Source.File();
         var (entry, dims, target, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.FastMath(), Source.Skip());
-        var inputs = new Option<string[]>("--in", "-i") { Description = "An argument, as for run; uniform(1) and so on when none is given.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
-        var threads = new Option<int>("--threads", "-t") { Description = "How many threads; 0: one for each processor.", DefaultValueFactory = _ => 1 };
-        var seconds = new Option<double>("--seconds", "-s") { Description = "For how long to measure.", DefaultValueFactory = _ => 1 };
+        var inputs = new Option<string[]>("--in", "-i") { HelpName = "NAME=VALUE", Description = "An argument, as for run; uniform(1) and so on when none is given.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+        var threads = new Option<int>("--threads", "-t") { HelpName = "COUNT", Description = "How many threads; 0: one for each processor.", DefaultValueFactory = _ => 1 };
+        var seconds = new Option<double>("--seconds", "-s") { HelpName = "NUMBER", Description = "For how long to measure.", DefaultValueFactory = _ => 1 };
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         var command = new Command("bench", "Time an entry in process.\nExample: leptonc bench wave.lep --dim N=1048576 --threads 1 --seconds 2 --json")
         {
@@ -34,8 +34,8 @@ internal static class BenchCommand
             var chosen = engine[name];
             var specs = parsed.GetValue(inputs)!.Select(InputSpec.Parse).ToList();
             using var made = Inputs.Make(chosen, specs, sizes, null, 1, i => Standard(chosen.Manifest.Arguments[i], i));
-            var run = new RunOptions { Threads = parsed.GetValue(threads), Parameters = made.Parameters, Sizes = made.Sizes };
-            var times = Measure(chosen, made, run, parsed.GetValue(seconds));
+            var run = new RunOptions { Threads = Source.AtLeastZero("--threads", parsed.GetValue(threads)), Parameters = made.Parameters, Sizes = made.Sizes };
+            var times = Measure(chosen, made, run, Source.AtLeastZero("--seconds", parsed.GetValue(seconds)));
             var (flops, bytes) = Cost(compilation.Lower([name], made.Sizes));
             var result = new BenchResult(name, run.Threads == 0 ? Environment.ProcessorCount : run.Threads, times, flops, bytes, PeakFlops.OfOneCore());
             Console.WriteLine(parsed.GetValue(json) ? result.ToJson() : result.ToText());

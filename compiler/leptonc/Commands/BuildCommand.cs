@@ -9,9 +9,9 @@ internal static class BuildCommand
     public static Command Make()
     {
         var file = Source.File();
-        var entries = new Option<string[]>("--entry", "-e") { Description = "An entry to build; all when none is named.", DefaultValueFactory = _ => [] };
+        var entries = new Option<string[]>("--entry", "-e") { HelpName = "NAME", Description = "An entry to build; all when none is named.", DefaultValueFactory = _ => [] };
         var (dims, target, fast, skip) = (Source.Dims(), Source.TargetCpu(), Source.FastMath(), Source.Skip());
-        var folder = new Option<string>("--out", "-o") { Description = "The folder to write to.", DefaultValueFactory = _ => "." };
+        var folder = new Option<string>("--out", "-o") { HelpName = "FOLDER", Description = "The folder to write to.", DefaultValueFactory = _ => "." };
         var command = new Command("build", "Compile ahead of time: an object, a shared library, a C header and a JSON manifest.\nExample: leptonc build mlp.lep --out build --target-cpu avx2")
         {
             file, entries, dims, target, fast, skip, folder,
@@ -26,7 +26,7 @@ internal static class BuildCommand
                 wanted = [Source.ChooseEntry(compilation, compilation.Entries.FirstOrDefault()), .. compilation.Entries.Skip(1)];
             }
 
-            var module = compilation.Compile(wanted, Source.ParseDims(parsed.GetValue(dims)!));
+            var module = compilation.Compile(wanted, Source.ParseDims(parsed.GetValue(dims)!, compilation, wanted));
             var files = ModuleFiles.Write(parsed.GetValue(folder)!, module, out var warning);
             if (warning is not null)
             {

@@ -19,8 +19,10 @@ internal static class EmitCommand
     {
         var file = Source.File();
         var (entry, dims, target, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.FastMath(), Source.Skip());
-        var stage = new Option<string>("--stage", "-s") { Description = "One of: " + string.Join(", ", Stages) + ".", Required = true };
-        stage.AcceptOnlyFromAmong(Stages);
+        var stage = Source.OneOf(
+            "a stage, one of",
+            Stages,
+            new Option<string>("--stage", "-s") { HelpName = "STAGE", Description = "One of " + string.Join(", ", Stages) + ".", Required = true });
         var command = new Command("emit", "Print a stage of the compilation as text. Example: leptonc emit mlp.lep --stage kernels --dim B=32")
         {
             file, stage, entry, dims, target, fast, skip,
@@ -38,14 +40,15 @@ internal static class EmitCommand
                 },
             };
             var compilation = Source.Compile(parsed.GetValue(file)!, options);
-            var sizes = Source.ParseDims(parsed.GetValue(dims)!);
-            Console.Out.Write(Text(wanted, compilation, () => Source.ChooseEntry(compilation, parsed.GetValue(entry)), sizes, () => after, options.Target!));
+            var name = wanted is "syntax" or "program" ? "" : Source.ChooseEntry(compilation, parsed.GetValue(entry));
+            var sizes = name.Length == 0 ? [] : Source.ParseDims(parsed.GetValue(dims)!, compilation, [name]);
+            Console.Out.Write(Text(wanted, compilation, name, sizes, () => after, options.Target!));
             return 0;
         });
         return command;
     }
 
-    private static string Text(string stage, Compilation compilation, Func<string> entry, Dictionary<string, long> dims, Func<Graph?> after, CpuTarget target)
+    private static string Text(string stage, Compilation compilation, string entry, Dictionary<string, long> dims, Func<Graph?> after, CpuTarget target)
     {
         switch (stage)
         {
@@ -54,21 +57,21 @@ internal static class EmitCommand
             case "program":
                 return TypedProgramText.Print(compilation.Program!);
             case "graph":
-                return GraphText.Print(compilation.Graph(entry()));
+                return GraphText.Print(compilation.Graph(entry));
             case "optimized":
-                return GraphText.Print(compilation.Fuse(entry(), dims).Graph);
+                return GraphText.Print(compilation.Fuse(entry, dims).Graph);
             case "groups":
-                return GroupsText.Print(compilation.Fuse(entry(), dims));
+                return GroupsText.Print(compilation.Fuse(entry, dims));
             case "kernels":
-                return LoopText.Print(compilation.Lower([entry()], dims));
+                return LoopText.Print(compilation.Lower([entry], dims));
             case "llvm":
-                return compilation.Ir(compilation.Lower([entry()], dims));
+                return compilation.Ir(compilation.Lower([entry], dims));
             case "llvm-optimized":
-                return ObjectCode.OptimizedIr(compilation.Ir(compilation.Lower([entry()], dims)), target);
+                return ObjectCode.OptimizedIr(compilation.Ir(compilation.Lower([entry], dims)), target);
             case "assembly":
-                return ObjectCode.Assembly(compilation.Ir(compilation.Lower([entry()], dims)), target);
+                return ObjectCode.Assembly(compilation.Ir(compilation.Lower([entry], dims)), target);
             default:
-                compilation.Fuse(entry(), dims);
+                compilation.Fuse(entry, dims);
                 return after() is { } graph ? GraphText.Print(graph) : throw new UserException($"the pass {stage} did not run: it was skipped");
         }
     }

@@ -27,7 +27,7 @@ internal static class ExplainCommand
             var options = Source.Options(parsed.GetValue(target), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip)) with { Timing = (name, time) => steps.Add((name, time)) };
             var compilation = Source.Compile(parsed.GetValue(file)!, options);
             var name = Source.ChooseEntry(compilation, parsed.GetValue(entry));
-            var sizes = Source.ParseDims(parsed.GetValue(dims)!);
+            var sizes = Source.ParseDims(parsed.GetValue(dims)!, compilation, [name]);
             var fused = compilation.Fuse(name, sizes);
             var module = compilation.Lower([name], sizes);
             Kernels(name, module);

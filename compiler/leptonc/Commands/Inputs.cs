@@ -29,15 +29,12 @@ internal sealed class Inputs : IDisposable
         var names = manifest.Arguments.Select(a => a.Name).ToList();
         foreach (var spec in specs)
         {
-            if (!names.Contains(spec.Name))
-            {
-                throw new UsageException($"--in {spec.Name}=…: {entry.Name} has no such argument; {(names.Count == 0 ? "it has none" : "it has " + string.Join(", ", names))}");
-            }
+            Source.CheckName("--in", spec.Name, "argument", names, "there is none");
         }
 
-        foreach (var dim in dims.Keys.Where(d => !manifest.Dims.Contains(d)))
+        foreach (var dim in dims.Keys)
         {
-            throw new UsageException($"--dim {dim}=…: {entry.Name} has no such size; {(manifest.Dims.Count == 0 ? "all its sizes are fixed" : "it has " + string.Join(", ", manifest.Dims))}");
+            Source.CheckName("--dim", dim, "size", manifest.Dims, "all sizes are fixed");
         }
 
         var sizes = new Dictionary<string, long>(dims);
@@ -111,7 +108,7 @@ internal sealed class Inputs : IDisposable
         {
             shape[axis] = manifest.Shape[axis].Evaluate(name => sizes.TryGetValue(name, out var size)
                 ? size
-                : throw new UsageException($"size {name} of {manifest.Name} ({Text(manifest)}) is not known: say --dim {name}=…"));
+                : throw new UsageException($"size {name} of {manifest.Name} ({Text(manifest)}) is not known: say how large it is, as in --dim {name}=8"));
         }
 
         return shape;

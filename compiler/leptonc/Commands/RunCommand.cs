@@ -19,19 +19,22 @@ internal static class RunCommand
         var (entry, dims, target, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.FastMath(), Source.Skip());
         var inputs = new Option<string[]>("--in", "-i")
         {
+            HelpName = "NAME=VALUE",
             Description = "An argument: x=FILE, or x= zeros, ones, iota, uniform(SEED), normal(SEED), or a number.",
             AllowMultipleArgumentsPerToken = true,
             DefaultValueFactory = _ => [],
         };
-        var outputs = new Option<string[]>("--out", "-o") { Description = "Write a result: y=FILE. The ending chooses the format.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
-        var expect = new Option<string[]>("--expect") { Description = "Compare a result with a file: y=FILE. Exit with 1 when they differ.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
-        var tolerance = new Option<double>("--tolerance") { Description = "For --expect: |got - expected| ≤ tolerance · (1 + |expected|).", DefaultValueFactory = _ => 1e-5 };
-        var outliers = new Option<double>("--outliers") { Description = "For --expect: the share of elements that may be farther apart.", DefaultValueFactory = _ => 0 };
-        var parameters = new Option<string?>("--params") { Description = "Parameters from a .safetensors or .npz file; what it lacks is initialised." };
-        var seed = new Option<ulong>("--seed") { Description = "For parameters that no file gives.", DefaultValueFactory = _ => 0 };
-        var threads = new Option<int>("--threads", "-t") { Description = "How many threads; 0: one for each processor.", DefaultValueFactory = _ => 0 };
-        var device = new Option<string>("--device") { Description = "cpu (machine code) or interpreter (slow and plain).", DefaultValueFactory = _ => "cpu" };
-        device.AcceptOnlyFromAmong("cpu", "interpreter");
+        var outputs = new Option<string[]>("--out", "-o") { HelpName = "NAME=FILE", Description = "Write a result: y=FILE. The ending chooses the format.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+        var expect = new Option<string[]>("--expect") { HelpName = "NAME=FILE", Description = "Compare a result with a file: y=FILE. Exit with 1 when they differ.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+        var tolerance = new Option<double>("--tolerance") { HelpName = "NUMBER", Description = "For --expect: |got - expected| ≤ tolerance · (1 + |expected|).", DefaultValueFactory = _ => 1e-5 };
+        var outliers = new Option<double>("--outliers") { HelpName = "SHARE", Description = "For --expect: the share of elements that may be farther apart.", DefaultValueFactory = _ => 0 };
+        var parameters = new Option<string?>("--params") { HelpName = "FILE", Description = "Parameters from a .safetensors or .npz file; what it lacks is initialised." };
+        var seed = new Option<ulong>("--seed") { HelpName = "NUMBER", Description = "For parameters that no file gives.", DefaultValueFactory = _ => 0 };
+        var threads = new Option<int>("--threads", "-t") { HelpName = "COUNT", Description = "How many threads; 0: one for each processor.", DefaultValueFactory = _ => 0 };
+        var device = Source.OneOf(
+            "a device, one of",
+            ["cpu", "interpreter"],
+            new Option<string>("--device") { HelpName = "DEVICE", Description = "cpu (machine code) or interpreter (slow and plain).", DefaultValueFactory = _ => "cpu" });
         var noCache = new Option<bool>("--no-cache") { Description = "Neither read nor write the cache of machine code." };
         var command = new Command("run", "Compile and run an entry. Results without --out are printed as NumPy prints them.\nExample: leptonc run wave.lep --in x=iota --dim N=5")
         {
@@ -51,10 +54,11 @@ internal static class RunCommand
             var path = parsed.GetValue(file)!;
             using var engine = Source.Open(path, options);
             var chosen = engine[Source.ChooseEntry(path == "-" ? "standard input" : path, [.. engine.Entries.Select(e => e.Name)], parsed.GetValue(entry))];
-            CheckNames(chosen, outs.Keys.Concat(expected.Keys));
+            CheckNames("--out", chosen, outs.Keys);
+            CheckNames("--expect", chosen, expected.Keys);
             using var made = Inputs.Make(chosen, specs, sizes, parsed.GetValue(parameters), parsed.GetValue(seed), generate: null);
             var results = parsed.GetValue(device) == "cpu"
-                ? chosen.Run([.. made.Arguments.Select(a => new TensorRef(a))], new RunOptions { Threads = parsed.GetValue(threads), Parameters = made.Parameters, Sizes = made.Sizes }, cancel.Token)
+                ? chosen.Run([.. made.Arguments.Select(a => new TensorRef(a))], new RunOptions { Threads = Source.AtLeastZero("--threads", parsed.GetValue(threads)), Parameters = made.Parameters, Sizes = made.Sizes }, cancel.Token)
                 : Interpret(engine.Compilation, chosen, made, cancel.Token);
             return Report(chosen, results, outs, expected, (parsed.GetValue(tolerance), parsed.GetValue(outliers)));
         });
@@ -122,12 +126,12 @@ internal static class RunCommand
         return pairs;
     }
 
-    private static void CheckNames(Entry entry, IEnumerable<string> names)
+    private static void CheckNames(string option, Entry entry, IEnumerable<string> names)
     {
         var results = entry.Manifest.Results.Select(r => r.Name).ToList();
-        if (names.FirstOrDefault(n => !results.Contains(n)) is { } unknown)
+        foreach (var name in names)
         {
-            throw new UsageException($"{entry.Name} has no result {unknown}; it has {string.Join(", ", results)}");
+            Source.CheckName(option, name, "result", results, "there is none");
         }
     }
 }

@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
+using System.Numerics;
 using Lepton.Codegen.Llvm;
 using Lepton.Compiler;
 using Lepton.Embedding;
@@ -11,20 +13,21 @@ internal static class Source
 {
     public static Argument<string> File() => new("FILE") { Description = "A .lep file; - reads from standard input." };
 
-    public static Option<string?> Entry() => new("--entry", "-e") { Description = "The entry; may be left out when there is one only." };
+    public static Option<string?> Entry() => new("--entry", "-e") { HelpName = "NAME", Description = "The entry; may be left out when there is one only." };
 
     public static Option<string[]> Dims() => new("--dim", "-d")
     {
+        HelpName = "NAME=SIZE",
         Description = "A size, as in --dim B=32. May be given several times.",
         AllowMultipleArgumentsPerToken = true,
         DefaultValueFactory = _ => [],
     };
 
-    public static Option<string?> TargetCpu() => new("--target-cpu") { Description = "native (default), avx512, avx2, sse2, or a CPU as LLVM names it." };
+    public static Option<string?> TargetCpu() => new("--target-cpu") { HelpName = "CPU", Description = "native (default), avx512, avx2, sse2, or a CPU as LLVM names it." };
 
     public static Option<bool> FastMath() => new("--fast-math") { Description = "Allow results to differ in the last bits, and for inf, nan and -0.0." };
 
-    public static Option<string[]> Skip() => new("--skip") { Description = "Leave out a pass, by name.", DefaultValueFactory = _ => [] };
+    public static Option<string[]> Skip() => new("--skip") { HelpName = "PASS", Description = "Leave out a pass, by name.", DefaultValueFactory = _ => [] };
 
     public static SourceText Read(string path)
     {
@@ -35,7 +38,7 @@ internal static class Source
 
         return System.IO.File.Exists(path)
             ? new SourceText(path, System.IO.File.ReadAllText(path))
-            : throw new UserException($"there is no file {path}");
+            : throw new UserException(Directory.Exists(path) ? $"{path} is a folder, not a .lep file" : $"there is no file {path}");
     }
 
     /// <summary>Parses and binds; prints the messages; stops when there are errors.</summary>
@@ -100,10 +103,51 @@ internal static class Source
         if (!entries.Contains(wanted))
         {
             var near = NameSuggestion.Find(wanted, entries);
-            throw new UserException($"there is no entry {wanted}{(near is null ? $"; there are {string.Join(", ", entries)}" : $"; did you mean {near}?")}");
+            throw new UsageException($"there is no entry {wanted}{(near is null ? $"; there are {string.Join(", ", entries)}" : $"; did you mean {near}?")}");
         }
 
         return wanted;
+    }
+
+    /// <summary>An option that takes one of some words.</summary>
+    public static Option<string> OneOf(string what, IReadOnlyList<string> words, Option<string> option)
+    {
+        option.CompletionSources.Add(_ => words.Select(w => new CompletionItem(w)));
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: var word }] && !words.Contains(word))
+            {
+                result.AddError($"{option.Name} {word}: {(words.Count > 4 ? NameSuggestion.Help(word, words) : null) ?? $"expected {what} {string.Join(", ", words)}"}");
+            }
+        });
+        return option;
+    }
+
+    /// <summary>At least 0, or a mistake of the command line.</summary>
+    public static T AtLeastZero<T>(string option, T value)
+        where T : INumber<T> => value >= T.Zero ? value : throw new UsageException($"{option} {value}: expected a number of at least 0");
+
+    /// <summary>Sizes that the entries have.</summary>
+    public static Dictionary<string, long> ParseDims(IEnumerable<string> dims, Compilation compilation, IEnumerable<string> entries)
+    {
+        var sizes = ParseDims(dims);
+        var known = entries.SelectMany(e => compilation.Graph(e).Dims).Distinct().ToList();
+        foreach (var dim in sizes.Keys)
+        {
+            CheckName("--dim", dim, "size", known, "all sizes are fixed");
+        }
+
+        return sizes;
+    }
+
+    /// <summary>Refuses a name that is not there, with the one that may be meant.</summary>
+    public static void CheckName(string option, string name, string noun, IReadOnlyList<string> known, string none)
+    {
+        if (!known.Contains(name))
+        {
+            var help = known.Count == 0 ? none : NameSuggestion.Help(name, known) ?? $"there {(known.Count == 1 ? "is" : "are")} {string.Join(", ", known)}";
+            throw new UsageException($"{option} {name}=…: there is no such {noun}; {help}");
+        }
     }
 
     /// <summary><c>B=32</c> and so on.</summary>

@@ -1,0 +1,81 @@
+using Lepton.CommandLine;
+using Lepton.Tests.House;
+
+namespace Lepton.Tests.CommandLine;
+
+/// <summary>Tests that catch what is written to the console run alone.</summary>
+[CollectionDefinition(nameof(ConsoleCollection), DisableParallelization = true)]
+public sealed class ConsoleCollection;
+
+/// <summary>Help fits a terminal, and a wrong command line gets a message that says what to write, once.</summary>
+[Collection(nameof(ConsoleCollection))]
+public class UsageTests
+{
+    private static readonly string Wave = Repository.PathOf("examples", "wave.lep");
+
+    [Theory]
+    [InlineData("check")]
+    [InlineData("run")]
+    [InlineData("bench")]
+    [InlineData("build")]
+    [InlineData("explain")]
+    [InlineData("emit")]
+    [InlineData("fmt")]
+    [InlineData("doctor")]
+    public void Help_is_at_most_100_columns_wide_and_has_an_example(string command)
+    {
+        var (code, output, _) = Run(command, "--help");
+        Assert.Equal(0, code);
+        Assert.Contains($"Example: leptonc {command}", output);
+        Assert.DoesNotContain(output.Split('\n'), l => l.TrimEnd().Length > 100);
+    }
+
+    [Fact]
+    public void The_help_of_all_is_at_most_100_columns_wide() => Assert.DoesNotContain(Run("--help").Output.Split('\n'), l => l.TrimEnd().Length > 100);
+
+    [Theory]
+    [InlineData(2, "there is no command rnu; did you mean run?", "rnu", "x.lep")]
+    [InlineData(2, "what is to be done with x.lep? say a command first: leptonc run x.lep", "x.lep")]
+    [InlineData(2, "which file? say leptonc run FILE.lep", "run")]
+    [InlineData(1, "there is no file nothing.lep", "run", "nothing.lep")]
+    [InlineData(1, "is a folder", "check", ".")]
+    [InlineData(2, "run has no option --thread; did you mean `--threads`?", "run", "WAVE", "--thread", "3")]
+    [InlineData(2, "--threads many: expected a whole number", "run", "WAVE", "--threads", "many")]
+    [InlineData(2, "--stage STAGE is missing", "emit", "WAVE")]
+    [InlineData(2, "--stage kernel: did you mean `kernels`?", "emit", "WAVE", "--stage", "kernel")]
+    [InlineData(2, "--dim n=…: there is no such size; did you mean `N`?", "explain", "WAVE", "--dim", "n=3")]
+    [InlineData(2, "there is no entry wav; did you mean wave?", "emit", "WAVE", "--stage", "graph", "--entry", "wav")]
+    public void A_wrong_command_line_is_one_message(int code, string message, params string[] arguments)
+    {
+        var (found, _, errors) = Run([.. arguments.Select(a => a == "WAVE" ? Wave : a)]);
+        Assert.Equal(code, found);
+        Assert.Contains(message, errors);
+        Assert.Single(errors.Split('\n'), l => l.StartsWith("error:", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void An_unknown_stage_is_answered_with_the_stages_on_few_lines()
+    {
+        var lines = Run("emit", Wave, "--stage", "foo").Errors.TrimEnd().Split('\n');
+        Assert.InRange(lines.Length, 2, 5);
+        Assert.DoesNotContain(lines, l => l.Length > 100);
+    }
+
+    private static (int Code, string Output, string Errors) Run(params string[] arguments)
+    {
+        var (output, errors) = (Console.Out, Console.Error);
+        using var newOutput = new StringWriter();
+        using var newErrors = new StringWriter();
+        try
+        {
+            Console.SetOut(newOutput);
+            Console.SetError(newErrors);
+            return (Program.Main(arguments), newOutput.ToString(), newErrors.ToString());
+        }
+        finally
+        {
+            Console.SetOut(output);
+            Console.SetError(errors);
+        }
+    }
+}
