@@ -93,7 +93,11 @@ internal sealed partial class TokenShaper
 
     private void ReportUnclosed(CommonToken open, CommonToken found)
     {
-        if (open.Type != LBRACE)
+        if (open.Type == LBRACE)
+        {
+            _lost.Add((open.StartIndex, open.StopIndex)); // what stands behind it may belong into another block
+        }
+        else
         {
             _unclosed.Add((open.StartIndex, found.StartIndex));
         }

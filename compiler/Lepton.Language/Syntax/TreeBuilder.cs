@@ -22,7 +22,13 @@ internal sealed class TreeBuilder(SourceText source, List<int> gaps, List<(int F
         {
             if (child is DeclarationContext declaration)
             {
+                var before = declarations.Count;
                 declarations.AddRange(Declaration(declaration));
+                if (declarations.Count == before)
+                {
+                    var span = declaration.Span(source);
+                    lost.Add((span.Start, span.End));
+                }
             }
         }
 
