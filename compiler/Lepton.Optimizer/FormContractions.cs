@@ -90,7 +90,7 @@ public static class FormContractions
         var dropped = new Queue<int>();
         for (var axis = 0; axis < view.Access.Count; axis++)
         {
-            if (view.Access[axis].AsPlainAxis is >= 0 and var plain && output[plain] < 0)
+            if (view.Access[axis].AsPlainAxis is >= 0 and var plain && output[plain] < 0 && view.Type.Shape[plain] == contract.Type.Shape[axis])
             {
                 output[plain] = contract.Output[axis];
             }

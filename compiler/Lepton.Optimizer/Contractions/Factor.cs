@@ -15,7 +15,7 @@ internal sealed record Factor(NodeId Node, ValueList<int> Labels)
     {
         SplatNode splat => new Factor(graph.Splat(splat.Value), []),
         IotaNode iota => new Factor(graph.Iota([iota.Type.Shape[iota.Axis]], 0), [labels[iota.Axis]]),
-        ViewNode view when Affine.IsPlain(view.Access) => new Factor(view.Source, view.Access.Select(a => labels[a.AsPlainAxis]).ToValueList()),
+        ViewNode view when Affine.IsPlain(graph, view) => new Factor(view.Source, view.Access.Select(a => labels[a.AsPlainAxis]).ToValueList()),
         ViewNode view => StripView(graph, node, view, labels),
         _ => new Factor(node, labels),
     };

@@ -52,7 +52,7 @@ internal static class ProductTree
                 pending.Push(factor with { Node = product.Arguments[1] });
                 pending.Push(factor with { Node = product.Arguments[0] });
             }
-            else if (graph[factor.Node] is ViewNode view && graph[view.Source] is MapNode { Op: MapOp.Mul } && Affine.IsPlain(view.Access))
+            else if (graph[factor.Node] is ViewNode view && graph[view.Source] is MapNode { Op: MapOp.Mul } && Affine.IsPlain(graph, view))
             {
                 pending.Push(Factor.Strip(graph, factor.Node, factor.Labels));
             }

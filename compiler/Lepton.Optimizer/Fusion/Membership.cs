@@ -124,9 +124,9 @@ internal sealed partial class Planner
     }
 
     // y[i, j] = x[i]: the axes of y along which x lies, if it lies straight and in order.
-    private static ValueList<int>? RepeatsRows(ViewNode view)
+    private ValueList<int>? RepeatsRows(ViewNode view)
     {
-        if (!Affine.IsPlain(view.Access) || view.Access.Count >= view.Type.Rank)
+        if (!Affine.IsPlain(view, _graph[view.Source].Type.Shape) || view.Access.Count >= view.Type.Rank)
         {
             return null;
         }

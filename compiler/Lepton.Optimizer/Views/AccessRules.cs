@@ -52,7 +52,7 @@ internal static class AccessRules
     // reduce(transpose(x)) -> transpose(reduce(x)), when the reduced axes keep their order: sums and argmax depend on it
     public static NodeId? ReduceOfTranspose(GraphAssembler graph, ReduceNode reduce)
     {
-        if (graph[reduce.Source] is not ViewNode view || view.Access.Count != view.Type.Rank || !Affine.IsPlain(view.Access))
+        if (graph[reduce.Source] is not ViewNode view || view.Access.Count != view.Type.Rank || !Affine.IsPlain(graph, view))
         {
             return null;
         }

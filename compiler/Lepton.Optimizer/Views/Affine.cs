@@ -129,9 +129,27 @@ internal static class Affine
         return axes;
     }
 
-    /// <summary>Whether every access is the plain index of a different result axis.</summary>
-    public static bool IsPlain(ValueList<AxisAccess> accesses) =>
-        accesses.All(a => a.AsPlainAxis >= 0) && accesses.Select(a => a.AsPlainAxis).Distinct().Count() == accesses.Count;
+    /// <summary>
+    /// Whether every axis of the source is whole a different axis of the view: nothing is left out or repeated along it. A plain index of a
+    /// shorter axis is the start of the source (<c>x[:3]</c>), which is another matter.
+    /// </summary>
+    public static bool IsPlain(GraphAssembler graph, ViewNode view) => IsPlain(view, graph.TypeOf(view.Source).Shape);
+
+    /// <inheritdoc cref="IsPlain(GraphAssembler, ViewNode)"/>
+    public static bool IsPlain(ViewNode view, ValueList<SizeExpr> source)
+    {
+        var taken = new HashSet<int>();
+        for (var axis = 0; axis < view.Access.Count; axis++)
+        {
+            var plain = view.Access[axis].AsPlainAxis;
+            if (plain < 0 || view.Type.Shape[plain] != source[axis] || !taken.Add(plain))
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private static AxisAccess? Through(ValueList<AxisAccess> outer, ValueList<SizeExpr> middle, AxisAccess inner, SizeExpr size)
     {

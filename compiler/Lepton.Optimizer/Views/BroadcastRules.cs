@@ -72,7 +72,7 @@ internal static class BroadcastRules
             switch (graph[argument])
             {
                 case ViewNode view:
-                    place ??= Permutation(view);
+                    place ??= Permutation(graph, view);
                     break;
                 case SplatNode or IotaNode:
                     break;
@@ -106,9 +106,9 @@ internal static class BroadcastRules
     }
 
     // The places of a transposition's axes in its source; null for another view.
-    private static int[]? Permutation(ViewNode view)
+    private static int[]? Permutation(GraphAssembler graph, ViewNode view)
     {
-        if (view.Access.Count != view.Type.Rank || !Affine.IsPlain(view.Access))
+        if (view.Access.Count != view.Type.Rank || !Affine.IsPlain(graph, view))
         {
             return null;
         }
