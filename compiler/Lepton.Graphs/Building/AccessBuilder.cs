@@ -41,7 +41,9 @@ internal static class AccessBuilder
 
         if (access.Fill is null)
         {
-            throw new CompilerBugException("graph", $"access {access.Id.Value} fills what lies outside, but has no value for it");
+            return access.Subscripts.Any(s => s is AffineSubscript { Outside: TypedOutside.Fill } or DataSubscript { Outside: TypedOutside.Fill })
+                ? throw new CompilerBugException("graph", $"access {access.Id.Value} fills what lies outside, but has no value for it")
+                : Read(graph, source.Node, indices, result, ways, Scalar.Of(sourceType.Element, 0));
         }
 
         var fill = scope.Value(access.Fill.Value);
@@ -126,7 +128,7 @@ internal static class AccessBuilder
     private static Outside Mode(TypedOutside outside) => outside switch
     {
         TypedOutside.Never => Outside.Never,
-        TypedOutside.Fill => Outside.Fill,
+        TypedOutside.Fill or TypedOutside.Unneeded => Outside.Fill,
         TypedOutside.Clamp => Outside.Clamp,
         TypedOutside.Wrap => Outside.Wrap,
         _ => Outside.Reflect,

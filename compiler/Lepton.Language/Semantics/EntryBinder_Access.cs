@@ -119,8 +119,7 @@ internal sealed partial class EntryBinder
             {
                 var size = tensor.Shape[at];
                 var fact = $"axis {at} of {(access.Tensor.Span.Length <= 30 ? access.Tensor.Span.Text : "it")} has size {size}";
-                var data = isData ? new DataCheck(_subscripts, at, access.Span, labels) : null;
-                binder.RequireInside(range, size, access.Subscripts[at].Span, fact, data);
+                binder.RequireInside(range, size, access.Subscripts[at].Span, fact, new CheckedSubscript(_subscripts, at, access.Span, labels), isData);
             }
 
             var span = access.Span;

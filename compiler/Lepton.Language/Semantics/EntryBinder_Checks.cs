@@ -12,16 +12,18 @@ internal sealed partial class EntryBinder
 
     /// <summary>One axis of an access that must be inside.</summary>
     /// <param name="Assume">Indices that are not empty where the access happens.</param>
-    /// <param name="Data">For a data subscript: it is checked at run time if there is no proof.</param>
+    /// <param name="IsData">A data subscript: it is checked at run time if there is no proof.</param>
     private sealed record AccessCheck(
         IndexRange Range,
         SizeExpr Size,
         SourceSpan Span,
         string Fact,
         IReadOnlyList<IndexLabel> Assume,
-        DataCheck? Data);
+        CheckedSubscript Place,
+        bool IsData);
 
-    private sealed record DataCheck(TypedSubscript[] Subscripts, int At, SourceSpan Access, ValueList<IndexLabel> Labels);
+    /// <summary>The subscript that a check is of; Labels: the indices that its access runs over.</summary>
+    private sealed record CheckedSubscript(TypedSubscript[] Subscripts, int At, SourceSpan Access, ValueList<IndexLabel> Labels);
 
     private sealed record AccessSite(string Text, string Location, ValueList<IndexLabel> Labels)
     {
@@ -68,10 +70,10 @@ internal sealed partial class EntryBinder
         _ranges.TryAdd(result.Id, new OperationRange(op, ranges.ToValueList()));
     }
 
-    private void RequireInside(IndexRange range, SizeExpr size, SourceSpan span, string fact, DataCheck? data)
+    private void RequireInside(IndexRange range, SizeExpr size, SourceSpan span, string fact, CheckedSubscript place, bool isData)
     {
         var assume = _open.Select(o => o.Label).Concat(range.Labels).Distinct().ToList();
-        _checks.Add(new AccessCheck(range, size, span, fact, assume, data));
+        _checks.Add(new AccessCheck(range, size, span, fact, assume, place, isData));
     }
 
     /// <summary>Does the proofs since <paramref name="first"/> whose indices have ranges; the others wait for an outer equation.</summary>
@@ -87,7 +89,7 @@ internal sealed partial class EntryBinder
             {
                 _checks[waiting++] = check;
             }
-            else if (check.Data is null && !check.Range.Labels.Any())
+            else if (!check.IsData && !check.Range.Labels.Any())
             {
                 // First what asks for a size: that may prove the others.
                 Prove(check);
@@ -125,16 +127,25 @@ internal sealed partial class EntryBinder
 
         if (bounds is { } b)
         {
-            var assume = check.Assume.Select(l => l.Size - SizeExpr.One).ToList();
             var space = check.Size - SizeExpr.One - b.High;
-            var (lowIn, highIn) = (_proof.IsNonNegative(b.Low, assume), _proof.IsNonNegative(space, assume));
-            if (lowIn && highIn)
+            var own = check.Place.Labels.Select(l => l.Size - SizeExpr.One).ToList();
+            if (_proof.IsNonNegative(b.Low, own) && _proof.IsNonNegative(space, own))
             {
                 return;
             }
 
+            // The access may stand outside of a loop that is empty: in y[i] = x[i] - x[0] it does not run over i.
+            var assume = check.Assume.Select(l => l.Size - SizeExpr.One).ToList();
+            var (lowIn, highIn) = (_proof.IsNonNegative(b.Low, assume), _proof.IsNonNegative(space, assume));
+            if (lowIn && highIn)
+            {
+                ref var subscript = ref check.Place.Subscripts[check.Place.At];
+                subscript = subscript is DataSubscript data ? data with { Outside = TypedOutside.Unneeded } : (AffineSubscript)subscript with { Outside = TypedOutside.Unneeded };
+                return;
+            }
+
             // x[0] of an x: f32[N] is a demand on the size alone: the entry makes it.
-            if (!check.Range.Labels.Any() && check.Data is null && !(b.Low.UpperBound() < 0) && !(space.UpperBound() < 0))
+            if (!check.Range.Labels.Any() && !check.IsData && !(b.Low.UpperBound() < 0) && !(space.UpperBound() < 0))
             {
                 foreach (var demand in new[] { lowIn ? null : b.Low, highIn ? null : space }.OfType<SizeExpr>())
                 {
@@ -146,9 +157,10 @@ internal sealed partial class EntryBinder
             }
         }
 
-        if (check.Data is { } data)
+        if (check.IsData)
         {
-            data.Subscripts[data.At] = (DataSubscript)data.Subscripts[data.At] with { Site = AddSite(data.Access, data.Labels) };
+            var place = check.Place;
+            place.Subscripts[place.At] = (DataSubscript)place.Subscripts[place.At] with { Site = AddSite(place.Access, place.Labels) };
             return;
         }
 

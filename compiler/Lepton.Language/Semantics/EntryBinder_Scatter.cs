@@ -136,6 +136,7 @@ internal sealed partial class EntryBinder
     {
         var span = axis.Syntax.Span;
         var fact = $"axis {at} of {target.Name.Text} has size {size}";
+        var place = new CheckedSubscript(into, at, target.Span, loop.Select(l => l.Label).ToValueList());
         var affine = axis.Value switch
         {
             NumberValue { Integer: { } constant } => new IndexValue(constant, []),
@@ -146,7 +147,7 @@ internal sealed partial class EntryBinder
         {
             into[at] = new AffineSubscript(affine.Offset, affine.Terms, TypedOutside.Never);
             labels.UnionWith(affine.Labels);
-            RequireInside(new AffineRange(affine.Offset, affine.Terms), size, span, fact, null);
+            RequireInside(new AffineRange(affine.Offset, affine.Terms), size, span, fact, place, isData: false);
             return null;
         }
 
@@ -162,8 +163,7 @@ internal sealed partial class EntryBinder
 
         labels.UnionWith(data.Labels);
         into[at] = new DataSubscript(data.Id, TypedOutside.Never, -1);
-        var check = new DataCheck(into, at, target.Span, loop.Select(l => l.Label).ToValueList());
-        RequireInside(_ranges.GetValueOrDefault(data.Id) ?? new UnknownRange(), size, span, fact, check);
+        RequireInside(_ranges.GetValueOrDefault(data.Id) ?? new UnknownRange(), size, span, fact, place, isData: true);
         return null;
     }
 }

@@ -108,7 +108,10 @@ public sealed record TypedReduce(ValueId Id, ValueType Type, SourceSpan Span, Ty
 /// <summary>Reduces positional axes (sorted, non-negative), keeping them as size 1 when KeepDims: <c>sum(x, axis = 1)</c>.</summary>
 public sealed record TypedReduceAxes(ValueId Id, ValueType Type, SourceSpan Span, TypedReducer Reducer, ValueId Source, ValueList<int> Axes, bool KeepDims) : TypedOp(Id, Type, Span);
 
-/// <summary>What lies outside of an axis; Never: proved inside (affine) or checked at run time (data).</summary>
+/// <summary>
+/// What lies outside of an axis; Never: proved inside (affine) or checked at run time (data). Unneeded: outside only while an index around the
+/// access is empty, so that nobody reads what is there.
+/// </summary>
 public enum TypedOutside
 {
     Never,
@@ -116,6 +119,7 @@ public enum TypedOutside
     Clamp,
     Wrap,
     Reflect,
+    Unneeded,
 }
 
 /// <summary>How one positional axis of the source is reached.</summary>
