@@ -110,7 +110,7 @@ public sealed class SizeExpr : IEquatable<SizeExpr>, IComparable<SizeExpr>
 
     public static SizeExpr Product(IEnumerable<SizeExpr> sizes) => sizes.Aggregate(One, (a, b) => a * b);
 
-    /// <summary>left / right when every term of left is divisible term by term by a one-term right; else null.</summary>
+    /// <summary>The polynomial left / right when there is no rest; else null.</summary>
     public static SizeExpr? TryDivideExactly(SizeExpr left, SizeExpr right)
     {
         if (left == right)
@@ -118,25 +118,12 @@ public sealed class SizeExpr : IEquatable<SizeExpr>, IComparable<SizeExpr>
             return One;
         }
 
-        if (right._terms.Count != 1)
+        return right._terms.Count switch
         {
-            return null;
-        }
-
-        var divisor = right._terms[0];
-        var terms = new List<SizeTerm>();
-        foreach (var term in left._terms)
-        {
-            var factors = term.Factors.ToList();
-            if (term.Coefficient % divisor.Coefficient != 0 || !divisor.Factors.All(factors.Remove))
-            {
-                return null;
-            }
-
-            terms.Add(new SizeTerm(term.Coefficient / divisor.Coefficient, factors.ToValueList()));
-        }
-
-        return FromTerms(terms);
+            0 => null,
+            1 => DivideByTerm(left, right._terms[0]),
+            _ => DivideByLeadingTerms(left, right),
+        };
     }
 
     /// <summary>True when this is ≥ 0 for every assignment of non-negative variables, as far as interval reasoning can see.</summary>
@@ -238,6 +225,48 @@ public sealed class SizeExpr : IEquatable<SizeExpr>, IComparable<SizeExpr>
         var kept = sums.Where(s => s.Value != 0).Select(s => new SizeTerm(s.Value, s.Key)).ToArray();
         Array.Sort(kept, (a, b) => SizeTerm.Compare(a, b));
         return kept.Length == 0 && Zero is not null ? Zero : new SizeExpr(kept.ToValueList());
+    }
+
+    private static SizeExpr? DivideByTerm(SizeExpr left, SizeTerm divisor)
+    {
+        var terms = new List<SizeTerm>();
+        foreach (var term in left._terms)
+        {
+            var factors = term.Factors.ToList();
+            if (term.Coefficient % divisor.Coefficient != 0 || !divisor.Factors.All(factors.Remove))
+            {
+                return null;
+            }
+
+            terms.Add(new SizeTerm(term.Coefficient / divisor.Coefficient, factors.ToValueList()));
+        }
+
+        return FromTerms(terms);
+    }
+
+    // (N*N + 3*N) / (N + 3) = N, by long division: terms stand by falling degree.
+    private static SizeExpr? DivideByLeadingTerms(SizeExpr left, SizeExpr right)
+    {
+        const int MaxSteps = 16;
+        var (quotient, rest) = (Zero, left);
+        for (var step = 0; rest._terms.Count > 0; step++)
+        {
+            if (step == MaxSteps || DivideByTerm(new SizeExpr([rest._terms[0]]), right._terms[0]) is not { } part)
+            {
+                return null;
+            }
+
+            try
+            {
+                (quotient, rest) = (quotient + part, rest - (part * right));
+            }
+            catch (OverflowException)
+            {
+                return null;
+            }
+        }
+
+        return quotient;
     }
 
     private long? Bound(bool upper)
