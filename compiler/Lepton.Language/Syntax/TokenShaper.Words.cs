@@ -140,7 +140,8 @@ internal sealed partial class TokenShaper
 
         var end = last + 1;
         if (TypeAt(last) != (isList ? RPAREN : NAME) || _in[end].Line != token.Line
-            || TypeAt(end) is not (NAME or INTEGER or FLOAT or REDUCER or LPAREN or NOT or IF) || (!isList && TypeAt(end) == LPAREN))
+            || TypeAt(end) is not (NAME or INTEGER or FLOAT or REDUCER or LPAREN or NOT or IF) || (!isList && TypeAt(end) == LPAREN)
+            || (_iterateHeader && _in[end].Text == "max"))
         {
             return;
         }
