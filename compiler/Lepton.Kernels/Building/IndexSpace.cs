@@ -105,6 +105,18 @@ public sealed class IndexSpace(BodyBuilder body)
     /// <summary>low ≤ form &lt; high over all values of the symbols, where known.</summary>
     public (SizeExpr? Low, SizeExpr? High) Bounds(IndexForm form)
     {
+        try
+        {
+            return Interval(form);
+        }
+        catch (OverflowException)
+        {
+            return (null, null); // data may be any number, 2^63 - 1 too
+        }
+    }
+
+    private (SizeExpr? Low, SizeExpr? High) Interval(IndexForm form)
+    {
         var (low, top) = (SizeExpr.Zero, SizeExpr.Zero);
 
         // k·x - k·w·(x div w) is k·(x mod w), which lies in 0 … k·(w-1); seen before intervals are added up, which would lose it.
