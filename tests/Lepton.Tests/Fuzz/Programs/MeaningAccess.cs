@@ -22,21 +22,24 @@ internal sealed partial class Meaning
         {
             var from = at.Take(around).ToList();
             var next = around;
+            Expr? filled = null;
             foreach (var subscript in access.Subscripts)
             {
                 var size = source.Value.Dims[from.Count];
                 var place = Place(subscript, scope, at, ref next);
                 if (place < 0 || place >= size)
                 {
-                    if (FillOf(subscript) is { } fill)
-                    {
-                        return At(Of(fill, scope).Value, at);
-                    }
-
-                    place = Inside(place, size, OutsideOf(subscript));
+                    // What is filled along one axis may still fail along another.
+                    filled ??= FillOf(subscript);
+                    place = FillOf(subscript) is null ? Inside(place, size, OutsideOf(subscript)) : 0;
                 }
 
                 from.Add(place);
+            }
+
+            if (filled is not null)
+            {
+                return At(Of(filled, scope).Value, at);
             }
 
             return At(source.Value, [.. from, .. at.Skip(next)]);

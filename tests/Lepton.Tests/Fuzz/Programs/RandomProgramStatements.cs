@@ -146,7 +146,7 @@ internal sealed partial class RandomProgramMaker
                 size = loop[^1].Size;
                 places.Add(new AffineSubscript([(loop[^1], SizeExpr.One)], SizeExpr.Zero));
             }
-            else if (Subscript(scope, size, element) is { } place and (DataSubscript { Outside: Outside.Never } or AffineSubscript { Outside: Outside.Never }))
+            else if ((Chance(3) ? Subscript(scope, size, element) : Bins(loop, size)) is { } place and (DataSubscript { Outside: Outside.Never } or AffineSubscript { Outside: Outside.Never }))
             {
                 places.Add(place);
             }
@@ -165,9 +165,17 @@ internal sealed partial class RandomProgramMaker
         // Each index is met in a subscript first, and some plain use gives its range.
         var statement = new ScatterStatement(new Variable(VariableName(), element, [.. shape]), kind, [.. places], [.. loop], value);
         var met = places.SelectMany(p => OwnIndices(p).Concat(p.Expressions.SelectMany(e => e.All()).OfType<AccessExpr>().SelectMany(a => a.Subscripts).SelectMany(OwnIndices))).ToHashSet();
-        return loop.All(i => met.Contains(i) && ExpressionWriter.Index(i, statement.Expressions) == i.Name) && !places.SelectMany(p => p.Expressions).SelectMany(e => e.All()).Any(e => e is IndexExpr)
+        return loop.All(i => met.Contains(i) && ExpressionWriter.Index(i, statement.Expressions) == i.Name) && !places.SelectMany(p => p.Expressions).SelectMany(e => e.All()).Any(e => e is IndexExpr or CallExpr { Index: not null })
             && Add(statement);
     }
+
+    // bin[i, j]: an argument that has a place for each step of the loop.
+    private DataSubscript? Bins(List<SourceIndex> loop, SizeExpr size) => Number(size) == 0 || !MayAddInput ? null : new DataSubscript(
+        new AccessExpr(
+            new ReadExpr(NewInput(Pick([ElementType.I64, ElementType.I32, ElementType.U8]), [.. loop.Select(i => i.Size)], _ => _random.NextInt64(Number(size)))),
+            [.. loop.Select(Subscript (i) => new AffineSubscript([(i, SizeExpr.One)], SizeExpr.Zero))],
+            []),
+        Outside.Never);
 
     private bool AddLoop()
     {
