@@ -8,13 +8,23 @@ internal sealed partial class RandomProgramMaker
 {
     private void AddStatement()
     {
-        var made = _random.Next(12) switch
+        var (outer, made) = (_block, false);
+        try
         {
-            < 8 => AddEquation(VariableName(), mayWiden: true),
-            8 => AddScatter(),
-            9 or 10 => AddLoop(),
-            _ => AddCall(),
-        };
+            made = _random.Next(12) switch
+            {
+                < 8 => AddEquation(VariableName(), mayWiden: true),
+                8 => AddScatter(),
+                9 or 10 => AddLoop(),
+                _ => AddCall(),
+            };
+        }
+        catch (Exception e) when (e is MeaninglessException or OutsideException)
+        {
+            // A part of it is too large.
+            _block = outer;
+        }
+
         if (!made)
         {
             AddEquation(VariableName(), mayWiden: false);
@@ -179,7 +189,7 @@ internal sealed partial class RandomProgramMaker
 
     private bool AddLoop()
     {
-        var (outer, names) = (_block, _names);
+        var outer = _block;
         var isScan = !Chance(3);
         var count = isScan ? RandomSize(7) : SizeExpr.Constant(_random.Next(6));
         var step = isScan ? new SourceIndex("t", count, Number(count), IsStep: true) : null;
@@ -226,10 +236,6 @@ internal sealed partial class RandomProgramMaker
             var until = isScan ? null : Expression(Nowhere, ElementType.Bool, [], 2);
             _block = outer;
             return Add(new LoopStatement(step, count, [.. firsts.Zip(nexts, (f, n) => new State(f.Target, f, n))], [.. body], [.. emits], until));
-        }
-        catch (Exception e) when (e is MeaninglessException or OutsideException)
-        {
-            return false;
         }
         finally
         {

@@ -73,7 +73,7 @@ internal sealed partial class RandomProgramMaker
             NewInput(RandomElement(), RandomShape());
         }
 
-        for (var i = 1 + _random.Next(4); i > 0; i--)
+        for (var i = 1 + _random.Next(4); i > 0 || _block.Statements.Count == 0; i--)
         {
             AddStatement();
         }
