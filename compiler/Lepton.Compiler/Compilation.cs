@@ -94,10 +94,12 @@ public sealed class Compilation
     {
         var fused = entries.Select(e => Fuse(e, dims)).ToList();
         var name = Path.GetFileNameWithoutExtension(Source.Path);
-        var target = Target();
-        var options = new KernelOptions { Registers = target.Level >= SimdLevel.Avx512 ? 32 : 16, RegisterBytes = target.VectorBytes };
-        return CompileThread.Run(() => Timed("kernels", () => KernelLowering.Run(name, fused, options)));
+        return CompileThread.Run(() => Timed("kernels", () => KernelLowering.Run(name, fused, OptionsFor(Target()))));
     }
+
+    /// <summary>How kernels are made for a target.</summary>
+    public static KernelOptions OptionsFor(CpuTarget target) =>
+        new() { Registers = target.Level >= SimdLevel.Avx512 ? 32 : 16, RegisterBytes = target.VectorBytes };
 
     /// <summary>LLVM IR text.</summary>
     public string Ir(KernelModule kernels) =>

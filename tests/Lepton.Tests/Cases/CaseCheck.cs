@@ -35,10 +35,10 @@ internal sealed class CaseCheck(Compilation compilation, CaseFile file)
             Count(entries[i].Entry, runs[i].Name, constant[i]);
         }
 
-        Native("symbolic", KernelLowering.Run("case", symbolic), runs.SelectMany(r => r.Runs).ToList());
+        Native("symbolic", t => KernelLowering.Run("case", symbolic, Compilation.OptionsFor(t)), runs.SelectMany(r => r.Runs).ToList());
         if (compilation.Entries.Any(e => compilation.Graph(e).Dims.Count > 0))
         {
-            Native("constant", KernelLowering.Run("case", constant), runs.SelectMany(r => r.Runs.Where(x => SameSizes(x, r.Runs[0]))).ToList());
+            Native("constant", t => KernelLowering.Run("case", constant, Compilation.OptionsFor(t)), runs.SelectMany(r => r.Runs.Where(x => SameSizes(x, r.Runs[0]))).ToList());
         }
 
         return _problems;
@@ -135,11 +135,11 @@ internal sealed class CaseCheck(Compilation compilation, CaseFile file)
         }
     }
 
-    private void Native(string mode, KernelModule kernels, List<Bound> runs)
+    private void Native(string mode, Func<CpuTarget, KernelModule> kernels, List<Bound> runs)
     {
         foreach (var (name, target) in NativeRunner.Targets)
         {
-            using var module = NativeRunner.Load(kernels, target);
+            using var module = NativeRunner.Load(kernels(target), target);
             foreach (var run in runs)
             {
                 var device = $"{name}, {mode} sizes";
