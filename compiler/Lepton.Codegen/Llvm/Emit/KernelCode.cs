@@ -89,7 +89,7 @@ internal sealed class KernelCode : LoopStatementVisitor
         _text.Line($"br i1 {_expr.Value(statement.Condition)}, label %{body}, label %{done}");
         _text.Label(body);
         Body(statement.Body);
-        _text.Line($"br label %{head}");
+        _text.Line($"br label %{head}{_parts.ScalarLoop()}");
         _text.Label(done);
     }
 
@@ -195,9 +195,12 @@ internal sealed class KernelCode : LoopStatementVisitor
         _text.Label(inside);
         _values[variable] = counter;
         body();
+
+        // Vectors are explicit here; LLVM's own would turn loads behind branches into general masked loads, which MemoryCode avoids.
+        var branches = _text.Block != inside;
         _text.FallInto(latch);
         _text.Line($"{next} = add nsw i64 {counter}, {step.ToString(CultureInfo.InvariantCulture)}");
-        _text.Line($"br label %{head}");
+        _text.Line($"br label %{head}{(branches ? _parts.ScalarLoop() : "")}");
         _text.Label(done);
     }
 

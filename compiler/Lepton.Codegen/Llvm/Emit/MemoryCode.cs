@@ -24,7 +24,7 @@ internal sealed class MemoryCode(FunctionText text, ModuleParts parts)
             var address = Address(place, index, masked: mask is not null);
             raw = mask is null
                 ? text.Value($"load {vector}, ptr {address}, align {align}{place.Scope}")
-                : MaskedLoad(vector, memory, type.Lanes, address, align, mask);
+                : MaskedLoad(memory, type.Lanes, address, align, mask);
         }
         else
         {
@@ -82,9 +82,7 @@ internal sealed class MemoryCode(FunctionText text, ModuleParts parts)
         }
         else if (stride is null)
         {
-            var suffix = $"v{type.Lanes}{LaneSuffix(memory)}";
-            var name = parts.Intrinsic("void", $"llvm.masked.store.{suffix}.p0", $"{vector}, ptr, i32 immarg, <{type.Lanes} x i1>");
-            text.Line($"call void {name}({vector} {raw}, ptr {Address(place, index, masked: true)}, i32 {align}, <{type.Lanes} x i1> {mask})");
+            MaskedStore(memory, type.Lanes, raw, Address(place, index, masked: true), align, mask!);
         }
         else if (mask is null)
         {
@@ -164,11 +162,99 @@ internal sealed class MemoryCode(FunctionText text, ModuleParts parts)
         return text.Value($"phi {memory} [ {value}, %{then} ], [ {zero}, %{before} ]");
     }
 
-    private string MaskedLoad(string vector, string memory, int lanes, string address, int align, string mask)
+    private string MaskedLoad(string memory, int lanes, string address, int align, string mask)
     {
+        var vector = IrTypes.Vector(memory, lanes);
+        if (lanes * align > parts.Target.VectorBytes)
+        {
+            var half = lanes / 2;
+            var low = MaskedLoad(memory, half, address, align, Half(lanes, "i1", mask, 0));
+            var high = MaskedLoad(memory, half, Behind(memory, address, half), align, Half(lanes, "i1", mask, half));
+            var part = IrTypes.Vector(memory, half);
+            return text.Value($"shufflevector {part} {low}, {part} {high}, <{lanes} x i32> <{Numbers(0, lanes)}>");
+        }
+
+        if (IsHalfOfMaskInstruction(lanes, align))
+        {
+            var wide = MaskedLoad(memory, 4, address, align, Twice("i1", mask, "zeroinitializer"));
+            return Half(4, memory, wide, 0);
+        }
+
+        if (MaskInstruction(memory, lanes, align) is { } suffix)
+        {
+            var bits = IrTypes.Vector("i" + (align * 8), lanes);
+            var load = parts.Intrinsic(vector, $"llvm.x86.{suffix.Insert(suffix.IndexOf('.', StringComparison.Ordinal), ".maskload")}", $"ptr, {bits}");
+            return text.Value($"call {vector} {load}(ptr {address}, {bits} {SignBits(mask, lanes, align)})");
+        }
+
         var name = parts.Intrinsic(vector, $"llvm.masked.load.v{lanes}{LaneSuffix(memory)}.p0", $"ptr, i32 immarg, <{lanes} x i1>, {vector}");
         return text.Value($"call {vector} {name}(ptr {address}, i32 {align}, <{lanes} x i1> {mask}, {vector} zeroinitializer)");
     }
+
+    private void MaskedStore(string memory, int lanes, string value, string address, int align, string mask)
+    {
+        var vector = IrTypes.Vector(memory, lanes);
+        if (lanes * align > parts.Target.VectorBytes)
+        {
+            var half = lanes / 2;
+            MaskedStore(memory, half, Half(lanes, memory, value, 0), address, align, Half(lanes, "i1", mask, 0));
+            MaskedStore(memory, half, Half(lanes, memory, value, half), Behind(memory, address, half), align, Half(lanes, "i1", mask, half));
+        }
+        else if (IsHalfOfMaskInstruction(lanes, align))
+        {
+            MaskedStore(memory, 4, Twice(memory, value, "poison"), address, align, Twice("i1", mask, "zeroinitializer"));
+        }
+        else if (MaskInstruction(memory, lanes, align) is { } suffix)
+        {
+            var bits = IrTypes.Vector("i" + (align * 8), lanes);
+            var store = parts.Intrinsic("void", $"llvm.x86.{suffix.Insert(suffix.IndexOf('.', StringComparison.Ordinal), ".maskstore")}", $"ptr, {bits}, {vector}");
+            text.Line($"call void {store}(ptr {address}, {bits} {SignBits(mask, lanes, align)}, {vector} {value})");
+        }
+        else
+        {
+            var name = parts.Intrinsic("void", $"llvm.masked.store.v{lanes}{LaneSuffix(memory)}.p0", $"{vector}, ptr, i32 immarg, <{lanes} x i1>");
+            text.Line($"call void {name}({vector} {value}, ptr {address}, i32 {align}, <{lanes} x i1> {mask})");
+        }
+    }
+
+    // AVX2's own masked instructions, asked for by name, as in "avx.ps.256". LLVM 22 keeps only the sign bits of the masks of its general ones
+    // there, takes what is left of an empty mask for a full one, and reads and writes all lanes.
+    private string? MaskInstruction(string memory, int lanes, int align) => parts.Target.Level != SimdLevel.Avx2 ? null : (memory, lanes * align) switch
+    {
+        ("float", 16) => "avx.ps",
+        ("float", 32) => "avx.ps.256",
+        ("double", 16) => "avx.pd",
+        ("double", 32) => "avx.pd.256",
+        ("i32", 16) => "avx2.d",
+        ("i32", 32) => "avx2.d.256",
+        ("i64", 16) => "avx2.q",
+        ("i64", 32) => "avx2.q.256",
+        _ => null,
+    };
+
+    private bool IsHalfOfMaskInstruction(int lanes, int align) => parts.Target.Level == SimdLevel.Avx2 && lanes == 2 && align == 4;
+
+    // Two lanes and two more.
+    private string Twice(string lane, string value, string rest) =>
+        text.Value($"shufflevector <2 x {lane}> {value}, <2 x {lane}> {rest}, <4 x i32> <{Numbers(0, 4)}>");
+
+    // Not "sext", which LLVM would take for its general mask again.
+    private string SignBits(string mask, int lanes, int bytes)
+    {
+        var bits = IrTypes.Vector("i" + (bytes * 8), lanes);
+        var wide = text.Value($"zext <{lanes} x i1> {mask} to {bits}");
+        return text.Value($"shl {bits} {wide}, splat (i{bytes * 8} {(bytes * 8) - 1})");
+    }
+
+    private string Half(int lanes, string lane, string value, int from)
+    {
+        var vector = IrTypes.Vector(lane, lanes);
+        return text.Value($"shufflevector {vector} {value}, {vector} poison, <{lanes / 2} x i32> <{Numbers(from, lanes / 2)}>");
+    }
+
+    private string Behind(string memory, string address, int elements) => text.Value($"getelementptr {memory}, ptr {address}, i64 {elements}");
+
+    private static string Numbers(int from, int count) => string.Join(", ", Enumerable.Range(from, count).Select(i => $"i32 {i}"));
 
     private string Gathered(Place place, int lanes, string indices, string? mask)
     {

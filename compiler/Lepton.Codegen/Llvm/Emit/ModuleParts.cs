@@ -6,7 +6,11 @@ namespace Lepton.Codegen.Llvm.Emit;
 /// <summary>What the functions of a module share: the target, intrinsics to declare, helper functions, each once.</summary>
 internal sealed class ModuleParts(CpuTarget target, bool fastMath)
 {
+    private int _loops;
     private readonly SortedSet<string> _declarations = new(StringComparer.Ordinal);
+    // Numbers 0 and 1 of the module's metadata are taken: a rare branch, and what a loop's own node says.
+    private const int FirstLoop = 2;
+
     private readonly SortedDictionary<string, string> _helpers = new(StringComparer.Ordinal);
 
     public CpuTarget Target { get; } = target;
@@ -15,6 +19,9 @@ internal sealed class ModuleParts(CpuTarget target, bool fastMath)
     public string FloatFlags { get; } = fastMath ? "reassoc nsz arcp contract" : "contract";
 
     public MathLibrary Math { get; } = new(target);
+
+    /// <summary>What goes behind the branch back of a loop that LLVM must not vectorise.</summary>
+    public string ScalarLoop() => $", !llvm.loop !{FirstLoop + _loops++}";
 
     /// <summary>Declares an intrinsic; gives its name.</summary>
     public string Intrinsic(string result, string name, string parameters)
@@ -48,6 +55,12 @@ internal sealed class ModuleParts(CpuTarget target, bool fastMath)
         foreach (var declaration in _declarations)
         {
             module.Append(declaration).Append('\n');
+        }
+
+        module.Append("!1 = !{!\"llvm.loop.vectorize.enable\", i1 false}\n");
+        for (var loop = FirstLoop; loop < FirstLoop + _loops; loop++)
+        {
+            module.Append($"!{loop} = distinct !{{!{loop}, !1}}\n");
         }
     }
 }
