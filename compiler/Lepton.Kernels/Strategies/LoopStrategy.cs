@@ -33,6 +33,14 @@ public sealed class LoopStrategy : IStrategy
             GraphLowering.Materialize(context, capture);
         }
 
+        if (ElementwiseScan.TryLower(context, group, loop, results))
+        {
+            return;
+        }
+
+        var program = context.Program;
+        var body = new LoweringContext(context.Fused.Bodies[loop], program, context.Options);
+        var counter = program.NewCounter();
         var pointers = states.Select(_ => (Now: program.NewPointer(), Next: program.NewPointer())).ToArray();
         for (var k = 0; k < states.Count; k++)
         {
