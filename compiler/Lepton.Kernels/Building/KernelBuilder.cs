@@ -47,6 +47,9 @@ public sealed class KernelBuilder
     /// <summary>Which of these accesses are inside where code is written now. Loops around such code must be barriers for loads.</summary>
     public Func<IndexForm, SizeExpr, bool>? AssumedInside { get; set; }
 
+    /// <summary>How often the work of the group's nodes is done for each of their elements.</summary>
+    public SizeExpr Steps { get; set; } = SizeExpr.One;
+
     public IEnumerable<KernelBuffer> Buffers => _buffers.Select(b => b.Buffer);
 
     /// <summary>Computed inside this kernel. A node that is not, and is in memory, is loaded.</summary>

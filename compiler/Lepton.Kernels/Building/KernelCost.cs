@@ -53,7 +53,7 @@ internal static class KernelCost
             flops += count * times;
         }
 
-        return (flops, bytes);
+        return (flops * kernel.Steps, bytes);
 
         void Count(SizeExpr count, long times) => perCount[count] = perCount.GetValueOrDefault(count) + times;
     }

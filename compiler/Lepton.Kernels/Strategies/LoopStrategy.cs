@@ -4,7 +4,7 @@ using Lepton.Graphs;
 namespace Lepton.Kernels.Strategies;
 
 /// <summary>
-/// A scan or iterate as a loop of the host program. Each state has two buffers, one read and one written in a step, exchanged behind it:
+/// A scan or iterate as a loop of the host program, unless it is an <see cref="ElementwiseScan"/>. Each state has two buffers, one read and one written in a step, exchanged behind it:
 /// <code>
 /// copy A = initial; pointer now = A; pointer next = B
 /// for t to T { kernels of the body: now, captures -> next, emits[t];  swap now, next }
@@ -23,9 +23,6 @@ public sealed class LoopStrategy : IStrategy
             _ => throw new CompilerBugException("kernels", $"{group.Name} holds no loop"),
         };
         var results = group.Members.Concat(group.Outputs).Distinct().Where(m => graph[m] is ResultNode r && r.Source == loop).ToLookup(m => ((ResultNode)graph[m]).Index);
-        var program = context.Program;
-        var body = new LoweringContext(context.Fused.Bodies[loop], program, context.Options);
-        var counter = program.NewCounter();
 
         // What the body takes must lie in memory before the loop starts.
         foreach (var capture in captures.Where(c => context.PlaceOf(c) is null))
@@ -112,10 +109,12 @@ public sealed class LoopStrategy : IStrategy
         }
     }
 
-    // The buffer that a state starts in: that of its initial value if nobody else wants that, else a copy.
+    // The buffer that a state starts in: that of its initial value if nobody else wants that, else a copy. What this graph was given is
+    // wanted by others: a capture of an outer loop's body, by the next step of that loop.
     private static BufferRef Start(LoweringContext context, NodeId initial)
     {
-        if (context.PlaceOf(initial) is BufferPlace { Ref.Kind: BufferKind.Arena } place && context.UsesOf(initial) == 1)
+        if (context.Graph[initial] is not InputNode && context.PlaceOf(initial) is BufferPlace { Ref.Kind: BufferKind.Arena } place
+            && context.UsesOf(initial) == 1)
         {
             return place.Ref;
         }

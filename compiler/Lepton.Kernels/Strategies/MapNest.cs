@@ -24,6 +24,11 @@ internal sealed record NestTarget(BufferRef Place, ElementType Element, ValueLis
     public int Buffer(KernelBuilder kernel) => kernel.Buffer("out", Element, BufferAccess.Write, Place);
 }
 
+/// <summary>Steps that each element of a nest runs through inside the nest.</summary>
+/// <param name="Stand">Binds, for the plan's trial, what only exists within the steps.</param>
+/// <param name="Element">Writes all steps, and the stores, of the elements at a place.</param>
+internal sealed record NestScan(SizeExpr Count, Action<KernelBuilder> Stand, Action<KernelBuilder, Coords> Element);
+
 /// <summary>
 /// A loop nest over a shape. Axes that all accesses run through together become one: a chain of elementwise operations on contiguous tensors
 /// is one flat loop whatever the rank. The innermost loop runs in vectors, what is left over in scalars; rows and long rows are cut into
@@ -38,13 +43,14 @@ internal sealed class MapNest
     private readonly IReadOnlyList<NestStore> _stores;
     private readonly NestPlan _plan;
     private readonly KernelBuilder _kernel;
+    private readonly NestScan? _scan;
     private readonly IndexForm[] _loops;
     private readonly SizeExpr _inner;
 
-    private MapNest(LoweringContext context, string name, FusionGroup group, ValueList<SizeExpr> shape, IReadOnlyList<NestStore> stores)
+    private MapNest(LoweringContext context, string name, FusionGroup group, ValueList<SizeExpr> shape, IReadOnlyList<NestStore> stores, NestScan? scan)
     {
-        (_context, _stores) = (context, stores);
-        _plan = NestPlan.Of(context, group, shape, stores);
+        (_context, _stores, _scan) = (context, stores, scan);
+        _plan = NestPlan.Of(context, group, shape, stores, scan?.Stand);
         _kernel = new KernelBuilder(context, $"{context.Graph.Name}_{name}", group);
         foreach (var store in stores)
         {
@@ -60,10 +66,13 @@ internal sealed class MapNest
 
     private IndexSpace Space => _kernel.Space;
 
-    public static void Emit(LoweringContext context, string name, FusionGroup group, ValueList<SizeExpr> shape, IReadOnlyList<NestStore> stores)
+    public static void Emit(
+        LoweringContext context, string name, FusionGroup group, ValueList<SizeExpr> shape, IReadOnlyList<NestStore> stores, NestScan? scan = null)
     {
-        var nest = new MapNest(context, name, group, shape, stores);
-        nest._kernel.Launch(nest._plan.Across >= 0 ? nest.Blocks() : nest.Rows(), nest._plan.Note);
+        var nest = new MapNest(context, name, group, shape, stores, scan);
+        nest._kernel.Steps = scan?.Count ?? SizeExpr.One;
+        var note = scan is null ? nest._plan.Note : $"{nest._plan.Note}, {scan.Count} steps with the states in registers";
+        nest._kernel.Launch(nest._plan.Across >= 0 ? nest.Blocks() : nest.Rows(), note);
     }
 
     /// <summary>Copies between contiguous places of one shape, converting the element type.</summary>
@@ -274,6 +283,12 @@ internal sealed class MapNest
     private void Element(int lanes)
     {
         var at = _plan.Coordinates(Space, _loops, lanes);
+        if (_scan is not null)
+        {
+            _scan.Element(_kernel, at);
+            return;
+        }
+
         foreach (var store in _stores)
         {
             var value = _kernel.Values.Emit(store.Value, at);

@@ -22,9 +22,12 @@ internal sealed record NestPlan(ValueList<SizeExpr> Shape, ValueList<NestLoop> L
     /// <summary>The axis of the innermost loop if it is one alone, else -1.</summary>
     public int InnerAxis => Loops.Count > 0 && Loops[^1].Axes.Count == 1 ? Loops[^1].Axes[0] : -1;
 
-    public static NestPlan Of(LoweringContext context, FusionGroup group, ValueList<SizeExpr> shape, IReadOnlyList<NestStore> stores)
+    /// <param name="prepare">Binds, in the builder of the trial, what the nodes of the group do not give.</param>
+    public static NestPlan Of(
+        LoweringContext context, FusionGroup group, ValueList<SizeExpr> shape, IReadOnlyList<NestStore> stores, Action<KernelBuilder>? prepare = null)
     {
         var trial = new KernelBuilder(context, "trial", group);
+        prepare?.Invoke(trial);
         trial.AssumePositive(SizeExpr.Product(shape));
         var (addresses, opaque) = (new HashSet<IndexForm>(), new HashSet<int>());
         foreach (var store in stores)
