@@ -59,6 +59,12 @@ internal sealed partial class TokenShaper
                 }
             }
 
+            // Where the bracket is not closed, a = behind is a named argument.
+            if (depth > 0)
+            {
+                return Start.No;
+            }
+
             j++;
         }
 
