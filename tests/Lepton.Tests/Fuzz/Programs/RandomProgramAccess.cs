@@ -227,7 +227,7 @@ internal sealed partial class RandomProgramMaker
         }
 
         _isPosition = true;
-        var type = Pick([ElementType.I64, ElementType.I32, ElementType.I8]);
+        var type = n > 100 ? ElementType.I64 : Pick([ElementType.I64, ElementType.I32, ElementType.I8]);
         var index = Expression(scope, type, [], 1);
         _isPosition = false;
         if (n > 0 && Chance(2))

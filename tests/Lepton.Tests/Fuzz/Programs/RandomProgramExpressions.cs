@@ -178,6 +178,11 @@ internal sealed partial class RandomProgramMaker
         if (element == ElementType.I64 && Chance(3))
         {
             var positions = NewIndices(scope, Chance(4) ? 2 : 1);
+            if (positions.Count == 0)
+            {
+                return null;
+            }
+
             var source = Expression(scope.With(positions), RandomNumber(), shape, depth);
             return new ReduceExpr(Pick([Reducer.ArgMax, Reducer.ArgMin]), [.. positions], source);
         }

@@ -34,6 +34,7 @@ internal sealed partial class RandomProgramMaker
     private readonly List<Variable> _inputs = [];
     private readonly Dictionary<Variable, TensorValue> _values = [];
     private readonly HashSet<Variable> _mustBeOutputs = [];
+    private readonly HashSet<string> _words = [];
     private readonly bool _fileSizes;
     private int _names;
     private Block _block;
@@ -104,7 +105,7 @@ internal sealed partial class RandomProgramMaker
 
     private string NewName(string prefix) => $"{prefix}{(_names++).ToString(CultureInfo.InvariantCulture)}";
 
-    private string VariableName() => Chance(12) && Pick(Words) is var word && _block.Visible.All(v => v.Name != word) && _inputs.All(v => v.Name != word) ? word : NewName("v");
+    private string VariableName() => Chance(12) && Pick(Words) is var word && _words.Add(word) ? word : NewName("v");
 
     private ElementType RandomElement() =>
         Chance(3) ? Pick(ElementTypes.All) : Chance(3) ? Pick([ElementType.F64, ElementType.F16, ElementType.BF16, ElementType.I32, ElementType.I64]) : ElementType.F32;
