@@ -29,6 +29,19 @@ public static class BodyMath
         _ => null,
     };
 
+    // Sizes of tensors do not overflow, but an index may be any number: then the kernel computes it, and wraps.
+    private static LoopExpr? Known(LoopExpr a, LoopExpr b, Func<SizeExpr, SizeExpr, SizeExpr> combine)
+    {
+        try
+        {
+            return AsSize(a) is { } x && AsSize(b) is { } y ? Index(combine(x, y)) : null;
+        }
+        catch (OverflowException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>The value with this number of lanes; a scalar becomes the same in all lanes.</summary>
     public static LoopExpr Splat(this BodyBuilder body, LoopExpr value, int lanes) =>
         value.Type.Lanes == lanes ? value
@@ -60,18 +73,18 @@ public static class BodyMath
     }
 
     public static LoopExpr Add(this BodyBuilder body, LoopExpr a, LoopExpr b) =>
-        AsSize(a) is { } x && AsSize(b) is { } y ? Index(x + y)
+        Known(a, b, static (x, y) => x + y) is { } sum ? sum
         : AsSize(a) == SizeExpr.Zero ? b
         : AsSize(b) == SizeExpr.Zero ? a
         : body.Map(MapOp.Add, a.Type.Element, a, b);
 
     public static LoopExpr Sub(this BodyBuilder body, LoopExpr a, LoopExpr b) =>
-        AsSize(a) is { } x && AsSize(b) is { } y ? Index(x - y)
+        Known(a, b, static (x, y) => x - y) is { } difference ? difference
         : AsSize(b) == SizeExpr.Zero ? a
         : body.Map(MapOp.Sub, a.Type.Element, a, b);
 
     public static LoopExpr Mul(this BodyBuilder body, LoopExpr a, LoopExpr b) =>
-        AsSize(a) is { } x && AsSize(b) is { } y ? Index(x * y)
+        Known(a, b, static (x, y) => x * y) is { } product ? product
         : AsSize(a) == SizeExpr.One ? b
         : AsSize(b) == SizeExpr.One ? a
         : body.Map(MapOp.Mul, a.Type.Element, a, b);

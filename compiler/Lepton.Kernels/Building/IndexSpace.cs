@@ -10,6 +10,9 @@ namespace Lepton.Kernels.Building;
 /// </summary>
 public sealed class IndexSpace(BodyBuilder body)
 {
+    // Beyond this a number is data: forms are multiplied by the strides of tensors, which must not overflow.
+    private const long MaxOffset = 1L << 40;
+
     private readonly List<Symbol> _symbols = [];
     private readonly Dictionary<(LoopExpr Value, SizeExpr? Low, SizeExpr? High), int> _values = [];
     private readonly Dictionary<(IndexForm Form, SizeExpr By), int> _quotients = [];
@@ -35,7 +38,7 @@ public sealed class IndexSpace(BodyBuilder body)
 
     /// <summary>The form of an i64 value: a size if it is one.</summary>
     public IndexForm FormOf(LoopExpr value, SizeExpr? low = null, SizeExpr? high = null) =>
-        BodyMath.AsSize(value) is { } size ? IndexForm.Of(size) : IndexForm.Of(SymbolOf(value, low, high));
+        BodyMath.AsSize(value) is { } size && size.AsConstant is null or (> -MaxOffset and < MaxOffset) ? IndexForm.Of(size) : IndexForm.Of(SymbolOf(value, low, high));
 
     /// <summary>The form of a loop counter in 0 … high-1, standing for <c>counter + lane</c> if vectorised.</summary>
     public IndexForm Counter(LoopExpr counter, SizeExpr high, bool vectorised = false) => Counter(counter, SizeExpr.Zero, high, vectorised);

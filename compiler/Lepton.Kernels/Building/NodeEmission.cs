@@ -203,7 +203,7 @@ internal sealed class NodeEmission(KernelBuilder kernel, ValueEmitter emitter, N
 
     private IndexForm Affine(AxisAccess access)
     {
-        var form = IndexForm.Of(access.Offset);
+        var form = Space.FormOf(BodyMath.Index(access.Offset));
         foreach (var term in access.Terms)
         {
             form += at.Axes[term.Axis] * term.Coefficient;
