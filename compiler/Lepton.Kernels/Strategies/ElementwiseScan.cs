@@ -102,7 +102,7 @@ internal sealed class ElementwiseScan
             _body.SetPlace(input, _outer.PlaceOf(capture)!);
         }
 
-        foreach (var state in _scan.States.Where(s => _outer.Graph[s] is not SplatNode))
+        foreach (var state in _scan.States.Where(s => _outer.Graph[s] is not SplatNode && _outer.PlaceOf(s) is null))
         {
             GraphLowering.Materialize(_outer, state);
         }
@@ -182,9 +182,15 @@ internal sealed class ElementwiseScan
         }
     }
 
-    private LoopExpr Initial(KernelBuilder kernel, NodeId state, IndexForm address, Coords at) => _outer.Graph[state] is SplatNode splat
-        ? BodyMath.Number(splat.Value)
-        : kernel.Values.Load(kernel.Buffer("initial", ElementOf(state), BufferAccess.Read, ((BufferPlace)_outer.PlaceOf(state)!).Ref), ElementOf(state), address, at);
-
-    private ElementType ElementOf(NodeId state) => _outer.Graph[state].Type.Element;
+    private LoopExpr Initial(KernelBuilder kernel, NodeId state, IndexForm address, Coords at)
+    {
+        var element = _outer.Graph[state].Type.Element;
+        return (_outer.Graph[state], _outer.PlaceOf(state)) switch
+        {
+            (SplatNode splat, _) => BodyMath.Number(splat.Value),
+            (_, SizePlace size) => BodyMath.Index(size.Size),
+            (_, BufferPlace place) => kernel.Values.Load(kernel.Buffer("initial", element, BufferAccess.Read, place.Ref), element, address, at),
+            _ => throw new CompilerBugException("kernels", $"a state of {kernel.Name} has no place"),
+        };
+    }
 }
