@@ -32,7 +32,8 @@ internal sealed class ElementwiseScan
 
         // The steps make up for elements: chunks are smaller than those of one pass. Twice the lanes: one step waits for the one before.
         var steps = Math.Clamp(scan.Count.AsConstant ?? 16, 1, 16);
-        _body = new LoweringContext(body, outer.Program, outer.Options with { ChunkElements = (int)(outer.Options.ChunkElements / steps), VectorBytes = 2 * outer.Options.VectorBytes });
+        var options = outer.Options with { ChunkElements = (int)(outer.Options.ChunkElements / steps), VectorBytes = 2 * outer.Options.VectorBytes };
+        _body = new LoweringContext(body, outer.Program, options);
         _states = [.. body.Graph.Inputs.Where(i => Kind(body.Graph, i) == InputKind.State)];
         _step = body.Graph.Inputs.Select(i => (NodeId?)i).FirstOrDefault(i => Kind(body.Graph, i!.Value) == InputKind.Step);
         _emits = Enumerable.Range(_states.Length, body.Graph.Outputs.Count - _states.Length).Any(k => results[k].Any());
@@ -171,9 +172,11 @@ internal sealed class ElementwiseScan
                 body.Assign(states[k], body.Splat(next, at.Lanes));
             }
 
-            foreach (var bound in _states.Append(_step ?? _states[0]))
+            // Nothing of a step is known outside it.
+            Array.ForEach(_states, state => values.Bind(state, null));
+            if (_step is { } over)
             {
-                values.Bind(bound, null);
+                values.Bind(over, null);
             }
         });
         for (var k = 0; k < states.Length; k++)

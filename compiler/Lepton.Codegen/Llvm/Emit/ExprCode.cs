@@ -76,8 +76,7 @@ internal sealed class ExprCode(
 
     private string Part(string value, LaneType type, int start, LaneType part) => part.Lanes == 1
         ? text.Value($"extractelement {type.Text()} {value}, i32 {start}")
-        : text.Value($"shufflevector {type.Text()} {value}, {type.Text()} poison, <{part.Lanes} x i32> <"
-            + string.Join(", ", Enumerable.Range(start, part.Lanes).Select(i => $"i32 {i}")) + ">");
+        : text.Slice(IrTypes.Lane(type.Element), type.Lanes, value, start, part.Lanes);
 
     private string? Optional(LoopExpr? expr) => expr is null ? null : Value(expr);
 }

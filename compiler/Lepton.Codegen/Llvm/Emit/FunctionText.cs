@@ -25,6 +25,14 @@ internal sealed class FunctionText
         return name;
     }
 
+    /// <summary>Lanes from … from + count - 1 of a vector of <paramref name="lanes"/>.</summary>
+    public string Slice(string lane, int lanes, string vector, int from, int count)
+    {
+        var type = IrTypes.Vector(lane, lanes);
+        var numbers = string.Join(", ", Enumerable.Range(from, count).Select(i => $"i32 {i}"));
+        return Value($"shufflevector {type} {vector}, {type} poison, <{count} x i32> <{numbers}>");
+    }
+
     /// <summary>Stack memory for the whole function.</summary>
     public string Alloca(string type, int align)
     {

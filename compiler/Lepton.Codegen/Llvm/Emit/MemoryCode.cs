@@ -246,11 +246,7 @@ internal sealed class MemoryCode(FunctionText text, ModuleParts parts)
         return text.Value($"shl {bits} {wide}, splat (i{bytes * 8} {(bytes * 8) - 1})");
     }
 
-    private string Half(int lanes, string lane, string value, int from)
-    {
-        var vector = IrTypes.Vector(lane, lanes);
-        return text.Value($"shufflevector {vector} {value}, {vector} poison, <{lanes / 2} x i32> <{Numbers(from, lanes / 2)}>");
-    }
+    private string Half(int lanes, string lane, string value, int from) => text.Slice(lane, lanes, value, from, lanes / 2);
 
     private string Behind(string memory, string address, int elements) => text.Value($"getelementptr {memory}, ptr {address}, i64 {elements}");
 

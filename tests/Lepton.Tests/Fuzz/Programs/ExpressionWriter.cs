@@ -1,5 +1,6 @@
 using Lepton.Abi;
 using Lepton.Graphs;
+using Lepton.Language.Semantics;
 
 namespace Lepton.Tests.Fuzz.Programs;
 
@@ -197,7 +198,7 @@ internal sealed class ExpressionWriter(Random style)
         return new($"{call.Name}{index}({List(arguments)})", Operand);
     }
 
-    private static string Word(Reducer reducer) => reducer.ToString().ToLowerInvariant();
+    private static string Word(TypedReducer reducer) => reducer.ToString().ToLowerInvariant();
 
     private static IEnumerable<string> Axes(ReduceAxesExpr reduce)
     {

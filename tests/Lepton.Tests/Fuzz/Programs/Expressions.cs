@@ -1,5 +1,6 @@
 using Lepton.Abi;
 using Lepton.Graphs;
+using Lepton.Language.Semantics;
 
 namespace Lepton.Tests.Fuzz.Programs;
 
@@ -103,22 +104,9 @@ internal sealed record AccessExpr(Expr Source, ValueList<Subscript> Subscripts, 
     }
 }
 
-internal enum Reducer
-{
-    Sum,
-    Prod,
-    Max,
-    Min,
-    Mean,
-    Any,
-    All,
-    ArgMax,
-    ArgMin,
-}
-
 /// <summary><c>sum[k, l] body</c>. An index that is already bound around it is bound again: an index parameter.</summary>
-internal sealed record ReduceExpr(Reducer Reducer, ValueList<SourceIndex> Over, Expr Body, bool IsRebound = false)
-    : Expr(Reducer is Reducer.ArgMax or Reducer.ArgMin ? ElementType.I64 : Body.Element, Body.Shape)
+internal sealed record ReduceExpr(TypedReducer Reducer, ValueList<SourceIndex> Over, Expr Body, bool IsRebound = false)
+    : Expr(Reducer is TypedReducer.ArgMax or TypedReducer.ArgMin ? ElementType.I64 : Body.Element, Body.Shape)
 {
     public override IReadOnlyList<Expr> Children => [Body];
 
@@ -126,8 +114,8 @@ internal sealed record ReduceExpr(Reducer Reducer, ValueList<SourceIndex> Over, 
 }
 
 /// <summary><c>sum(x, axis = 1)</c>; without axes over all.</summary>
-internal sealed record ReduceAxesExpr(Reducer Reducer, Expr Source, ValueList<int> Axes, bool KeepDims, bool FromEnd, ValueList<SizeExpr> Left)
-    : Expr(Reducer is Reducer.ArgMax or Reducer.ArgMin ? ElementType.I64 : Source.Element, Left)
+internal sealed record ReduceAxesExpr(TypedReducer Reducer, Expr Source, ValueList<int> Axes, bool KeepDims, bool FromEnd, ValueList<SizeExpr> Left)
+    : Expr(Reducer is TypedReducer.ArgMax or TypedReducer.ArgMin ? ElementType.I64 : Source.Element, Left)
 {
     public override IReadOnlyList<Expr> Children => [Source];
 

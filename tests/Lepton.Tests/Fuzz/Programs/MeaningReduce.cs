@@ -1,5 +1,6 @@
 using Lepton.Abi;
 using Lepton.Graphs;
+using Lepton.Language.Semantics;
 using Lepton.Tests.Support;
 
 namespace Lepton.Tests.Fuzz.Programs;
@@ -49,9 +50,9 @@ internal sealed partial class Meaning
     }
 
     // For each place of the result all places k of what is reduced, in row-major order.
-    private static RandomValue Reduced(Reducer reducer, RandomValue source, long[] dims, long[] over, Func<long[], long[], long[]> place)
+    private static RandomValue Reduced(TypedReducer reducer, RandomValue source, long[] dims, long[] over, Func<long[], long[], long[]> place)
     {
-        var element = reducer is Reducer.ArgMax or Reducer.ArgMin ? ElementType.I64 : source.Element;
+        var element = reducer is TypedReducer.ArgMax or TypedReducer.ArgMin ? ElementType.I64 : source.Element;
         var count = Count(over);
         if (Count(dims) * count > 4 * MaxPoints)
         {
@@ -77,37 +78,37 @@ internal sealed partial class Meaning
         var type = source.Element;
         var error = reducer switch
         {
-            Reducer.Mean => count == 0 ? 0
+            TypedReducer.Mean => count == 0 ? 0
                 : Exactness.Sum(type, [source], count, result) is { } sum ? (sum / count) + (8 * Exactness.Roundoff(type) * Exactness.Largest(result)) : null,
             _ => Exactness.Reduce(Enum.Parse<ReduceKind>(reducer.ToString()), source, count, result),
         };
         return Of(result, error ?? throw new MeaninglessException($"{reducer} of inexact numbers"), false);
     }
 
-    private static Scalar Folded(Reducer reducer, ElementType element, List<Scalar> numbers)
+    private static Scalar Folded(TypedReducer reducer, ElementType element, List<Scalar> numbers)
     {
         switch (reducer)
         {
-            case Reducer.Any:
+            case TypedReducer.Any:
                 return Scalar.Bool(numbers.Any(n => n.AsBool));
-            case Reducer.All:
+            case TypedReducer.All:
                 return Scalar.Bool(numbers.All(n => n.AsBool));
-            case Reducer.ArgMax or Reducer.ArgMin:
+            case TypedReducer.ArgMax or TypedReducer.ArgMin:
                 // The first of the best; a nan is better than everything.
                 var best = -1;
                 for (var i = 0; i < numbers.Count; i++)
                 {
-                    best = best < 0 || Beats(reducer == Reducer.ArgMax, numbers[i], numbers[best]) ? i : best;
+                    best = best < 0 || Beats(reducer == TypedReducer.ArgMax, numbers[i], numbers[best]) ? i : best;
                 }
 
                 return Scalar.Integer(ElementType.I64, best);
-            case Reducer.Max or Reducer.Min:
-                return numbers.Aggregate(Lowest(element, reducer == Reducer.Max), (a, b) => ScalarMeaning.Apply(reducer == Reducer.Max ? MapOp.Max : MapOp.Min, element, a, b));
-            case Reducer.Sum or Reducer.Prod when !element.IsFloat():
-                return Scalar.Integer(element, numbers.Aggregate(reducer == Reducer.Sum ? 0L : 1L, (a, b) => unchecked(reducer == Reducer.Sum ? a + b.AsInteger : a * b.AsInteger)));
-            case Reducer.Sum:
+            case TypedReducer.Max or TypedReducer.Min:
+                return numbers.Aggregate(Lowest(element, reducer == TypedReducer.Max), (a, b) => ScalarMeaning.Apply(reducer == TypedReducer.Max ? MapOp.Max : MapOp.Min, element, a, b));
+            case TypedReducer.Sum or TypedReducer.Prod when !element.IsFloat():
+                return Scalar.Integer(element, numbers.Aggregate(reducer == TypedReducer.Sum ? 0L : 1L, (a, b) => unchecked(reducer == TypedReducer.Sum ? a + b.AsInteger : a * b.AsInteger)));
+            case TypedReducer.Sum:
                 return Scalar.Float(element, numbers.Sum(n => n.AsDouble));
-            case Reducer.Prod:
+            case TypedReducer.Prod:
                 return Scalar.Float(element, numbers.Aggregate(1.0, (a, b) => a * b.AsDouble));
             default:
                 return Scalar.Float(element, numbers.Sum(n => n.AsDouble) / numbers.Count);
@@ -146,7 +147,7 @@ internal sealed partial class Meaning
                     : Scalar.Integer(product.Element, unchecked(p.AsInteger * q.AsInteger)));
             }
 
-            return Folded(Reducer.Sum, product.Element, numbers);
+            return Folded(TypedReducer.Sum, product.Element, numbers);
         });
         var error = Exactness.Sum(product.Element, [left, right], inner, result) ?? throw new MeaninglessException("a product of inexact numbers");
         return Of(result, error, false);

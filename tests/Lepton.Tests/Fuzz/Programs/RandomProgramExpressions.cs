@@ -1,6 +1,7 @@
 using System.Globalization;
 using Lepton.Abi;
 using Lepton.Graphs;
+using Lepton.Language.Semantics;
 
 namespace Lepton.Tests.Fuzz.Programs;
 
@@ -184,12 +185,12 @@ internal sealed partial class RandomProgramMaker
             }
 
             var source = Expression(scope.With(positions), RandomNumber(), shape, depth);
-            return new ReduceExpr(Pick([Reducer.ArgMax, Reducer.ArgMin]), [.. positions], source);
+            return new ReduceExpr(Pick([TypedReducer.ArgMax, TypedReducer.ArgMin]), [.. positions], source);
         }
 
-        var kinds = element == ElementType.Bool ? [Reducer.Any, Reducer.All]
-            : element.IsFloat() ? [Reducer.Sum, Reducer.Sum, Reducer.Sum, Reducer.Prod, Reducer.Max, Reducer.Min, Reducer.Mean]
-            : new[] { Reducer.Sum, Reducer.Prod, Reducer.Max, Reducer.Min };
+        var kinds = element == ElementType.Bool ? [TypedReducer.Any, TypedReducer.All]
+            : element.IsFloat() ? [TypedReducer.Sum, TypedReducer.Sum, TypedReducer.Sum, TypedReducer.Prod, TypedReducer.Max, TypedReducer.Min, TypedReducer.Mean]
+            : new[] { TypedReducer.Sum, TypedReducer.Prod, TypedReducer.Max, TypedReducer.Min };
         var indices = NewIndices(scope, Chance(4) ? 2 : 1);
         return indices.Count == 0 ? null : new ReduceExpr(Pick(kinds), [.. indices], Expression(scope.With(indices), element, shape, depth));
     }

@@ -1,5 +1,6 @@
 using Lepton.Abi;
 using Lepton.Graphs;
+using Lepton.Language.Semantics;
 
 namespace Lepton.Tests.Fuzz.Programs;
 
@@ -147,10 +148,10 @@ internal sealed partial class RandomProgramMaker
         }
 
         var positions = element == ElementType.I64 && Chance(3);
-        var kinds = positions ? [Reducer.ArgMax, Reducer.ArgMin]
-            : element == ElementType.Bool ? [Reducer.Any, Reducer.All]
-            : element.IsFloat() ? [Reducer.Sum, Reducer.Sum, Reducer.Prod, Reducer.Max, Reducer.Min, Reducer.Mean]
-            : new[] { Reducer.Sum, Reducer.Prod, Reducer.Max, Reducer.Min };
+        var kinds = positions ? [TypedReducer.ArgMax, TypedReducer.ArgMin]
+            : element == ElementType.Bool ? [TypedReducer.Any, TypedReducer.All]
+            : element.IsFloat() ? [TypedReducer.Sum, TypedReducer.Sum, TypedReducer.Prod, TypedReducer.Max, TypedReducer.Min, TypedReducer.Mean]
+            : new[] { TypedReducer.Sum, TypedReducer.Prod, TypedReducer.Max, TypedReducer.Min };
         var source = Expression(scope, positions ? RandomNumber() : element, [.. from], depth);
         var all = axes.Count == from.Count && Chance(2);
         return axes.Count == 0 ? null : new ReduceAxesExpr(Pick(kinds), source, all ? [] : [.. axes], keep, Chance(3), shape);
@@ -192,7 +193,7 @@ internal sealed partial class RandomProgramMaker
         var body = OverBody(inner, index, parameter, rest, 2);
         if (!keeps)
         {
-            body = new ReduceExpr(Pick([Reducer.Sum, Reducer.Max, Reducer.Min]), [index], body, IsRebound: true);
+            body = new ReduceExpr(Pick([TypedReducer.Sum, TypedReducer.Max, TypedReducer.Min]), [index], body, IsRebound: true);
         }
 
         // Whether the axis comes back depends on what of the body still has the index.
@@ -214,7 +215,7 @@ internal sealed partial class RandomProgramMaker
         {
             Expr? made = _random.Next(4) switch
             {
-                0 => new ReduceExpr(Pick([Reducer.Sum, Reducer.Max, Reducer.Min]), [index], OverBody(scope, index, parameter, shape, depth - 1), IsRebound: true),
+                0 => new ReduceExpr(Pick([TypedReducer.Sum, TypedReducer.Max, TypedReducer.Min]), [index], OverBody(scope, index, parameter, shape, depth - 1), IsRebound: true),
                 1 => new MapExpr(Pick(Arithmetic[..8]), element, [OverBody(scope, index, parameter, shape, depth - 1), Literal(element)], shape),
                 2 => new MapExpr(Pick([MapOp.Neg, MapOp.Abs]), element, [OverBody(scope, index, parameter, shape, depth - 1)], shape),
                 _ => new MapExpr(
