@@ -46,6 +46,35 @@ public sealed record AxisAccess(SizeExpr Offset, ValueList<AffineTerm> Terms, Ou
     public int AsPlainAxis =>
         Data < 0 && Outside == Outside.Never && Offset == SizeExpr.Zero && Terms.Count == 1 && Terms[0].Coefficient == SizeExpr.One ? Terms[0].Axis : -1;
 
+    /// <summary>
+    /// Whether places stay far from what 64 bits hold: max |offset + Σ coefficient·index|, in elements of the source, is below 2^62. A size that
+    /// is not known counts as 1, of a symbolic number only the largest factor counts: then the sizes of a call may still break it.
+    /// </summary>
+    public static bool Fit(ValueList<AxisAccess> accesses, ValueList<SizeExpr> source, ValueList<SizeExpr> result)
+    {
+        var stride = 1.0;
+        for (var axis = accesses.Count - 1; axis >= 0; axis--)
+        {
+            var far = Magnitude(accesses[axis].Offset);
+            foreach (var (of, coefficient) in accesses[axis].Terms)
+            {
+                far += Magnitude(coefficient) * Math.Max((result[of].AsConstant ?? 1) - 1, 1);
+            }
+
+            if (far * stride > 1L << 62)
+            {
+                return false;
+            }
+
+            stride *= Math.Max(source[axis].AsConstant ?? 1, 1);
+        }
+
+        return true;
+    }
+
+    /// <summary>The greatest absolute value of the numbers in a size.</summary>
+    public static double Magnitude(SizeExpr size) => size.Terms.Count == 0 ? 0 : size.Terms.Max(t => Math.Abs((double)t.Coefficient));
+
     /// <summary>The text form: <c>2*i0 + i3 - 1 else wrap</c>, <c>(N)*i0 + (M - 1)</c>, <c>data1 check 0</c>.</summary>
     public override string ToString()
     {

@@ -162,7 +162,7 @@ public static class GraphPasses
         {
             return run();
         }
-        catch (Exception e) when (e is not (CompilerBugException or OutOfMemoryException or OperationCanceledException))
+        catch (Exception e) when (e is not (CompilerBugException or GraphRunException or OutOfMemoryException or OperationCanceledException))
         {
             throw new CompilerBugException(pass, e.Message, e);
         }

@@ -11,13 +11,16 @@ public static class Specialise
 {
     /// <param name="graph">The graph; unchanged when none of its variables is bound.</param>
     /// <param name="dims">Sizes by name; names that are no variables of the graph are ignored.</param>
+    /// <exception cref="GraphRunException">With these sizes a size or an index does not fit 64 bits.</exception>
     public static Graph Run(Graph graph, IReadOnlyDictionary<string, long> dims)
     {
-        if (!graph.Dims.Any(dims.ContainsKey))
-        {
-            return graph;
-        }
+        var bound = graph.Dims.Any(dims.ContainsKey) ? Bound(graph, dims) : graph;
+        CheckAccesses(bound);
+        return bound;
+    }
 
+    private static Graph Bound(Graph graph, IReadOnlyDictionary<string, long> dims)
+    {
         // Sizes repeat from node to node; each is substituted once.
         var known = new Dictionary<SizeExpr, SizeExpr>();
         SizeExpr Bind(SizeExpr size)
@@ -29,7 +32,15 @@ public static class Specialise
 
             if (!known.TryGetValue(size, out var bound))
             {
-                bound = size.Substitute(name => dims.TryGetValue(name, out var value) ? SizeExpr.Constant(value) : null);
+                try
+                {
+                    bound = size.Substitute(name => dims.TryGetValue(name, out var value) ? SizeExpr.Constant(value) : null);
+                }
+                catch (Exception e) when (e is OverflowException or DivideByZeroException)
+                {
+                    throw new GraphRunException(GraphRunError.TooLarge, $"the size {size} has no value in 64 bits");
+                }
+
                 known.Add(size, bound);
             }
 
@@ -79,6 +90,34 @@ public static class Specialise
         IterateNode iterate => iterate with { Max = bind(iterate.Max), Body = Bound(iterate.Body, dims, bind) },
         _ => node,
     };
+
+    private static void CheckAccesses(Graph graph)
+    {
+        foreach (var node in graph.Nodes)
+        {
+            var (access, source, result) = node switch
+            {
+                ViewNode view => (view.Access, graph[view.Source].Type.Shape, view.Type.Shape),
+                GatherNode gather => (gather.Access, graph[gather.Source].Type.Shape, gather.Type.Shape),
+                ScatterNode scatter => (scatter.Access, scatter.Type.Shape, graph[scatter.Updates].Type.Shape),
+                _ => ([], [], []),
+            };
+            if (!AxisAccess.Fit(access, source, result))
+            {
+                throw new GraphRunException(
+                    GraphRunError.TooLarge, $"the index [{string.Join(", ", access)}] of [{string.Join(", ", source)}] over [{string.Join(", ", result)}] does not fit 64 bits");
+            }
+
+            if (node is ScanNode { Body: var scanned })
+            {
+                CheckAccesses(scanned);
+            }
+            else if (node is IterateNode { Body: var iterated })
+            {
+                CheckAccesses(iterated);
+            }
+        }
+    }
 
     private static bool HoldsAlways(SizeConstraint constraint) =>
         constraint.Left == constraint.Right || (constraint.AtLeast && (constraint.Left - constraint.Right).IsProvablyNonNegative());

@@ -1,6 +1,7 @@
 using Lepton.Abi;
 using Lepton.Codegen.Llvm;
 using Lepton.Compiler;
+using Lepton.Graphs;
 using Lepton.Runtime;
 
 namespace Lepton.Embedding;
@@ -57,7 +58,7 @@ internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? c
             var objectCode = cache?.FindCode(entry.Name, sizes);
             if (objectCode is null)
             {
-                objectCode = compilation.Value.Compile([entry.Name], sizes).ObjectCode;
+                objectCode = Compiled(entry.Name, sizes);
                 cache?.AddCode(entry.Name, sizes, objectCode);
             }
 
@@ -66,6 +67,18 @@ internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? c
             code = new EntryCode(module.Lookup(entry.Symbol), module.Lookup(entry.Symbol + "_arena"));
             _table = [.. _table, new Specialization(entry.Name, isLast ? null : dims.ToArray(), code)];
             return code;
+        }
+    }
+
+    private byte[] Compiled(string entry, Dictionary<string, long>? sizes)
+    {
+        try
+        {
+            return compilation.Value.Compile([entry], sizes).ObjectCode;
+        }
+        catch (GraphRunException e)
+        {
+            throw new LeptonArgumentException($"{entry}: {e.Message}", e);
         }
     }
 

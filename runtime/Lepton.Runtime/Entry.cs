@@ -174,6 +174,11 @@ public sealed class Entry
                 outputs[i] = Tensor.Allocate(Manifest.Results[i].Element, shapes[i]);
             }
         }
+        catch (ArgumentException e)
+        {
+            DisposeAll(outputs);
+            throw new LeptonArgumentException($"{Manifest.Name}: result {Manifest.Results[Array.IndexOf(outputs, null)].Name}: {e.Message}", e);
+        }
         catch
         {
             DisposeAll(outputs);

@@ -11,7 +11,7 @@ namespace Lepton.Kernels.Building;
 public sealed class IndexSpace(BodyBuilder body)
 {
     // Beyond this a number is data: forms are multiplied by the strides of tensors, which must not overflow.
-    private const long MaxOffset = 1L << 40;
+    private const long MaxNumber = 1L << 40;
 
     private readonly List<Symbol> _symbols = [];
     private readonly Dictionary<(LoopExpr Value, SizeExpr? Low, SizeExpr? High), int> _values = [];
@@ -38,7 +38,7 @@ public sealed class IndexSpace(BodyBuilder body)
 
     /// <summary>The form of an i64 value: a size if it is one.</summary>
     public IndexForm FormOf(LoopExpr value, SizeExpr? low = null, SizeExpr? high = null) =>
-        BodyMath.AsSize(value) is { } size && size.AsConstant is null or (> -MaxOffset and < MaxOffset) ? IndexForm.Of(size) : IndexForm.Of(SymbolOf(value, low, high));
+        BodyMath.AsSize(value) is { } size && size.AsConstant is null or (> -MaxNumber and < MaxNumber) ? IndexForm.Of(size) : IndexForm.Of(SymbolOf(value, low, high));
 
     /// <summary>The form of a loop counter in 0 … high-1, standing for <c>counter + lane</c> if vectorised.</summary>
     public IndexForm Counter(LoopExpr counter, SizeExpr high, bool vectorised = false) => Counter(counter, SizeExpr.Zero, high, vectorised);
@@ -207,6 +207,29 @@ public sealed class IndexSpace(BodyBuilder body)
     {
         OnOpaque?.Invoke(form);
         return IsUniform(form) ? ToScalar(form) : ToLanes(form, lanes);
+    }
+
+    /// <summary>
+    /// form · factor. Where views of views would multiply large numbers with each other, the form becomes a value first: an index that lies
+    /// inside its axis is small, and nothing is read where it lies outside.
+    /// </summary>
+    public IndexForm Times(IndexForm form, SizeExpr factor, int lanes)
+    {
+        try
+        {
+            var product = form * factor;
+            if (product.Terms.All(t => AxisAccess.Magnitude(t.Coefficient) < MaxNumber) && AxisAccess.Magnitude(product.Lane) < MaxNumber
+                && AxisAccess.Magnitude(product.Offset) < MaxNumber)
+            {
+                return product;
+            }
+        }
+        catch (OverflowException)
+        {
+            // As below.
+        }
+
+        return IndexForm.Of(SymbolOf(ToValue(form, lanes))) * factor;
     }
 
     private LoopExpr ValueOf(int number, int lanes)

@@ -206,7 +206,7 @@ internal sealed class NodeEmission(KernelBuilder kernel, ValueEmitter emitter, N
         var form = Space.FormOf(BodyMath.Index(access.Offset));
         foreach (var term in access.Terms)
         {
-            form += at.Axes[term.Axis] * term.Coefficient;
+            form += Space.Times(at.Axes[term.Axis], term.Coefficient, at.Lanes);
         }
 
         return form;

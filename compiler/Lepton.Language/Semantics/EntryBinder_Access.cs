@@ -63,6 +63,19 @@ internal sealed partial class EntryBinder
         ? "how many are chosen is known only at run time: keep the shape with `if c then a else b`"
         : value.Element?.IsFloat() == true ? "convert it: i64(…)" : null;
 
+    // The optimizer multiplies these numbers by each other and by strides, in 64 bits.
+    private bool IsInReach(SizeExpr offset, ValueList<(IndexLabel Label, SizeExpr Coefficient)> terms, SourceSpan span)
+    {
+        const long Limit = 1L << 40;
+        var isNear = terms.Select(t => t.Coefficient).Prepend(offset).All(s => s.Terms.All(t => t.Coefficient is > -Limit and < Limit));
+        if (!isNear)
+        {
+            Error(SizeDiagnostics.TooFar, span, [], help: "an index that is computed at run time may be any number: x[d[i] else 0]");
+        }
+
+        return isNear;
+    }
+
     private Value BindIndexExpression(ExpressionSyntax index, Scope scope)
     {
         _subscriptDepth++;
@@ -237,6 +250,10 @@ internal sealed partial class EntryBinder
             var value = binder.BindIndexExpression(subscript.Index!, scope);
             switch (value)
             {
+                case NumberValue { Integer: { } far } when !binder.IsInReach(far, [], subscript.Span):
+                case IndexValue distant when !binder.IsInReach(distant.Offset, distant.Terms, subscript.Span):
+                    _failed = true;
+                    break;
                 case NumberValue { Integer: { } constant }:
                     _subscripts[axis] = new AffineSubscript(constant, [], outside);
                     Check(axis, new AffineRange(constant, []), outside, isData: false);

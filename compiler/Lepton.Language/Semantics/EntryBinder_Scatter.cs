@@ -143,6 +143,11 @@ internal sealed partial class EntryBinder
             IndexValue index when index.Terms.All(t => t.Label.Step is null) => index,
             _ => null,
         };
+        if (affine is not null && !IsInReach(affine.Offset, affine.Terms, span))
+        {
+            return ErrorValue.Instance;
+        }
+
         if (affine is not null)
         {
             into[at] = new AffineSubscript(affine.Offset, affine.Terms, TypedOutside.Never);

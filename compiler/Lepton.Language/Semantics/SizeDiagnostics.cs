@@ -30,6 +30,7 @@ public static class SizeDiagnostics
     public static readonly DiagnosticKind ScalarNeeded = Error("LEP2023", "{0} has shape {1}, but a scalar is wanted");
     public static readonly DiagnosticKind RankNeeded = Error("LEP2024", "{0} needs a value with axes, but this is a scalar");
     public static readonly DiagnosticKind TwoFills = Error("LEP2025", "one access has one value for what lies outside, but this is another");
+    public static readonly DiagnosticKind TooFar = Error("LEP2026", "this index holds a number of 2^40 or more, and no axis is as long");
 
     private static DiagnosticKind Error(string code, string title) => new(code, Severity.Error, title);
 }

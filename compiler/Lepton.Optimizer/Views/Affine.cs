@@ -14,7 +14,7 @@ internal static class Affine
     /// An index that stays inside m passes through inner, which keeps its modes. An index that may lie outside m (or is data) passes only
     /// where the axis of m is exactly an axis of x, forwards or backwards: there inside and outside mean the same for both.
     /// Null where this cannot be said. Where outer fills, m may be empty while y is not; then what inner says of x is worth nothing, and every
-    /// access has to be proved again, for the <paramref name="result"/>.
+    /// access has to be proved again, for the <paramref name="result"/>. Null also where the numbers become too large.
     /// </summary>
     public static (ValueList<AxisAccess> Access, Scalar? Fill)? Compose(
         ValueList<AxisAccess> outer, Scalar? outerFill, ValueList<SizeExpr> middle, ValueList<AxisAccess> inner, Scalar? innerFill, ValueList<SizeExpr> source,
@@ -52,7 +52,7 @@ internal static class Affine
         }
 
         var list = composed.ToValueList();
-        return outer.Any(a => a.Outside == Outside.Fill) && !IsSafe(list, source, result)
+        return !AxisAccess.Fit(list, source, result) || (outer.Any(a => a.Outside == Outside.Fill) && !IsSafe(list, source, result))
             ? null
             : (list, list.Any(a => a.Outside == Outside.Fill) ? outerFill ?? innerFill : null);
     }
@@ -65,7 +65,19 @@ internal static class Affine
             return false;
         }
 
-        // Over a shape with an empty axis nothing is read, so n - 1 >= 0 in the bounds is no restriction.
+        try
+        {
+            return Bounds(access, shape) is var (low, high) && low.IsProvablyNonNegative() && (size - SizeExpr.One - high).IsProvablyNonNegative();
+        }
+        catch (OverflowException)
+        {
+            return false;
+        }
+    }
+
+    // The least and the greatest index. Over a shape with an empty axis nothing is read, so n - 1 >= 0 in the bounds is no restriction.
+    private static (SizeExpr Low, SizeExpr High)? Bounds(AxisAccess access, ValueList<SizeExpr> shape)
+    {
         var (low, high) = (access.Offset, access.Offset);
         foreach (var (axis, coefficient) in access.Terms)
         {
@@ -80,11 +92,11 @@ internal static class Affine
             }
             else
             {
-                return false;
+                return null;
             }
         }
 
-        return low.IsProvablyNonNegative() && (size - SizeExpr.One - high).IsProvablyNonNegative();
+        return (low, high);
     }
 
     /// <summary>
@@ -156,7 +168,7 @@ internal static class Affine
         var guarded = inner.Terms.Any(t => outer[t.Axis].Outside != Outside.Never || outer[t.Axis].Data >= 0);
         if (!guarded)
         {
-            return Substitute(outer, inner) with { Outside = inner.Outside };
+            return Substitute(outer, inner) is { } whole ? whole with { Outside = inner.Outside } : null;
         }
 
         if (inner.Terms.Count != 1 || inner.Outside != Outside.Never || middle[inner.Terms[0].Axis] != size)
@@ -168,11 +180,23 @@ internal static class Affine
         var forwards = coefficient == SizeExpr.One && inner.Offset == SizeExpr.Zero;
         var backwards = coefficient == SizeExpr.Constant(-1) && inner.Offset == size - SizeExpr.One && outer[axis].Data < 0;
         return forwards ? outer[axis]
-            : backwards ? Substitute(outer, inner) with { Outside = outer[axis].Outside }
+            : backwards && Substitute(outer, inner) is { } turned ? turned with { Outside = outer[axis].Outside }
             : null;
     }
 
-    private static AxisAccess Substitute(ValueList<AxisAccess> outer, AxisAccess inner)
+    private static AxisAccess? Substitute(ValueList<AxisAccess> outer, AxisAccess inner)
+    {
+        try
+        {
+            return Substituted(outer, inner);
+        }
+        catch (OverflowException)
+        {
+            return null;
+        }
+    }
+
+    private static AxisAccess Substituted(ValueList<AxisAccess> outer, AxisAccess inner)
     {
         var offset = inner.Offset;
         var terms = new SortedDictionary<int, SizeExpr>();
