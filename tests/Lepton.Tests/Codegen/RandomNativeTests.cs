@@ -1,3 +1,4 @@
+using Lepton.Compiler;
 using Lepton.Graphs;
 using Lepton.Kernels;
 using Lepton.Optimizer;
@@ -20,15 +21,15 @@ public class RandomNativeTests
     [MemberData(nameof(Targets))]
     public void Random_graphs_run_natively_as_interpreted(string target)
     {
-        var wrong = new List<string>();
+        var (cpu, wrong) = (NativeRunner.Targets[target], new List<string>());
         for (var seed = First; seed < First + Count; seed++)
         {
             var made = RandomGraphs.Make(seed);
             try
             {
-                var kernels = KernelLowering.Run(GraphPasses.Run(made.Graph));
+                var kernels = KernelLowering.Run(GraphPasses.Run(made.Graph), Compilation.OptionsFor(cpu));
                 KernelVerifier.Check(kernels);
-                using var module = NativeRunner.Load(kernels, NativeRunner.Targets[target]);
+                using var module = NativeRunner.Load(kernels, cpu);
                 var expected = made.Run();
                 foreach (var threads in (int[])[1, 2])
                 {
@@ -52,7 +53,7 @@ public class RandomNativeTests
     [MemberData(nameof(Targets))]
     public void A_failing_run_names_the_first_failing_element(string target)
     {
-        var failures = 0;
+        var (cpu, failures) = (NativeRunner.Targets[target], 0);
         for (var seed = First; seed < First + (Count * 2 / 3); seed++)
         {
             var made = RandomGraphs.Make(seed, new RandomGraphOptions(MaxElements: 600, Failing: true));
@@ -66,7 +67,7 @@ public class RandomNativeTests
                 expected = e;
             }
 
-            using var module = NativeRunner.Load(KernelLowering.Run(TrivialFusion.Run(made.Graph, inline: false)), NativeRunner.Targets[target]);
+            using var module = NativeRunner.Load(KernelLowering.Run(TrivialFusion.Run(made.Graph, inline: false), Compilation.OptionsFor(cpu)), cpu);
             foreach (var threads in (int[])[1, 2])
             {
                 LeptonRunException? actual = null;

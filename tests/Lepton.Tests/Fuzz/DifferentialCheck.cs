@@ -1,4 +1,5 @@
 using Lepton.Codegen.Llvm;
+using Lepton.Compiler;
 using Lepton.Graphs;
 using Lepton.Kernels;
 using Lepton.Optimizer;
@@ -69,8 +70,8 @@ internal static class DifferentialCheck
     private static string? Native(RandomCase made, FusedGraph fused, IReadOnlyList<TensorValue>? expected, GraphRunException? failure)
     {
         var target = TargetNames[made.Seed / 3 % TargetNames.Length];
-        var kernels = KernelLowering.Run(fused);
-        using var module = NativeRunner.Load(kernels, NativeRunner.Targets[target]);
+        var cpu = NativeRunner.Targets[target];
+        using var module = NativeRunner.Load(KernelLowering.Run(fused, Compilation.OptionsFor(cpu)), cpu);
         var results = new List<IReadOnlyList<TensorValue>>();
         foreach (var threads in new[] { 1, 2 })
         {

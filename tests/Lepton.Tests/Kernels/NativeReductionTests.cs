@@ -1,4 +1,5 @@
 using Lepton.Abi;
+using Lepton.Compiler;
 using Lepton.Graphs;
 using Lepton.Kernels;
 using Lepton.Tests.Support;
@@ -45,8 +46,8 @@ public sealed class NativeReductionTests
     private static void Check(string target, KernelStrategy strategy, ElementType element, string lines, params (int M, int N, int K)[] all)
     {
         var graph = Graph(lines, element, n => n);
-        var module = KernelLowering.Run(RowwiseTests.OneGroup(graph, strategy));
-        using var native = NativeRunner.Load(module, NativeRunner.Targets[target]);
+        var (cpu, options) = (NativeRunner.Targets[target], Compilation.OptionsFor(NativeRunner.Targets[target]));
+        using var native = NativeRunner.Load(KernelLowering.Run(RowwiseTests.OneGroup(graph, strategy), options), cpu);
         foreach (var sizes in all)
         {
             Compare(native.Entries.First(), graph, sizes);
@@ -54,7 +55,7 @@ public sealed class NativeReductionTests
 
         var last = all[^1];
         var constant = Graph(lines, element, n => (n == "M" ? last.M : n == "N" ? last.N : last.K).ToString());
-        using var special = NativeRunner.Load(KernelLowering.Run(RowwiseTests.OneGroup(constant, strategy)), NativeRunner.Targets[target]);
+        using var special = NativeRunner.Load(KernelLowering.Run(RowwiseTests.OneGroup(constant, strategy), options), cpu);
         Compare(special.Entries.First(), constant, last);
 
         void Compare(Lepton.Runtime.Entry entry, Graph meaning, (int M, int N, int K) sizes)
