@@ -272,7 +272,9 @@ internal sealed partial class EntryBinder
 
         private void Fill(ExpressionSyntax fill)
         {
+            binder._bindsFill = fill is NameExpressionSyntax;
             var value = binder.BindExpression(fill, scope);
+            binder._bindsFill = false;
             if (value is not ErrorValue && value.Shape.Count > 0)
             {
                 value = binder.Error(SizeDiagnostics.ScalarNeeded, fill.Span, ["what lies outside", Shown(value.Shape)]);

@@ -7,11 +7,16 @@ namespace Lepton.Language.Semantics;
 // Names of values: locals and indices first, then those of the file, then those that are always there.
 internal sealed partial class EntryBinder
 {
+    private static readonly string[] OutsideModes = ["clamp", "wrap", "reflect"];
+
     private readonly Dictionary<DeclarationSyntax, Value> _fileValues = [];
     private readonly List<DeclarationSyntax> _bindingFileValues = [];
 
     // > 0 while the index of an access is bound: an unknown name is then an unbound index.
     private int _subscriptDepth;
+
+    // A single name behind `else`: an unknown one is most likely a misspelt mode.
+    private bool _bindsFill;
 
     internal static bool IsAlwaysThere(string name) => name is "inf" or "nan" or "pi";
 
@@ -61,7 +66,9 @@ internal sealed partial class EntryBinder
             return IndexValue.Of(index.Label);
         }
 
-        var near = Suggest(name, scope.AllNames.Concat(scope.Frame.Sizes.Keys).Concat(scope.Frame.File.ValueNames).Concat(["true", "false", "inf", "nan", "pi"]));
+        var modes = _bindsFill ? OutsideModes : [];
+        var near = Suggest(name, modes.Concat(scope.AllNames).Concat(scope.Frame.Sizes.Keys).Concat(scope.Frame.File.ValueNames).Concat(["true", "false", "inf", "nan", "pi"]));
+        near ??= _bindsFill ? "behind `else` stands a value, or how: clamp, wrap, reflect" : null;
         near ??= _subscriptDepth > 0 ? null : ForeignNames.OfValue(name, n => scope.Find(n) is not null);
         scope.SetUnknown(name);
         if (scope.Frame.Function.IsIncomplete || (near is null && scope.Frame.File.IsIncomplete))

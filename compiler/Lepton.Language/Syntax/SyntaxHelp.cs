@@ -90,6 +90,7 @@ internal static class SyntaxHelp
     private static string? ForPlace(IToken? previous, IToken found, IntervalSet expected, RuleContext context) => found.Type switch
     {
         SEP when previous is { Type: ASSIGN } => "an expression may start on the next line if that line does not look like an equation",
+        LBRACE when previous is { Type: ASSIGN } => "a block has no `=` before it: fn f(x: f32[N]) -> (y: f32[N]) { y = ... }",
         PLUS when expected.Contains(INTEGER) => "there is no sign `+`",
         LBRACKET when previous is { Type: SEP } => "a subscript stands on the line of what it belongs to",
         LPAREN when context is ResultContext => SeveralResults,
@@ -103,6 +104,7 @@ internal static class SyntaxHelp
         _ when context is BinderContext or ReducerContext => "a range starts at 0 and has a size: sum[i: N]",
         _ when previous is { Type: DOT } => "operators work element by element: x * y",
         _ when Array.IndexOf(Reserved, found.Text) >= 0 && expected.Contains(NAME) && !expected.Contains(INTEGER) => $"`{found.Text}` is a reserved word",
+        _ when Array.IndexOf(Reducers, found.Text) >= 0 && expected.Contains(NAME) && !expected.Contains(INTEGER) => $"`{found.Text}[...]` is a reduction: give the value another name",
         COMMA when context is FileContext => "each declaration but `dim` has a line of its own",
         COLON when context is FileContext => "a dim has no type: dim N, or dim N = 3",
         ELSE when context is ExpressionContext => "`if` has a `then` before its `else`",

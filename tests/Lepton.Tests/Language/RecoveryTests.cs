@@ -77,6 +77,8 @@ public class RecoveryTests
     [InlineData("fn f(x) = \u4E16\u754C x", "`\u4E16` means nothing here | ")]
     [InlineData("fn f(x) = \U0001F600 x", "`\U0001F600` means nothing here | ")]
     [InlineData("fn f(x) { let y = x }", "there is no `let` in this language | an equation stands without a word before it: `y = ...`")]
+    [InlineData("fn f(x) = { y = x }", "expected an expression, found `{` | a block has no `=` before it: fn f(x: f32[N]) -> (y: f32[N]) { y = ... }")]
+    [InlineData("fn f(x) { any[i] = x[i] }", "expected an equation or `}`, found `any` | `any[...]` is a reduction: give the value another name")]
     [InlineData("def f(x) = x", "there is no `def` in this language | a function is declared with `fn`")]
     [InlineData("fn f(x) = 3x", "`3x` is not a number | a name cannot start with a digit, and a product needs its `*`")]
     [InlineData("fn f(x) = 0x1F", "`0x1F` is not a number | integers are written in decimal")]

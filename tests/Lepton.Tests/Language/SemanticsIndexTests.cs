@@ -122,6 +122,15 @@ public sealed class SemanticsIndexTests
         Assert.Equal("[B, D]", site.Shape.ToString());
     }
 
+    [Theory]
+    [InlineData("clam", "did you mean `clamp`?")]
+    [InlineData("zero", "behind `else` stands a value, or how: clamp, wrap, reflect")]
+    public void A_misspelt_mode_is_mended(string mode, string help)
+    {
+        var diagnostic = Assert.Single(Bind($"fn f(x: f32[N]) -> (y: f32[N]) {{ y[i] = x[i - 1 else {mode}] + x[i] }}").Report.Diagnostics);
+        Assert.Equal(help, diagnostic.Help);
+    }
+
     [Fact]
     public void Scatters_combine()
     {
