@@ -27,7 +27,8 @@ internal sealed class RowwiseFold(ReduceKind kind, ElementType element)
     /// The state with one more element per lane, the product of <paramref name="factors"/>; a sum takes the last one in by fma.
     /// <paramref name="position"/> (i64) counts the reduced elements in row-major order.
     /// </summary>
-    public LoopExpr[] Step(BodyBuilder body, LoopExpr[] state, ReadOnlySpan<LoopExpr> factors, LoopExpr? position)
+    /// <param name="inOrder">Each lane sees its elements by rising position, so that a later one is no better than an equal one.</param>
+    public LoopExpr[] Step(BodyBuilder body, LoopExpr[] state, ReadOnlySpan<LoopExpr> factors, LoopExpr? position, bool inOrder)
     {
         var lanes = state[0].Type.Lanes;
         var value = body.Cast(factors[0], _element);
@@ -47,8 +48,14 @@ internal sealed class RowwiseFold(ReduceKind kind, ElementType element)
             return [Reducers.Combine(body, kind, state[0], value)];
         }
 
+        var where = body.Splat(position!, lanes);
+        if (!inOrder)
+        {
+            return Join(body, state, [value, where]);
+        }
+
         var better = Reducers.IsBetter(body, kind, _element, value, state[0], state[1]);
-        return [body.Select(better, value, state[0]), body.Select(better, body.Splat(position!, lanes), state[1])];
+        return [body.Select(better, value, state[0]), body.Select(better, where, state[1])];
     }
 
     /// <summary>Two states as one; for positions the smaller one wins among equals, whichever side it is on.</summary>

@@ -119,6 +119,9 @@ internal sealed record RowwiseLayout(bool AlongRow, ValueList<int> Run, ValueLis
                 && addresses.All(a => a.Coefficient(symbols[left]) == a.Coefficient(symbols[right]) * plan.Shape[right]));
     }
 
+    /// <summary>Whether the loops see the reduced elements in row-major order, as far as one lane is concerned.</summary>
+    public bool IsInOrder => !AlongRow || OuterReduced.All(a => a < Run[0]);
+
     public SizeExpr Length(RowwisePlan plan) => SizeExpr.Product(Run.Select(a => plan.Shape[a]));
 
     public SizeExpr KeptCount(RowwisePlan plan) => SizeExpr.Product(OuterKept.Select(a => plan.Shape[a]));

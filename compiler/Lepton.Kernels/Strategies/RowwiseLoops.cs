@@ -150,7 +150,7 @@ internal sealed class RowwiseLoops
             var fold = folds[f].Fold;
             var position = fold.HasPosition ? Position(at) : null;
             LoopExpr[] old = [.. states[f]];
-            var next = fold.Step(Body, old, steps[f], position);
+            var next = fold.Step(Body, old, steps[f], position, _layout.IsInOrder);
             for (var part = 0; part < next.Length; part++)
             {
                 // Lanes that lie outside the row keep what they have; those outside the kept axes are of no interest.
