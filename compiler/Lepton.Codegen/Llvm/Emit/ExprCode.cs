@@ -29,6 +29,45 @@ internal sealed class ExprCode(
         return _map.Emit(expr.Op, expr.Arguments[expr.Op == MapOp.Select ? 1 : 0].Type, expr.Type, arguments);
     }
 
+    /// <summary>A function whose argument is known to be <see cref="MapCode.UsualBelow"/>.</summary>
+    public string Usual(MapExpr expr) => _map.Usual(expr.Op, expr.Type, Value(expr.Arguments[0]));
+
+    /// <summary>
+    /// Whether a lane of any value (all of one float type) has a magnitude that is not below its bound, an i1; nan is not. Bits without the
+    /// sign are ordered as magnitudes are; so are they less a number, and the largest of all is compared.
+    /// </summary>
+    public string AnyNotBelow(IReadOnlyDictionary<LoopExpr, double> bounds)
+    {
+        var (least, floats) = (bounds.Values.Min(), bounds.First().Key.Type);
+        var type = floats with { Element = floats.Element == ElementType.F32 ? ElementType.I32 : ElementType.I64 };
+        string Call(string op, LaneType of, string a, string b) =>
+            text.Value($"call {of.Text()} {parts.Intrinsic(of.Text(), $"llvm.{op}.{of.Suffix()}", $"{of.Text()}, {of.Text()}")}({of.Text()} {a}, {of.Text()} {b})");
+
+        string? most = null;
+        foreach (var (value, below) in bounds)
+        {
+            var bits = text.Value($"bitcast {floats.Text()} {Value(value)} to {type.Text()}");
+            bits = text.Value($"and {type.Text()} {bits}, {IrTypes.Literal(type, floats.Element == ElementType.F32 ? int.MaxValue : long.MaxValue)}");
+            bits = below == least ? bits : text.Value($"sub {type.Text()} {bits}, {IrTypes.Literal(type, Bits(below) - Bits(least))}");
+            most = most is null ? bits : Call("smax", type, most, bits);
+        }
+
+        // Down to one register: the bits of its lanes are one instruction.
+        while (type.Lanes * type.Element.ByteSize() > parts.Target.VectorBytes && type.Lanes % 2 == 0)
+        {
+            var half = type with { Lanes = type.Lanes / 2 };
+            most = Call("smax", half, Part(most!, type, 0, half), Part(most!, type, half.Lanes, half));
+            type = half;
+        }
+
+        var mask = IrTypes.Vector("i1", type.Lanes);
+        var over = text.Value($"icmp sge {type.Text()} {most}, {IrTypes.Literal(type, Bits(least))}");
+        return text.Value($"call i1 {parts.Intrinsic("i1", $"llvm.vector.reduce.or.v{type.Lanes}i1", mask)}({mask} {over})");
+
+        long Bits(double value) =>
+            floats.Element == ElementType.F32 ? BitConverter.SingleToInt32Bits((float)value) : BitConverter.DoubleToInt64Bits(value);
+    }
+
     public override string Visit(FmaExpr expr) => _map.Fma(expr.Type, Value(expr.A), Value(expr.B), Value(expr.C));
 
     public override string Visit(LoadExpr expr) =>

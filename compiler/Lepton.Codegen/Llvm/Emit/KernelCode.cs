@@ -178,9 +178,65 @@ internal sealed class KernelCode : LoopStatementVisitor
 
     private void Body(ValueList<LoopStatement> body)
     {
+        var run = new List<LetStatement>();
         foreach (var statement in body)
         {
+            if (statement is LetStatement let)
+            {
+                run.Add(let);
+                continue;
+            }
+
+            Lets(run);
+            run.Clear();
             statement.Accept(this);
+        }
+
+        Lets(run);
+    }
+
+    private void Lets(List<LetStatement> run)
+    {
+        if (SharedCheck.Of(run) is { } check)
+        {
+            Checked(check);
+            return;
+        }
+
+        foreach (var let in run)
+        {
+            let.Accept(this);
+        }
+    }
+
+    private void Checked(SharedCheck check)
+    {
+        foreach (var let in check.Before)
+        {
+            let.Accept(this);
+        }
+
+        var (slow, fast, done) = (_text.NewLabel("slow"), _text.NewLabel("usual"), _text.NewLabel("done"));
+        _text.Line($"br i1 {_expr.AnyNotBelow(check.Bounds)}, label %{slow}, label %{fast}, !prof !0");
+        var (slowValues, slowEnd) = Way(slow, _ => false);
+        var (fastValues, fastEnd) = Way(fast, let => check.Calls.Contains(let.Variable));
+        _text.Label(done);
+        foreach (var (i, let) in check.Rest.Index())
+        {
+            _values[let.Variable] = _text.Value($"phi {let.Value.Type.Text()} [ {fastValues[i]}, %{fastEnd} ], [ {slowValues[i]}, %{slowEnd} ]");
+        }
+
+        (string[] Values, string End) Way(string label, Func<LetStatement, bool> isUsual)
+        {
+            _text.Label(label);
+            foreach (var let in check.Rest)
+            {
+                _values[let.Variable] = isUsual(let) ? _expr.Usual((MapExpr)let.Value) : _expr.Value(let.Value);
+            }
+
+            var end = _text.Block;
+            _text.Line($"br label %{done}");
+            return ([.. check.Rest.Select(l => _values[l.Variable])], end);
         }
     }
 

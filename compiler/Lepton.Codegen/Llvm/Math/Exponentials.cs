@@ -1,3 +1,5 @@
+using Lepton.Abi;
+
 namespace Lepton.Codegen.Llvm.Math;
 
 /// <summary>
@@ -36,8 +38,11 @@ internal static class Exponentials
     {
         var (bits, r) = Reduce(b, x);
         var usual = b.FromBits(b.BitsOf(OfFraction(b, r)) + (bits << b.MantissaBits));
-        return b.Rarely(b.Compare("ugt", b.Abs(x), b.F(b.Pick(86, 707))), usual, () => Exp(b, x, scale: 0));
+        return b.Rarely(b.Compare("uge", b.Abs(x), b.F(UsualBelow(b.Type))), usual, () => Exp(b, x, scale: 0));
     }
+
+    /// <summary>The magnitude of x below which e^x and what leads to it are normal numbers.</summary>
+    public static double UsualBelow(ElementType type) => type == ElementType.F32 ? 86 : 707;
 
     /// <summary>e^x for results that are known to be normal numbers, or nan.</summary>
     public static Flt ExpOfNormalResult(MathBody b, Flt x)

@@ -46,6 +46,9 @@ internal sealed class MathBody
 
     public IrText Text { get; }
 
+    /// <summary>Leaves out what <see cref="Rarely"/> would add: for arguments of which it is known that the usual way is right.</summary>
+    public bool UsualOnly { get; init; }
+
     public ElementType Type { get; }
 
     public int Lanes { get; }
@@ -78,7 +81,7 @@ internal sealed class MathBody
     public double SmallestNormal => Single ? 1.1754943508222875e-38 : 2.2250738585072014e-308;
 
     /// <summary>The same function's text in another float type.</summary>
-    public MathBody As(ElementType type) => new(Text, type, Lanes, Target);
+    public MathBody As(ElementType type) => new(Text, type, Lanes, Target) { UsualOnly = UsualOnly };
 
     /// <summary>The constant for this type: one for f32, another for f64.</summary>
     public double Pick(double f32, double f64) => Single ? f32 : f64;
@@ -237,6 +240,11 @@ internal sealed class MathBody
     /// </summary>
     public Flt Rarely(Mask rare, Flt usual, Func<Flt> otherwise)
     {
+        if (UsualOnly)
+        {
+            return usual;
+        }
+
         Text.Line($"br i1 {Any(rare)}, label %slow, label %done, !prof !0");
         Text.Label("slow");
         var other = otherwise();

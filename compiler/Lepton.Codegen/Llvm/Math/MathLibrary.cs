@@ -23,17 +23,33 @@ public sealed class MathLibrary(CpuTarget target)
     /// The symbol (without @) of <paramref name="function"/> on f32 or f64: <c>T f(T x)</c>, or <c>T f(T x, T y)</c> for Pow, Atan2
     /// (y first) and Remainder, where T is the element type or a vector of <paramref name="lanes"/> of it.
     /// </summary>
-    public string Require(MathFunction function, ElementType type, int lanes)
+    public string Require(MathFunction function, ElementType type, int lanes) => Require(function, type, lanes, usualOnly: false);
+
+    /// <summary>
+    /// Of a function with a rare slow path: below which magnitude of its argument the usual path alone is right. null: it has none, or it
+    /// does not hang on the argument's magnitude alone.
+    /// </summary>
+    public static double? UsualBelow(MathFunction function, ElementType type) => function switch
+    {
+        MathFunction.Exp => Exponentials.UsualBelow(type),
+        MathFunction.Sin or MathFunction.Cos => TrigReduction.UsualBelow(type),
+        _ => null,
+    };
+
+    /// <summary>The usual path alone: for arguments of which it is known that all lanes are <see cref="UsualBelow"/>.</summary>
+    public string RequireUsual(MathFunction function, ElementType type, int lanes) => Require(function, type, lanes, usualOnly: true);
+
+    private string Require(MathFunction function, ElementType type, int lanes, bool usualOnly)
     {
         if (type is not (ElementType.F32 or ElementType.F64))
         {
             throw new ArgumentOutOfRangeException(nameof(type), type, "mathematics is done in f32 and f64");
         }
 
-        var name = Name(function.ToString().ToLowerInvariant(), type, lanes);
+        var name = Name(function.ToString().ToLowerInvariant() + (usualOnly ? ".usual" : ""), type, lanes);
         if (_written.Add(name))
         {
-            var b = new MathBody(new IrText(), type, lanes, target);
+            var b = new MathBody(new IrText(), type, lanes, target) { UsualOnly = usualOnly };
             var x = new Flt(b, "%x");
             var y = new Flt(b, "%y");
             var result = Body(b, function, x, y);

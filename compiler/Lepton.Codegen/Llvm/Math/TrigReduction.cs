@@ -33,8 +33,13 @@ internal static class TrigReduction
     {
         var (r, low, k) = Fast(b, x, turn, wantLow);
 
+        if (b.UsualOnly)
+        {
+            return (r, low, k);
+        }
+
         // Not below the limit: huge, inf or nan.
-        var huge = b.Compare("uge", b.Abs(x), b.F(b.Pick(65536, 1 << 20)));
+        var huge = b.Compare("uge", b.Abs(x), b.F(UsualBelow(b.Type)));
         var slow = library.RequireReduction(b);
         var (here, there) = ("slow", "reduced");
         b.Text.Line($"br i1 {b.Any(huge)}, label %{here}, label %{there}, !prof !0");
@@ -55,6 +60,9 @@ internal static class TrigReduction
         k = new(b, b.Text.Value($"phi {b.IntType} [ {k.Name}, %entry ], [ {slowK.Name}, %{here} ]"));
         return (r, low, k);
     }
+
+    /// <summary>The magnitude below which three parts of π are enough.</summary>
+    public static double UsualBelow(ElementType type) => type == ElementType.F32 ? 65536 : 1 << 20;
 
     /// <summary>The constant that the slow path reads: 64 zero bits, then 1,216 bits of 2/π.</summary>
     public static string TableText()
