@@ -43,6 +43,20 @@ internal sealed class FunctionText
 
     public void Line(string instruction) => _body.Append("  ").Append(instruction).Append('\n');
 
+    /// <summary>Lines as they stand, each with its end.</summary>
+    public void Lines(string lines) => _body.Append(lines);
+
+    /// <summary>How much of the body has been written.</summary>
+    public int Length => _body.Length;
+
+    /// <summary>Puts what <paramref name="rewrite"/> makes of it in the place of all that was written since <paramref name="start"/>.</summary>
+    public void Replace(int start, Func<string, string> rewrite)
+    {
+        var text = rewrite(_body.ToString(start, _body.Length - start));
+        _body.Length = start;
+        _body.Append(text);
+    }
+
     public void Label(string label)
     {
         Block = label;

@@ -11,6 +11,9 @@ namespace Lepton.Codegen.Llvm.Emit;
 /// </summary>
 internal sealed class KernelCode : LoopStatementVisitor
 {
+    // Each has about two vectors of two registers alive.
+    private const int MaxInterleaved = 4;
+
     private readonly FunctionText _text = new();
     private readonly ModuleParts _parts;
     private readonly Kernel _kernel;
@@ -218,25 +221,39 @@ internal sealed class KernelCode : LoopStatementVisitor
 
         var (slow, fast, done) = (_text.NewLabel("slow"), _text.NewLabel("usual"), _text.NewLabel("done"));
         _text.Line($"br i1 {_expr.AnyNotBelow(check.Bounds)}, label %{slow}, label %{fast}, !prof !0");
-        var (slowValues, slowEnd) = Way(slow, _ => false);
-        var (fastValues, fastEnd) = Way(fast, let => check.Calls.Contains(let.Variable));
+        _text.Label(slow);
+        var slowValues = Values(_ => false);
+        var slowEnd = Leave();
+        _text.Label(fast);
+        var start = _text.Length;
+        var fastValues = Values(let => check.Calls.Contains(let.Variable));
+        if (check.Calls.Count <= MaxInterleaved)
+        {
+            _text.Replace(start, CriticalPath.Order);
+        }
+
+        var fastEnd = Leave();
         _text.Label(done);
         foreach (var (i, let) in check.Rest.Index())
         {
             _values[let.Variable] = _text.Value($"phi {let.Value.Type.Text()} [ {fastValues[i]}, %{fastEnd} ], [ {slowValues[i]}, %{slowEnd} ]");
         }
 
-        (string[] Values, string End) Way(string label, Func<LetStatement, bool> isUsual)
+        string[] Values(Func<LetStatement, bool> isUsual)
         {
-            _text.Label(label);
             foreach (var let in check.Rest)
             {
                 _values[let.Variable] = isUsual(let) ? _expr.Usual((MapExpr)let.Value) : _expr.Value(let.Value);
             }
 
+            return [.. check.Rest.Select(l => _values[l.Variable])];
+        }
+
+        string Leave()
+        {
             var end = _text.Block;
             _text.Line($"br label %{done}");
-            return ([.. check.Rest.Select(l => _values[l.Variable])], end);
+            return end;
         }
     }
 

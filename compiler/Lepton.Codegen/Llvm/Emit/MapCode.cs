@@ -30,9 +30,13 @@ internal sealed class MapCode(FunctionText text, ModuleParts parts)
     public static double? UsualBelow(MapExpr map) =>
         map.Op is MapOp.Exp or MapOp.Sin or MapOp.Cos && map.Type.Element.IsFloat() ? MathLibrary.UsualBelow(Function(map.Op), map.Type.Element) : null;
 
-    /// <summary>The operation for an argument that is <see cref="UsualBelow"/>.</summary>
-    public string Usual(MapOp op, LaneType type, string a) =>
-        text.Value($"call {type.Text()} @{parts.Math.RequireUsual(Function(op), type.Element, type.Lanes)}({type.Text()} {a})");
+    /// <summary>The operation for an argument that is <see cref="UsualBelow"/>, in straight lines.</summary>
+    public string Usual(MapOp op, LaneType type, string a)
+    {
+        var (lines, result) = parts.Math.Usual(Function(op), type.Element, type.Lanes, a, text.NewName() + ".");
+        text.Lines(lines);
+        return result;
+    }
 
     /// <summary>a·b + c: one rounding where the target fuses.</summary>
     public string Fma(LaneType type, string a, string b, string c)

@@ -5,12 +5,12 @@ using Lepton.Abi;
 namespace Lepton.Codegen.Llvm.Math;
 
 /// <summary>Text of one function and its next free name; bodies of several float types may write into one.</summary>
-internal sealed class IrText
+internal sealed class IrText(string prefix = "%t")
 {
     private readonly StringBuilder _lines = new();
     private int _next;
 
-    public string NewName() => "%t" + _next++.ToString(CultureInfo.InvariantCulture);
+    public string NewName() => prefix + _next++.ToString(CultureInfo.InvariantCulture);
 
     public string NewLabel() => "b" + _next++.ToString(CultureInfo.InvariantCulture);
 

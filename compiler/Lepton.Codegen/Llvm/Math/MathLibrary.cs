@@ -23,7 +23,27 @@ public sealed class MathLibrary(CpuTarget target)
     /// The symbol (without @) of <paramref name="function"/> on f32 or f64: <c>T f(T x)</c>, or <c>T f(T x, T y)</c> for Pow, Atan2
     /// (y first) and Remainder, where T is the element type or a vector of <paramref name="lanes"/> of it.
     /// </summary>
-    public string Require(MathFunction function, ElementType type, int lanes) => Require(function, type, lanes, usualOnly: false);
+    public string Require(MathFunction function, ElementType type, int lanes)
+    {
+        if (type is not (ElementType.F32 or ElementType.F64))
+        {
+            throw new ArgumentOutOfRangeException(nameof(type), type, "mathematics is done in f32 and f64");
+        }
+
+        var name = Name(function.ToString().ToLowerInvariant(), type, lanes);
+        if (_written.Add(name))
+        {
+            var b = new MathBody(new IrText(), type, lanes, target);
+            var x = new Flt(b, "%x");
+            var y = new Flt(b, "%y");
+            var result = Body(b, function, x, y);
+            var two = function is MathFunction.Pow or MathFunction.Atan2 or MathFunction.Remainder ? $", {b.FloatType} %y" : "";
+            _text.Append($"define internal {b.FloatType} @{name}({b.FloatType} %x{two}) alwaysinline nounwind {{\nentry:\n{b.Text}")
+                .Append($"  ret {b.FloatType} {result.Name}\n}}\n\n");
+        }
+
+        return name;
+    }
 
     /// <summary>
     /// Of a function with a rare slow path: below which magnitude of its argument the usual path alone is right. null: it has none, or it
@@ -36,29 +56,17 @@ public sealed class MathLibrary(CpuTarget target)
         _ => null,
     };
 
-    /// <summary>The usual path alone: for arguments of which it is known that all lanes are <see cref="UsualBelow"/>.</summary>
-    public string RequireUsual(MathFunction function, ElementType type, int lanes) => Require(function, type, lanes, usualOnly: true);
-
-    private string Require(MathFunction function, ElementType type, int lanes, bool usualOnly)
+    /// <summary>
+    /// The usual path alone as straight-line text, for an argument of which it is known that all lanes are <see cref="UsualBelow"/>. Its names
+    /// begin with <paramref name="prefix"/>.
+    /// </summary>
+    public (string Lines, string Result) Usual(MathFunction function, ElementType type, int lanes, string argument, string prefix)
     {
-        if (type is not (ElementType.F32 or ElementType.F64))
-        {
-            throw new ArgumentOutOfRangeException(nameof(type), type, "mathematics is done in f32 and f64");
-        }
-
-        var name = Name(function.ToString().ToLowerInvariant() + (usualOnly ? ".usual" : ""), type, lanes);
-        if (_written.Add(name))
-        {
-            var b = new MathBody(new IrText(), type, lanes, target) { UsualOnly = usualOnly };
-            var x = new Flt(b, "%x");
-            var y = new Flt(b, "%y");
-            var result = Body(b, function, x, y);
-            var two = function is MathFunction.Pow or MathFunction.Atan2 or MathFunction.Remainder ? $", {b.FloatType} %y" : "";
-            _text.Append($"define internal {b.FloatType} @{name}({b.FloatType} %x{two}) alwaysinline nounwind {{\nentry:\n{b.Text}")
-                .Append($"  ret {b.FloatType} {result.Name}\n}}\n\n");
-        }
-
-        return name;
+        var text = new IrText(prefix);
+        var b = new MathBody(text, type, lanes, target) { UsualOnly = true };
+        var x = new Flt(b, argument);
+        var result = Body(b, function, x, x).Name;
+        return (text.ToString(), result);
     }
 
     /// <summary>The slow path of the trigonometric functions.</summary>
