@@ -267,13 +267,16 @@ internal sealed class KernelCode : LoopStatementVisitor
         _text.Line($"br i1 {_text.Value($"icmp slt i64 {counter}, {to}")}, label %{inside}, label %{done}");
         _text.Label(inside);
         _values[variable] = counter;
+        var stores = _memory.NarrowStores;
         body();
 
-        // Vectors are explicit here; LLVM's own would turn loads behind branches into general masked loads, which MemoryCode avoids.
+        // Vectors are explicit here; LLVM's own would turn loads behind branches into general masked loads, and the last elements of a short
+        // loop for AVX-512 into masked stores, both of which MemoryCode avoids.
         var branches = _text.Block != inside;
+        var isScalar = branches || (_parts.Target.Level == SimdLevel.Avx512 && _memory.NarrowStores > stores);
         _text.FallInto(latch);
         _text.Line($"{next} = add nsw i64 {counter}, {step.ToString(CultureInfo.InvariantCulture)}");
-        _text.Line($"br label %{head}{(branches ? _parts.ScalarLoop() : "")}");
+        _text.Line($"br label %{head}{(isScalar ? _parts.ScalarLoop() : "")}");
         _text.Label(done);
     }
 

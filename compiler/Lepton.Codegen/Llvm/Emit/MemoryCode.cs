@@ -6,6 +6,9 @@ namespace Lepton.Codegen.Llvm.Emit;
 /// <summary>Loads and stores of lanes, with the conversions between memory and registers.</summary>
 internal sealed class MemoryCode(FunctionText text, ModuleParts parts)
 {
+    /// <summary>How many stores so far were of integers that may have been cut to their width just before.</summary>
+    public int NarrowStores { get; private set; }
+
     /// <summary>Lane l of elements index + l·stride (stride null: 1). A masked lane is not read and 0.</summary>
     public string Load(Place place, LaneType type, string index, string? stride, string? mask)
     {
@@ -59,6 +62,7 @@ internal sealed class MemoryCode(FunctionText text, ModuleParts parts)
         var memory = IrTypes.Memory(place.Element);
         var align = place.Element.ByteSize();
         var raw = ToMemory(value, place.Element, type);
+        NarrowStores += IsNarrow(memory) ? 1 : 0;
         if (type.Lanes == 1)
         {
             if (mask is null)
@@ -213,8 +217,23 @@ internal sealed class MemoryCode(FunctionText text, ModuleParts parts)
         else
         {
             var name = parts.Intrinsic("void", $"llvm.masked.store.v{lanes}{LaneSuffix(memory)}.p0", $"{vector}, ptr, i32 immarg, <{lanes} x i1>");
-            text.Line($"call void {name}({vector} {value}, ptr {address}, i32 {align}, <{lanes} x i1> {mask})");
+            var bits = parts.Target.Level == SimdLevel.Avx512 && IsNarrow(memory) ? Unknown(mask, lanes) : mask;
+            text.Line($"call void {name}({vector} {value}, ptr {address}, i32 {align}, <{lanes} x i1> {bits})");
         }
+    }
+
+    private static bool IsNarrow(string memory) => memory is "i8" or "i16" or "i32";
+
+    // For AVX-512, LLVM 22 makes a masked store of a truncation, <8 x i32> to <8 x i16>, one instruction; where the mask turns out to be a
+    // constant with one lane, it then stores that lane as wide as it was before, and writes behind the element. So no mask is a constant.
+    private string Unknown(string mask, int lanes)
+    {
+        var number = text.Value($"bitcast <{lanes} x i1> {mask} to i{lanes}");
+        var wide = lanes < 8 ? text.Value($"zext i{lanes} {number} to i8") : number;
+        var type = "i" + System.Math.Max(lanes, 8);
+        var unknown = text.Value($"call {type} asm \"\", \"=r,0\"({type} {wide})");
+        var same = lanes < 8 ? text.Value($"trunc i8 {unknown} to i{lanes}") : unknown;
+        return text.Value($"bitcast i{lanes} {same} to <{lanes} x i1>");
     }
 
     // AVX2's own masked instructions, asked for by name, as in "avx.ps.256". LLVM 22 keeps only the sign bits of the masks of its general ones
