@@ -4,6 +4,7 @@ using Lepton.Compiler;
 using Lepton.Graphs;
 using Lepton.Kernels;
 using Lepton.Runtime;
+using Lepton.Tests.Emulation;
 using Lepton.Tests.Support;
 
 namespace Lepton.Tests.Cases;
@@ -20,6 +21,9 @@ internal sealed class CaseCheck(Compilation compilation, CaseFile file)
     }
 
     private readonly List<string> _problems = [];
+
+    /// <summary>Set: takes the modules, by how sizes are given, with their runs that reach machine code, instead of this machine's targets.</summary>
+    public Action<string, Func<CpuTarget, KernelModule>, IReadOnlyList<ExportRun>>? Export { get; init; }
 
     public IReadOnlyList<string> Run()
     {
@@ -137,6 +141,13 @@ internal sealed class CaseCheck(Compilation compilation, CaseFile file)
 
     private void Native(string mode, Func<CpuTarget, KernelModule> kernels, List<Bound> runs)
     {
+        if (Export is not null)
+        {
+            var reaching = runs.Where(r => r.Expected is not null || r.FailsOnData);
+            Export(mode, kernels, [.. reaching.Select(r => new ExportRun($"{r.Name}, run of line {r.Run.Line}", r.Name, r.Sizes, r.Inputs))]);
+            return;
+        }
+
         foreach (var (name, target) in NativeRunner.Targets)
         {
             using var module = NativeRunner.Load(kernels(target), target);

@@ -11,6 +11,7 @@ namespace Lepton.Tests.Codegen;
 public class MapOpTests
 {
     private const int Count = 1024;
+    private static readonly int[] Lanes = [1, 16];
 
     public static TheoryData<MapOp, string> OpsAndTargets()
     {
@@ -32,8 +33,8 @@ public class MapOpTests
     {
         foreach (var (operands, result) in Signatures(op))
         {
-            var inputs = operands.Select((type, i) => Values(op, type, i)).ToArray();
-            foreach (var lanes in (int[])[1, 16])
+            var inputs = Inputs(op, operands);
+            foreach (var lanes in Lanes)
             {
                 var module = Module(op, operands, result, lanes);
                 KernelVerifier.Check(module);
@@ -49,6 +50,15 @@ public class MapOpTests
             }
         }
     }
+
+    /// <summary>The modules of the test above and what they are run on, each with a name of its own.</summary>
+    internal static IEnumerable<(string Name, KernelModule Module, TensorValue[] Inputs)> Programs(MapOp op) =>
+        from signature in Signatures(op)
+        from lanes in Lanes
+        let name = $"{op}-{string.Join('-', signature.Operands)}-{signature.Result}-{lanes}"
+        select (name, Module(op, signature.Operands, signature.Result, lanes), Inputs(op, signature.Operands));
+
+    private static TensorValue[] Inputs(MapOp op, ElementType[] operands) => [.. operands.Select((type, i) => Values(op, type, i))];
 
     // out[i] = op(in0[i], …), `lanes` at a time.
     private static KernelModule Module(MapOp op, ElementType[] operands, ElementType result, int lanes)
