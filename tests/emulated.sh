@@ -18,10 +18,10 @@ bochs=$(realpath "$bochs")
 case $("$bochs" --help </dev/null 2>&1) in *"Emulator 2."*) needs "$bochs is older than 3.0" ;; esac
 source tests/setup.sh
 work=$PWD/tests/Lepton.Tests/bin/emulated
-export LEPTON_FUZZ_COUNT=${1:-500} LEPTON_FUZZ_SEED=${2:-1} LEPTON_EXPORT=$work/root/programs LEPTON_EXPORT_TARGET=${TARGET:-avx512}
+export LEPTON_FUZZ_COUNT=${1:-500} LEPTON_FUZZ_SEED=${2:-1} LEPTON_EXPORT=$work/image/programs LEPTON_EXPORT_TARGET=${TARGET:-avx512}
 sources=$PWD/tests/emulation
-rm -rf "$work/root" "$work"/disk* "$work/console.txt"
-mkdir -p "$work/root/proc" "$work/root/dev" "$LEPTON_EXPORT"
+rm -rf "$work/image" "$work"/disk* "$work/console.txt"
+mkdir -p "$work/image/proc" "$work/image/dev" "$LEPTON_EXPORT"
 
 echo "== what it needs"
 packages=""
@@ -41,9 +41,9 @@ dotnet test tests/Lepton.Tests -c Release --no-build --nologo --filter FullyQual
 
 echo "== disk"
 cd "$work"
-cc -O2 "$sources/runner.c" -o root/init -ldl
-cp -L --parents $(ldd root/init | grep -o '/[^ ]*') /lib/x86_64-linux-gnu/libm.so.6 root
-(cd root && find . | cpio -o -H newc --quiet) >initramfs
+cc -O2 "$sources/runner.c" -o image/init -ldl
+cp -L --parents $(ldd image/init | grep -o '/[^ ]*') /lib/x86_64-linux-gnu/libm.so.6 image
+(cd image && find . | cpio -o -H newc --quiet) >initramfs
 # Behind a bzImage's real-mode sectors lies its 32-bit part. Disk groups of 256 sectors.
 tail -c +$((($(od -An -tu1 -j 497 -N 1 vmlinuz) + 1) * 512 + 1)) vmlinuz >kernel
 truncate -s %131072 kernel initramfs
