@@ -35,6 +35,12 @@ public sealed class SizeExpr : IEquatable<SizeExpr>, IComparable<SizeExpr>
     public string? AsVariable =>
         _terms.Count == 1 && _terms[0] is { Coefficient: 1, Factors: { Count: 1 } f } && f[0] is SizeVariable v ? v.Name : null;
 
+    /// <summary>
+    /// The numbers of an index lie below this and above its negative: they are multiplied by indices, by strides and, where views are composed,
+    /// by each other, and must not overflow. No axis is as long.
+    /// </summary>
+    public const long MaxIndexNumber = 1L << 40;
+
     public static SizeExpr Constant(long value) => value == 0 ? Zero : new([new SizeTerm(value, [])]);
 
     public static SizeExpr Variable(string name) => new([new SizeTerm(1, [new SizeVariable(name)])]);

@@ -66,8 +66,7 @@ internal sealed partial class EntryBinder
     // The optimizer multiplies these numbers by each other and by strides, in 64 bits.
     private bool IsInReach(SizeExpr offset, ValueList<(IndexLabel Label, SizeExpr Coefficient)> terms, SourceSpan span)
     {
-        const long Limit = 1L << 40;
-        var isNear = terms.Select(t => t.Coefficient).Prepend(offset).All(s => s.Terms.All(t => t.Coefficient is > -Limit and < Limit));
+        var isNear = terms.Select(t => t.Coefficient).Prepend(offset).All(s => s.Terms.All(t => t.Coefficient is > -SizeExpr.MaxIndexNumber and < SizeExpr.MaxIndexNumber));
         if (!isNear)
         {
             Error(SizeDiagnostics.TooFar, span, [], help: "an index that is computed at run time may be any number: x[d[i] else 0]");

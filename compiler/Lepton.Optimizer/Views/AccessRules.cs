@@ -117,8 +117,8 @@ internal static class AccessRules
     private static AxisAccess? AsAffine(GraphAssembler graph, NodeId index) => graph[index] switch
     {
         IotaNode iota => AxisAccess.Axis(iota.Axis),
-        // Any number may be data; an offset is multiplied by strides, which must not overflow.
-        SplatNode splat when splat.Value.AsInteger is > -(1L << 40) and < 1L << 40 => AxisAccess.At(splat.Value.AsInteger),
+        // Any number may be data, but not any number an offset.
+        SplatNode splat when splat.Value.AsInteger is > -SizeExpr.MaxIndexNumber and < SizeExpr.MaxIndexNumber => AxisAccess.At(splat.Value.AsInteger),
         _ => null,
     };
 }

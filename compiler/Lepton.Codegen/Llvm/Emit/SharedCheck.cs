@@ -26,6 +26,13 @@ internal sealed record SharedCheck(
     /// <summary>null: one check or none is all that could be shared.</summary>
     public static SharedCheck? Of(IReadOnlyList<LetStatement> run)
     {
+        // Most runs have nothing to share: that costs one look at each let.
+        if (run.Count(l => IsCall(l.Value)) < 2)
+        {
+            return null;
+        }
+
+        var type = default(LaneType?);
         var lets = new Dictionary<int, LoopExpr>();
         var calls = new Dictionary<int, MapExpr>();
         var late = new HashSet<int>(); // what depends on a call
@@ -33,9 +40,10 @@ internal sealed record SharedCheck(
         {
             lets[let.Variable] = let.Value;
             var isLate = Reads.Of(let.Value).Any(late.Contains);
-            if (!isLate && let.Value is MapExpr { Type.Lanes: > 1 } map && MapCode.UsualBelow(map) is not null && calls.Values.All(c => c.Type == map.Type))
+            if (!isLate && IsCall(let.Value) && (type is null || type == let.Value.Type))
             {
-                calls.Add(let.Variable, map);
+                type = let.Value.Type;
+                calls.Add(let.Variable, (MapExpr)let.Value);
                 isLate = true;
             }
 
@@ -66,6 +74,8 @@ internal sealed record SharedCheck(
         return new SharedCheck(
             calls.Keys.ToHashSet(), bounds, [.. run.Where(l => needed.Contains(l.Variable))], [.. run.Where(l => !needed.Contains(l.Variable))]);
     }
+
+    private static bool IsCall(LoopExpr value) => value is MapExpr { Type.Lanes: > 1 } map && MapCode.UsualBelow(map) is not null;
 
     // |v·v| < b where |v| < √b, |v·c| < b where |v| < b/|c|: so that more arguments come from one value, and it is asked about earlier.
     private static (LoopExpr Value, double Below) Origin(LoopExpr value, double below, Dictionary<int, LoopExpr> lets)
