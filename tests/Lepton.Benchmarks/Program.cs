@@ -1,113 +1,100 @@
-using System.Diagnostics;
 using System.Globalization;
-using Lepton.Abi;
 using Lepton.Benchmarks;
-using Lepton.Embedding;
-using Lepton.Runtime;
-using Lepton.Runtime.Tensors;
+using Lepton.Benchmarks.Contenders;
+using Lepton.Benchmarks.Reports;
+using Lepton.Benchmarks.Workloads;
 
-// Lepton and ONNX Runtime in turn, in one process, on the same numbers: rounds of each, medians, outputs compared.
-//   tests/benchmarks.sh [threads]
+// Lepton and its peers in turn on the same numbers, for one and two threads: a table as it goes, a JSON file and a page at the end.
+//   Lepton.Benchmarks ONNX_RUNTIME_FOLDER PYTHON REPORT_FOLDER [FILTER]       (tests/bench.sh says them)
+// Ends with 1 when a result differs from a peer's by more than the workload allows.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
-var library = args.Length > 0 ? OnnxRuntimePeer.FindLibrary(args[0]) : null;
-var threads = args.Length > 1 ? int.Parse(args[1]) : 1;
-if (library is null)
+if (args.Length < 3)
 {
-    Console.WriteLine("ONNX Runtime is not installed: tests/benchmarks.sh installs it by npm");
-    return 1;
+    Console.Error.WriteLine("start it with tests/bench.sh [FILTER]");
+    return 2;
 }
 
-Console.WriteLine($"{threads} thread{(threads == 1 ? "" : "s")}, medians in ms; ratio below 1: Lepton is faster\n");
-Console.WriteLine($"{"workload",-32} {"Lepton",10} {"ONNX Rt",10} {"ratio",8}  {"largest difference"}");
-var wrong = 0;
-foreach (var workload in Workloads.All())
+var (library, python, report, filter) = (OnnxRuntimePeer.FindLibrary(args[0]), args[1], args[2], args.ElementAtOrDefault(3) ?? "");
+var workloads = AllWorkloads.List().Where(w => w.Name.Contains(filter, StringComparison.OrdinalIgnoreCase)).ToList();
+if (workloads.Count == 0)
 {
-    var (ours, theirs, difference) = Measure(workload, library, threads);
-    var bad = difference > workload.Tolerance;
-    wrong += bad ? 1 : 0;
-    Console.WriteLine($"{workload.Name,-32} {ours * 1e3,10:G4} {theirs * 1e3,10:G4} {ours / theirs,8:F3}  {difference:E1}{(bad ? "  WRONG" : "")}");
+    Console.Error.WriteLine($"no workload has '{filter}' in its name; there are:\n  {string.Join("\n  ", AllWorkloads.List().Select(w => w.Name))}");
+    return 2;
 }
 
-return wrong;
-
-static (double Ours, double Theirs, double Difference) Measure(Workload workload, string library, int threads)
+int[] threadCounts = Environment.ProcessorCount > 1 ? [1, 2] : [1];
+var arrays = Directory.CreateTempSubdirectory("lepton-bench").FullName;
+var pythons = new Dictionary<int, PythonPeers>();
+try
 {
-    var data = workload.Inputs.Select((input, i) => Fill(input.Shape, i)).ToArray();
-    var count = workload.Output.Aggregate(1L, (a, b) => a * b);
-    var other = new float[count];
-    var owned = new List<OwnedTensor>();
-    var model = workload.Model;
-    for (var i = workload.Arguments; i < data.Length; i++)
+    var found = new List<string>();
+    if (library is null)
     {
-        model.Weights(workload.Inputs[i].Name, data[i], workload.Inputs[i].Shape);
+        Console.WriteLine("not here: ONNX Runtime");
+    }
+    else
+    {
+        found.Add("ONNX Runtime " + OnnxRuntimePeer.Version(library));
     }
 
-    using var peer = new OnnxRuntimePeer(
-        library,
-        model.ToBytes(),
-        threads,
-        [.. workload.Inputs.Take(workload.Arguments).Select((input, i) => (input.Name, data[i], input.Shape))],
-        [("y", other, workload.Output)]);
-
-    using var engine = LeptonEngine.Compile(workload.Program);
-    using var parameters = new ParameterSet();
-    for (var i = workload.Arguments; i < data.Length; i++)
+    if (python.Length > 0)
     {
-        parameters.Set(workload.Inputs[i].Name, Tensor.From(data[i], workload.Inputs[i].Shape));
+        foreach (var count in threadCounts)
+        {
+            pythons[count] = PythonPeers.Start(python, arrays, count);
+        }
+
+        found.AddRange(pythons[1].Found);
+        pythons[1].Missing.ToList().ForEach(m => Console.WriteLine($"not here: {m}"));
     }
 
-    using var invocation = engine["f"].Bind(new RunOptions { Threads = threads, Parameters = parameters });
-    for (var i = 0; i < workload.Arguments; i++)
+    var machine = Machine.Here(found);
+    Console.WriteLine($"{machine.Processor}, {machine.Cores} cores; {string.Join(", ", found)}");
+    Table.Head(threadCounts);
+    var all = new List<Measurement>();
+    foreach (var (workload, number) in workloads.Select((w, i) => (w, i + 1)))
     {
-        var input = Tensor.Allocate(ElementType.F32, workload.Inputs[i].Shape);
-        data[i].CopyTo(input.AsSpan<float>());
-        owned.Add(input);
-        invocation.SetInput(i, input);
+        var data = workload.Data();
+        var line = new List<Measurement>();
+        foreach (var threads in threadCounts)
+        {
+            var contenders = new List<IContender>();
+            try
+            {
+                Progress.Show($"[{number}/{workloads.Count}] {workload.Name}, {threads} threads: loading");
+                contenders.Add(new LeptonContender(workload, data, threads));
+                contenders.AddRange(library is null ? [] : [new OnnxRuntimePeer(library, workload, data, threads)]);
+                contenders.AddRange(pythons.TryGetValue(threads, out var peers) ? peers.Load(workload, data) : []);
+                line.Add(Measurement.Of(workload, threads, contenders, what => Progress.Show($"[{number}/{workloads.Count}] {workload.Name}, {threads} threads: {what}")));
+            }
+            finally
+            {
+                contenders.ForEach(c => c.Dispose());
+            }
+        }
+
+        Progress.Clear();
+        Table.Line(line);
+        all.AddRange(line);
     }
 
-    // Native memory: two large managed arrays lie 32 bytes apart modulo 4096, where stores look to the processor like what is loaded next.
-    var output = Tensor.Allocate(ElementType.F32, workload.Output);
-    owned.Add(output);
-    invocation.SetOutput(0, output);
-    var (ours, theirs) = (new List<double>(), new List<double>());
-    Time(() => invocation.Run(), 0.2);
-    Time(peer.Run, 0.2);
-    for (var round = 0; round < 7; round++)
-    {
-        ours.Add(Time(() => invocation.Run(), 0.15));
-        theirs.Add(Time(peer.Run, 0.15));
-    }
-
-    var difference = output.AsSpan<float>().ToArray().Zip(other, (a, b) => Math.Abs(a - b) / (1.0 + Math.Abs(b))).Max();
-    owned.ForEach(t => t.Dispose());
-    return (ours.Order().ElementAt(3), theirs.Order().ElementAt(3), difference);
+    Directory.CreateDirectory(report);
+    Write("bench.json", JsonReport.Of(machine, all));
+    Write("bench.html", HtmlReport.Of(machine, all));
+    var judged = all.Where(m => m.Ratio is not null).ToList();
+    Console.WriteLine($"\n{judged.Count(m => m.Met)} of {judged.Count} goals met; {Path.Combine(report, "bench.html")}");
+    return all.Any(m => m.Wrong.Any()) ? 1 : 0;
+}
+finally
+{
+    pythons.Values.ToList().ForEach(p => p.Dispose());
+    Directory.Delete(arrays, recursive: true);
 }
 
-// Seconds per run: the median of as many runs as fit into the time.
-static double Time(Action run, double seconds)
+// Whole or not at all.
+void Write(string name, string text)
 {
-    var times = new List<double>();
-    var start = Stopwatch.GetTimestamp();
-    do
-    {
-        var before = Stopwatch.GetTimestamp();
-        run();
-        times.Add(Stopwatch.GetElapsedTime(before).TotalSeconds);
-    }
-    while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds);
-    times.Sort();
-    return times[times.Count / 2];
-}
-
-static float[] Fill(long[] shape, int seed)
-{
-    var random = new Random(seed);
-    var values = new float[shape.Aggregate(1L, (a, b) => a * b)];
-    var scale = seed == 0 ? 2 : 0.1f;
-    for (var i = 0; i < values.Length; i++)
-    {
-        values[i] = (float)((random.NextDouble() * 2) - 1) * scale;
-    }
-
-    return values;
+    var path = Path.Combine(report, name);
+    File.WriteAllText(path + ".tmp", text);
+    File.Move(path + ".tmp", path, overwrite: true);
 }

@@ -1,11 +1,11 @@
 using Google.Protobuf;
 
-namespace Lepton.Benchmarks;
+namespace Lepton.Benchmarks.Contenders;
 
 /// <summary>
 /// Writes a small ONNX model: just the messages that the benchmarks' graphs need (field numbers: onnx.proto, IR version 8, opset 17).
 /// </summary>
-public sealed class OnnxModel(string name)
+internal sealed class OnnxModel(string name)
 {
     private readonly List<byte[]> _nodes = [];
     private readonly List<byte[]> _initializers = [];
@@ -53,9 +53,16 @@ public sealed class OnnxModel(string name)
         return this;
     }
 
-    public OnnxModel Weights(string weights, ReadOnlySpan<float> values, params long[] shape)
+    public OnnxModel Weights(string weights, ReadOnlySpan<float> values, params long[] shape) =>
+        Initializer(weights, 1, System.Runtime.InteropServices.MemoryMarshal.AsBytes(values).ToArray(), shape);
+
+    /// <summary>A list of integers that a node reads as an input: axes, a shape.</summary>
+    public OnnxModel Integers(string name, params long[] values) =>
+        Initializer(name, 7, System.Runtime.InteropServices.MemoryMarshal.AsBytes<long>(values).ToArray(), [values.Length]);
+
+    // type: 1 is FLOAT, 7 is INT64
+    private OnnxModel Initializer(string weights, int type, byte[] bytes, long[] shape)
     {
-        var bytes = System.Runtime.InteropServices.MemoryMarshal.AsBytes(values).ToArray();
         _initializers.Add(Message(m =>
         {
             foreach (var size in shape)
@@ -63,7 +70,7 @@ public sealed class OnnxModel(string name)
                 WriteInteger(m, 1, size);
             }
 
-            WriteInteger(m, 2, 1); // FLOAT
+            WriteInteger(m, 2, type);
             WriteString(m, 8, weights);
             WriteMessage(m, 9, bytes);
         }));

@@ -1,0 +1,26 @@
+namespace Lepton.Benchmarks.Workloads;
+
+/// <summary>What is measured, in the order of the table.</summary>
+internal static class AllWorkloads
+{
+    public static IEnumerable<Workload> List() =>
+    [
+        Kernels.Wave(1 << 20),
+        Kernels.MultiplyAdd("2^22", 1 << 22),
+        Kernels.MultiplyAdd("2^24", 1 << 24),
+        Kernels.Matmul(64, 0.7),
+        Kernels.Matmul(256, 0.7),
+        Kernels.Matmul(1024, 1.0),
+        Kernels.Matmul(2048, 1.0),
+        Kernels.Softmax(4096, 1024),
+        Kernels.LayerNorm(4096, 1024),
+        Kernels.RowSum(4096),
+        Kernels.ColumnSum(4096),
+        Kernels.Transpose(4096),
+        Kernels.Blur(2048),
+        Networks.Mlp(1),
+        Networks.Mlp(32),
+        Networks.Convolution(64, 56),
+        Networks.Cnn(32),
+    ];
+}

@@ -1,0 +1,266 @@
+"""The Python peers of the benchmark: PyTorch, NumPy, SciPy and Numba, told line by line (JSON) what to do; PythonPeers.cs is the other side.
+
+    {"do": "load", "workload": W, "inputs": {name: file.npy}}   answers {"peers": [...]}: everybody here who can compute W
+    {"do": "time", "peer": P, "seconds": S}                     answers {"seconds": median of one run}
+    {"do": "output", "peer": P, "path": F}                      writes what the last run computed
+    {"do": "forget", "peer": P}
+"""
+import json
+import os
+import sys
+import time
+
+# The numbers go to the pipe; whatever a library prints goes to where messages go.
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+
+libraries, missing = {}, []
+for name in ["torch", "numpy", "scipy", "numba"]:
+    try:
+        libraries[name] = __import__("scipy.ndimage").ndimage if name == "scipy" else __import__(name)
+    except ImportError:
+        missing.append(name)
+np, torch, numba, ndimage = (libraries.get(n) for n in ("numpy", "torch", "numba", "scipy"))
+threads = int(os.environ["OMP_NUM_THREADS"])
+if torch:
+    torch.set_num_threads(threads)
+    torch.set_grad_enabled(False)
+
+workloads = {}  # workload: {peer: function of the inputs that gives a function without arguments that computes and returns the result}
+
+
+def peer(library, workload, name=None):
+    def add(prepare):
+        if libraries.get(library):
+            workloads.setdefault(workload, {})[name or library] = (library, prepare)
+        return prepare
+    return add
+
+
+@peer("torch", "wave")
+def _(i):
+    x = i["x"]
+    return lambda: torch.sin(x) + torch.cos(x * x) + torch.exp(x)
+
+
+@peer("torch", "wave", "torchjit")
+def _(i):
+    def wave(x):
+        return torch.sin(x) + torch.cos(x * x) + torch.exp(x)
+    script = torch.jit.trace(wave, i["x"])
+    return lambda: script(i["x"])
+
+
+@peer("numpy", "wave")
+def _(i):
+    x = i["x"]
+    return lambda: np.sin(x) + np.cos(x * x) + np.exp(x)
+
+
+@peer("numba", "wave")
+def _(i):
+    x, y = i["x"], np.empty_like(i["x"])
+
+    @numba.njit(parallel=threads > 1, fastmath=True)
+    def wave(x, y):
+        for k in numba.prange(x.shape[0]):
+            y[k] = np.sin(x[k]) + np.cos(x[k] * x[k]) + np.exp(x[k])
+        return y
+    return lambda: wave(x, y)
+
+
+@peer("torch", "multiply_add")
+def _(i):
+    one, y = torch.ones(1), torch.empty_like(i["a"])
+    return lambda: torch.addcmul(one, i["a"], i["b"], out=y)
+
+
+@peer("numpy", "multiply_add")
+def _(i):
+    y = np.empty_like(i["a"])
+
+    def run():
+        np.multiply(i["a"], i["b"], out=y)
+        return np.add(y, np.float32(1), out=y)
+    return run
+
+
+@peer("numba", "multiply_add")
+def _(i):
+    a, b, y = i["a"], i["b"], np.empty_like(i["a"])
+
+    @numba.njit(parallel=threads > 1, fastmath=True)
+    def multiply_add(a, b, y):
+        for k in numba.prange(a.shape[0]):
+            y[k] = a[k] * b[k] + np.float32(1)
+        return y
+    return lambda: multiply_add(a, b, y)
+
+
+@peer("torch", "matmul")
+def _(i):
+    y = torch.empty_like(i["a"])
+    return lambda: torch.mm(i["a"], i["b"], out=y)
+
+
+@peer("numpy", "matmul")
+def _(i):
+    y = np.empty_like(i["a"])
+    return lambda: np.matmul(i["a"], i["b"], out=y)
+
+
+@peer("torch", "softmax")
+def _(i):
+    return lambda: torch.softmax(i["x"], 1)
+
+
+@peer("torch", "layer_norm")
+def _(i):
+    return lambda: torch.nn.functional.layer_norm(i["x"], i["gain"].shape, i["gain"], i["bias"])
+
+
+@peer("torch", "row_sum")
+def _(i):
+    return lambda: i["x"].sum(1)
+
+
+@peer("numpy", "row_sum")
+def _(i):
+    return lambda: i["x"].sum(1)
+
+
+@peer("torch", "column_sum")
+def _(i):
+    return lambda: i["x"].sum(0)
+
+
+@peer("numpy", "column_sum")
+def _(i):
+    return lambda: i["x"].sum(0)
+
+
+@peer("torch", "transpose")
+def _(i):
+    y = torch.empty_like(i["x"])
+    return lambda: y.copy_(i["x"].t())
+
+
+@peer("numpy", "transpose")
+def _(i):
+    y = np.empty_like(i["x"])
+
+    def run():
+        np.copyto(y, i["x"].T)
+        return y
+    return run
+
+
+@peer("torch", "blur")
+def _(i):
+    x, w = i["x"][None, None], i["w"][None, None]
+    return lambda: torch.nn.functional.conv2d(x, w, padding=1)[0, 0]
+
+
+@peer("scipy", "blur")
+def _(i):
+    y = np.empty_like(i["x"])
+    return lambda: ndimage.correlate(i["x"], i["w"], output=y, mode="constant")
+
+
+@peer("numba", "blur")
+def _(i):
+    x, w, y = i["x"], i["w"], np.empty_like(i["x"])
+
+    # The inside without questions, then the border.
+    @numba.njit(parallel=threads > 1, fastmath=True)
+    def blur(x, w, y):
+        n, m = x.shape
+        for r in numba.prange(1, n - 1):
+            for c in range(1, m - 1):
+                s = np.float32(0)
+                for d in range(3):
+                    for e in range(3):
+                        s += x[r + d - 1, c + e - 1] * w[d, e]
+                y[r, c] = s
+        for r in range(n):
+            for c in range(0, m, 1 if r == 0 or r == n - 1 else m - 1):
+                s = np.float32(0)
+                for d in range(3):
+                    for e in range(3):
+                        if 0 <= r + d - 1 < n and 0 <= c + e - 1 < m:
+                            s += x[r + d - 1, c + e - 1] * w[d, e]
+                y[r, c] = s
+        return y
+    return lambda: blur(x, w, y)
+
+
+@peer("torch", "mlp")
+def _(i):
+    def run():
+        h = torch.relu(torch.addmm(i["b1"], i["x"], i["w1"]))
+        return torch.softmax(torch.addmm(i["b2"], h, i["w2"]), 1)
+    return run
+
+
+@peer("torch", "convolution")
+def _(i):
+    return lambda: torch.relu_(torch.nn.functional.conv2d(i["x"], i["w"], i["c"], padding=1))
+
+
+@peer("torch", "cnn")
+def _(i):
+    f = torch.nn.functional
+
+    def run():
+        a = torch.relu_(f.conv2d(i["x"], i["k"], i["c"]))
+        h = torch.relu_(torch.addmm(i["b1"], f.max_pool2d(a, 2).flatten(1), i["w1"]))
+        return torch.softmax(torch.addmm(i["b2"], h, i["w2"]), 1)
+    return run
+
+
+def load(request):
+    known = workloads.get(request["workload"], {})
+    arrays = {name: np.load(path) for name, path in request["inputs"].items()}
+    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()} if torch else {}
+    loaded.clear()
+    for name, (library, prepare) in known.items():
+        loaded[name] = prepare(tensors if library == "torch" else arrays)
+    return {"peers": list(loaded)}
+
+
+def measure(request):
+    run, until = loaded[request["peer"]], time.perf_counter() + request["seconds"]
+    before = time.perf_counter()
+    results[request["peer"]] = run()
+    batch = max(1, int(20e-6 / (time.perf_counter() - before)))
+    times = []
+    while not times or time.perf_counter() < until:
+        before = time.perf_counter()
+        for _ in range(batch):
+            run()
+        times.append((time.perf_counter() - before) / batch)
+    return {"seconds": sorted(times)[len(times) // 2]}
+
+
+def output(request):
+    result = results[request["peer"]]
+    np.save(request["path"], np.ascontiguousarray(result.numpy() if torch and isinstance(result, torch.Tensor) else result))
+    return {}
+
+
+def forget(request):
+    loaded.pop(request["peer"], None)
+    results.pop(request["peer"], None)
+    return {}
+
+
+loaded, results = {}, {}
+found = [f"{n} {__import__(n).__version__}" for n in libraries]
+print(json.dumps({"found": found, "missing": missing}), file=answers, flush=True)
+for line in sys.stdin:
+    request = json.loads(line)
+    try:
+        answer = {"load": load, "time": measure, "output": output, "forget": forget}[request["do"]](request)
+    except Exception as e:  # the other side shows it and stops
+        answer = {"error": f"{request.get('workload', request.get('peer'))}: {type(e).__name__}: {e}"}
+    print(json.dumps(answer), file=answers, flush=True)
