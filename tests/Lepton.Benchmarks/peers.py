@@ -218,6 +218,64 @@ def _(i):
     return run
 
 
+def resnet18(i):
+    f = torch.nn.functional
+
+    def norm(y, n):
+        return f.batch_norm(y, i[n + "_mean"], i[n + "_var"], i[n + "_scale"], i[n + "_shift"])
+
+    def run(x):
+        y = f.max_pool2d(torch.relu_(norm(f.conv2d(x, i["conv1"], stride=2, padding=3), "bn1")), 3, 2, 1)
+        for layer in range(1, 5):
+            for block in range(2):
+                n, stride = f"layer{layer}_{block}_", 2 if layer > 1 and block == 0 else 1
+                a = torch.relu_(norm(f.conv2d(y, i[n + "conv1"], stride=stride, padding=1), n + "bn1"))
+                a = norm(f.conv2d(a, i[n + "conv2"], padding=1), n + "bn2")
+                y = torch.relu_(a + (y if stride == 1 else norm(f.conv2d(y, i[n + "down"], stride=2), n + "down_bn")))
+        return torch.addmm(i["fc_b"], y.mean((2, 3)), i["fc_w"])
+    return run
+
+
+@peer("torch", "resnet18")
+def _(i):
+    run = resnet18(i)
+    return lambda: run(i["x"])
+
+
+@peer("torch", "resnet18", "torchjit")
+def _(i):
+    class Model(torch.nn.Module):
+        def forward(self, x):
+            return resnet18(i)(x)
+    script = torch.jit.optimize_for_inference(torch.jit.freeze(torch.jit.trace(Model().eval(), i["x"])))
+    return lambda: script(i["x"])
+
+
+@peer("torch", "transformer")
+def _(i):
+    layer = torch.nn.TransformerEncoderLayer(512, 8, 2048, 0.0, "gelu", batch_first=True).eval()
+    attention = layer.self_attn
+    attention.in_proj_weight.copy_(torch.cat([i["wq"], i["wk"], i["wv"]], 1).t())
+    attention.in_proj_bias.copy_(torch.cat([i["bq"], i["bk"], i["bv"]]))
+    for linear, w, b in [(attention.out_proj, "wo", "bo"), (layer.linear1, "w1", "b1"), (layer.linear2, "w2", "b2")]:
+        linear.weight.copy_(i[w].t())
+        linear.bias.copy_(i[b])
+    for norm, n in [(layer.norm1, "1"), (layer.norm2, "2")]:
+        norm.weight.copy_(i["gain" + n])
+        norm.bias.copy_(i["bias" + n])
+    return lambda: layer(i["x"])
+
+
+@peer("torch", "lstm")
+def _(i):
+    lstm = torch.nn.LSTM(i["wx"].shape[0], i["wh"].shape[0])
+    lstm.weight_ih_l0.copy_(i["wx"].t())
+    lstm.weight_hh_l0.copy_(i["wh"].t())
+    lstm.bias_ih_l0.copy_(i["bias"])
+    lstm.bias_hh_l0.zero_()
+    return lambda: lstm(i["x"])[0]
+
+
 def load(request):
     known = workloads.get(request["workload"], {})
     arrays = {name: np.load(path) for name, path in request["inputs"].items()}

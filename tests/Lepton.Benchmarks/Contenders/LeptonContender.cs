@@ -12,7 +12,7 @@ internal sealed class LeptonContender : IContender
 {
     private readonly LeptonEngine _engine;
     private readonly ParameterSet _parameters = new();
-    private readonly List<OwnedTensor> _arguments = [];
+    private readonly List<OwnedTensor> _tensors = [];
     private readonly OwnedTensor _output;
     private readonly Invocation _invocation;
 
@@ -21,16 +21,13 @@ internal sealed class LeptonContender : IContender
         _engine = LeptonEngine.Compile(workload.Program);
         foreach (var input in workload.Inputs.Skip(workload.Arguments))
         {
-            _parameters.Set(input.Name, Tensor.From(data[input.Name], input.Shape));
+            _parameters.Set(input.Name, Native(input, data[input.Name]));
         }
 
         _invocation = _engine.Entries.Single().Bind(new RunOptions { Threads = threads, Parameters = _parameters });
         foreach (var input in workload.Inputs.Take(workload.Arguments))
         {
-            var tensor = Tensor.Allocate(ElementType.F32, input.Shape);
-            data[input.Name].CopyTo(tensor.AsSpan<float>());
-            _invocation.SetInput(_arguments.Count, tensor);
-            _arguments.Add(tensor);
+            _invocation.SetInput(input.Name, Native(input, data[input.Name]));
         }
 
         _output = Tensor.Allocate(ElementType.F32, workload.Output);
@@ -46,9 +43,17 @@ internal sealed class LeptonContender : IContender
     public void Dispose()
     {
         _invocation.Dispose();
-        _arguments.ForEach(a => a.Dispose());
+        _tensors.ForEach(t => t.Dispose());
         _output.Dispose();
         _parameters.Dispose();
         _engine.Dispose();
+    }
+
+    private OwnedTensor Native(Input input, float[] values)
+    {
+        var tensor = Tensor.Allocate(ElementType.F32, input.Shape);
+        _tensors.Add(tensor);
+        values.CopyTo(tensor.AsSpan<float>());
+        return tensor;
     }
 }

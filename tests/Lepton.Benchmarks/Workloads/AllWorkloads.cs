@@ -22,5 +22,8 @@ internal static class AllWorkloads
         Networks.Mlp(32),
         Networks.Convolution(64, 56),
         Networks.Cnn(32),
+        Models.ResNet18(),
+        Models.Transformer(128),
+        Models.Lstm(64, 16),
     ];
 }
