@@ -4,8 +4,8 @@ using Lepton.Abi;
 namespace Lepton.Codegen;
 
 /// <summary>
-/// The C header of a built module: the context, the two functions of each entry as they are, and an inline function with plain arguments
-/// that takes memory for intermediate results itself.
+/// The C header of a built module: the context, the functions of each entry as they are, and an inline function with plain arguments that takes
+/// memory for intermediate and prepared values itself.
 /// </summary>
 public static class CHeader
 {
@@ -25,6 +25,7 @@ public static class CHeader
           int64_t value;   /* the index */
           int64_t bound;   /* what it had to be below */
           void* host;
+          uint8_t* prepared; /* what an entry's _prepare function wrote */
         } lep_context;
         #endif
         """;
@@ -58,21 +59,30 @@ public static class CHeader
 
         text.Append(" */\n");
         text.Append($"int32_t {entry.Symbol}(lep_context* context, void** tensors, const int64_t* dims, uint8_t* arena);\n");
-        text.Append($"int64_t {entry.Symbol}_arena(const int64_t* dims);\n\n");
+        text.Append($"int64_t {entry.Symbol}_arena(const int64_t* dims); /* bytes; align the arena to 64 */\n");
+        text.Append("/* To be done once for a set of parameters, when _prepared says more than 0 bytes: point context->prepared at so many, aligned to 64,\n");
+        text.Append(" * and call _prepare; of the tensors it reads the inputs that are parameters. Runs with context->prepared then read them, at the same time\n");
+        text.Append(" * too. key: 0, or where to put a number that is the same for sizes and entries that can use one block. */\n");
+        text.Append($"int32_t {entry.Symbol}_prepare(lep_context* context, void** tensors, const int64_t* dims, uint8_t* arena);\n");
+        text.Append($"int64_t {entry.Symbol}_prepared(const int64_t* dims, int64_t* key);\n\n");
 
         var parameters = inputs.Select(t => $"const {CType(t.Element)}* {Name(t.Name)}")
             .Concat(entry.Results.Select(t => $"{CType(t.Element)}* {Name(t.Name)}"))
             .Concat(entry.Dims.Select(d => $"int64_t {Name(d)}_size"));
-        text.Append("/* 0: done; 1: an index was out of range; 2: cancelled; 3: no memory */\n");
+        text.Append("/* 0: done; 1: an index was out of range; 2: cancelled; 3: no memory. Prepares each time. */\n");
         text.Append($"static inline int {Name(entry.Name)}({string.Join(", ", parameters)}) {{\n");
         text.Append("  lep_context lep_c = {0};\n");
         text.Append($"  void* lep_tensors[] = {{{string.Join(", ", all.Select(t => $"(void*){Name(t.Name)}").DefaultIfEmpty("0"))}}};\n");
         text.Append($"  int64_t lep_dims[] = {{{string.Join(", ", entry.Dims.Select(d => Name(d) + "_size").DefaultIfEmpty("0"))}}};\n");
         text.Append($"  int64_t lep_bytes = {entry.Symbol}_arena(lep_dims);\n");
-        text.Append("  uint8_t* lep_block = (uint8_t*)malloc((size_t)lep_bytes + 64);\n");
+        text.Append("  lep_bytes = (lep_bytes + 63) & ~(int64_t)63;\n");
+        text.Append($"  int64_t lep_kept = {entry.Symbol}_prepared(lep_dims, 0);\n");
+        text.Append("  uint8_t* lep_block = (uint8_t*)malloc((size_t)(lep_bytes + lep_kept) + 64);\n");
         text.Append("  if (!lep_block) return 3;\n");
         text.Append("  uint8_t* lep_arena = (uint8_t*)(((uintptr_t)lep_block + 63) & ~(uintptr_t)63);\n");
-        text.Append($"  int lep_status = {entry.Symbol}(&lep_c, lep_tensors, lep_dims, lep_arena);\n");
+        text.Append("  lep_c.prepared = lep_arena + lep_bytes;\n");
+        text.Append($"  int lep_status = lep_kept ? {entry.Symbol}_prepare(&lep_c, lep_tensors, lep_dims, lep_arena) : 0;\n");
+        text.Append($"  if (!lep_status) lep_status = {entry.Symbol}(&lep_c, lep_tensors, lep_dims, lep_arena);\n");
         text.Append("  free(lep_block);\n  return lep_status;\n}\n");
     }
 

@@ -9,10 +9,14 @@ namespace Lepton.Kernels;
 /// </summary>
 internal static class ArenaPlanner
 {
-    public static (ValueList<HostStatement> Body, ValueList<SizeExpr> Slots) Run(ValueList<HostStatement> body, IReadOnlyList<SizeExpr> buffers)
+    /// <summary>An entry whose buffers share slots; in <paramref name="program"/> each has its own.</summary>
+    public static EntryProgram Run(EntryProgram program)
     {
+        program = WithoutIntermediates(program);
+        var buffers = program.Arena;
         var lives = new LifeSpans(buffers.Count);
-        lives.Walk(body);
+        lives.Walk(program.Prepare);
+        lives.Walk(program.Body);
         lives.Settle();
         var slotOf = new int[buffers.Count];
         var slots = new List<SizeExpr>();
@@ -34,7 +38,36 @@ internal static class ArenaPlanner
             slotOf[buffer] = slot;
         }
 
-        return (new Renumber(slotOf).Of(body), slots.ToValueList());
+        var toSlot = new Renumber(b => b.Kind == BufferKind.Arena ? b with { Number = slotOf[b.Number] } : b);
+        return program with { Arena = slots.ToValueList(), Body = toSlot.Of(program.Body), Prepare = toSlot.Of(program.Prepare) };
+    }
+
+    // What is prepared only for other prepared things need not outlive that: it moves to the arena.
+    private static EntryProgram WithoutIntermediates(EntryProgram program)
+    {
+        var inBody = new HashSet<int>();
+        new Renumber(b =>
+        {
+            _ = b.Kind == BufferKind.Prepared && inBody.Add(b.Number);
+            return b;
+        }).Of(program.Body);
+        var (arena, prepared) = (program.Arena.ToList(), new List<SizeExpr>());
+        var places = new BufferRef[program.Prepared.Count];
+        for (var i = 0; i < places.Length; i++)
+        {
+            var (kind, list) = inBody.Contains(i) ? (BufferKind.Prepared, prepared) : (BufferKind.Arena, arena);
+            places[i] = new BufferRef(kind, list.Count, SizeExpr.Zero);
+            list.Add(program.Prepared[i]);
+        }
+
+        var move = new Renumber(b => b.Kind == BufferKind.Prepared ? places[b.Number] with { Offset = b.Offset } : b);
+        return program with
+        {
+            Arena = arena.ToValueList(),
+            Prepared = prepared.ToValueList(),
+            Body = move.Of(program.Body),
+            Prepare = move.Of(program.Prepare),
+        };
     }
 
     private static int BestSlot(SizeExpr size, int first, List<SizeExpr> slots, List<int> freeFrom)
@@ -206,7 +239,7 @@ internal static class ArenaPlanner
         }
     }
 
-    private sealed class Renumber(int[] slotOf) : HostStatementVisitor
+    private sealed class Renumber(Func<BufferRef, BufferRef> of) : HostStatementVisitor
     {
         private HostStatement _done = null!;
 
@@ -222,16 +255,14 @@ internal static class ArenaPlanner
             return renumbered.ToValueList();
         }
 
-        public override void Visit(Launch s) => _done = s with { Buffers = s.Buffers.Select(Of).ToValueList() };
+        public override void Visit(Launch s) => _done = s with { Buffers = s.Buffers.Select(of).ToValueList() };
 
-        public override void Visit(Copy s) => _done = s with { From = Of(s.From), To = Of(s.To) };
+        public override void Visit(Copy s) => _done = s with { From = of(s.From), To = of(s.To) };
 
-        public override void Visit(HostLoop s) => _done = s with { Body = Of(s.Body), Until = s.Until is null ? null : Of(s.Until) };
+        public override void Visit(HostLoop s) => _done = s with { Body = Of(s.Body), Until = s.Until is null ? null : of(s.Until) };
 
-        public override void Visit(SetPointer s) => _done = s with { Place = Of(s.Place) };
+        public override void Visit(SetPointer s) => _done = s with { Place = of(s.Place) };
 
         public override void Visit(SwapPointers s) => _done = s;
-
-        private BufferRef Of(BufferRef buffer) => buffer.Kind == BufferKind.Arena ? buffer with { Number = slotOf[buffer.Number] } : buffer;
     }
 }

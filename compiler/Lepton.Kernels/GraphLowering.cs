@@ -25,6 +25,18 @@ internal static class GraphLowering
 
         foreach (var group in context.Fused.Groups)
         {
+            if (context.HasPrepare && !group.Outputs.Any(direct.ContainsKey) && PreparedGroups.Suits(context, group))
+            {
+                foreach (var output in group.Outputs)
+                {
+                    var type = context.Graph[output].Type;
+                    context.SetPlace(output, new BufferPlace(context.Program.AllocatePrepared(type.Count * type.Element.ByteSize())));
+                }
+
+                context.Program.InPrepare(() => KernelStrategies.For(group.Strategy).Lower(group, context));
+                continue;
+            }
+
             foreach (var output in group.Outputs)
             {
                 Settle(context, output, direct);

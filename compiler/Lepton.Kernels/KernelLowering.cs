@@ -25,11 +25,15 @@ public static class KernelLowering
     private static EntryProgram Entry(FusedGraph fused, ProgramBuilder program, KernelOptions options)
     {
         program.StartEntry();
-        var context = new LoweringContext(fused, program, options);
         var graph = fused.Graph;
         var inputs = graph.Inputs.Select(i => (Id: i, Node: (InputNode)graph[i])).ToArray();
         var arguments = inputs.Where(i => i.Node.Kind == InputKind.Argument).ToArray();
         var parameters = inputs.Where(i => i.Node.Kind == InputKind.Parameter).ToArray();
+        var context = new LoweringContext(fused, program, options)
+        {
+            Parameters = arguments.Length..(arguments.Length + parameters.Length),
+            HasPrepare = true,
+        };
         var tensors = 0;
         foreach (var (id, _) in arguments.Concat(parameters))
         {
@@ -46,8 +50,12 @@ public static class KernelLowering
             graph.Outputs.Select(o => new TensorManifest(o.Name, graph[o.Node].Type.Element, graph[o.Node].Type.Shape)).ToValueList(),
             graph.Constraints,
             graph.Sites);
-        var (body, slots) = ArenaPlanner.Run(program.Statements(), program.Buffers);
-        return new EntryProgram(manifest, slots, program.Pointers, body);
+        return ArenaPlanner.Run(
+            new EntryProgram(manifest, program.Buffers.ToValueList(), program.Pointers, program.Statements())
+            {
+                Prepare = program.PrepareStatements(),
+                Prepared = program.Prepared.ToValueList(),
+            });
 
         static BufferPlace Tensor(int number) => new(new BufferRef(BufferKind.Tensor, number, SizeExpr.Zero));
     }

@@ -20,7 +20,14 @@ public sealed class ConstantData(string name, ElementType element, byte[] bytes)
 /// An entry as its host runs it. <paramref name="Arena"/>: bytes of each arena slot (over the dims); slot k starts at the sum of the sizes
 /// before it, each rounded up to 64. Slots are shared by buffers whose lives do not overlap.
 /// </summary>
-public sealed record EntryProgram(EntryManifest Manifest, ValueList<SizeExpr> Arena, int Pointers, ValueList<HostStatement> Body);
+public sealed record EntryProgram(EntryManifest Manifest, ValueList<SizeExpr> Arena, int Pointers, ValueList<HostStatement> Body)
+{
+    /// <summary>What is done once for a set of parameters: it reads parameters and constants, and writes <see cref="Prepared"/>.</summary>
+    public ValueList<HostStatement> Prepare { get; init; } = [];
+
+    /// <summary>Bytes of each prepared buffer (over the dims), laid out like the arena in a block that outlives the runs.</summary>
+    public ValueList<SizeExpr> Prepared { get; init; } = [];
+}
 
 public enum BufferKind
 {
@@ -28,6 +35,9 @@ public enum BufferKind
     Tensor,
     Constant,
     Arena,
+
+    /// <summary>Written by <see cref="EntryProgram.Prepare"/>, only read by the body.</summary>
+    Prepared,
 
     /// <summary>A pointer variable of the entry, set by <see cref="SetPointer"/> and <see cref="SwapPointers"/>: the two halves of a double buffer.</summary>
     Pointer,

@@ -7,7 +7,7 @@ namespace Lepton.Kernels;
 /// <summary>
 /// Checks a module: launches name kernels and hand over as many buffers as they have; every variable is bound before it is used, where it is
 /// visible, and with its type; only declared variables are assigned; operands have the types and lanes that their operation asks for;
-/// indices are i64 scalars (of gathers: lanes), masks bool lanes; buffer numbers exist; what is stored into may be written; a chunk's locals
+/// indices are i64 scalars (of gathers: lanes), masks bool lanes; buffer numbers exist; what is stored into may be written; prepare reads parameters alone and runs write nothing prepared; a chunk's locals
 /// take at most 256 KiB; no f16 or bf16 is computed with.
 /// </summary>
 public static class KernelVerifier
@@ -30,6 +30,49 @@ public static class KernelVerifier
         foreach (var entry in module.Entries)
         {
             Host(module, entry, entry.Body);
+            Host(module, entry, entry.Prepare);
+            CheckPrepared(module, entry, entry.Prepare, isPrepare: true);
+            CheckPrepared(module, entry, entry.Body, isPrepare: false);
+        }
+    }
+
+    // What is prepared depends on parameters alone, and no run changes it.
+    private static void CheckPrepared(KernelModule module, EntryProgram entry, ValueList<HostStatement> body, bool isPrepare)
+    {
+        var first = entry.Manifest.Arguments.Count;
+        foreach (var statement in body)
+        {
+            switch (statement)
+            {
+                case HostLoop loop:
+                    CheckPrepared(module, entry, loop.Body, isPrepare);
+                    break;
+                case Copy copy:
+                    Check(copy.From, true);
+                    Check(copy.To, false);
+                    break;
+                case Launch launch:
+                    for (var i = 0; i < launch.Buffers.Count; i++)
+                    {
+                        Check(launch.Buffers[i], module.Kernels[launch.Kernel].Buffers[i].Access == BufferAccess.Read);
+                    }
+
+                    break;
+            }
+        }
+
+        void Check(BufferRef buffer, bool isRead)
+        {
+            var isWrong = buffer.Kind switch
+            {
+                BufferKind.Prepared => !isPrepare && !isRead,
+                BufferKind.Tensor => isPrepare && !(isRead && buffer.Number >= first && buffer.Number < first + entry.Manifest.Parameters.Count),
+                _ => false,
+            };
+            if (isWrong)
+            {
+                throw new CompilerBugException("kernels", $"{entry.Manifest.Name}: {(isPrepare ? "prepare" : "a run")} {(isRead ? "reads" : "writes")} {buffer}");
+            }
         }
     }
 

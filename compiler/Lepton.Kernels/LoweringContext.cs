@@ -25,7 +25,13 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
 
     public ProgramBuilder Program { get; } = program;
 
+    /// <summary>Of the entry's tensors, those that are parameters.</summary>
+    public required Range Parameters { get; init; }
+
     public KernelOptions Options { get; } = options;
+
+    /// <summary>Whether whole groups may move to what runs once: not from the body of a loop, which may run no step.</summary>
+    public bool HasPrepare { get; init; }
 
     /// <summary>Where a node is; null when it is in no memory (yet). Constants of several numbers get their memory here.</summary>
     public Place? PlaceOf(NodeId node)
@@ -51,6 +57,75 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
 
     /// <summary>Memory of the arena for this many elements, shared with others when their lives do not overlap.</summary>
     public BufferRef Allocate(ElementType element, SizeExpr count) => Program.Allocate(count * element.ByteSize());
+
+    /// <summary>
+    /// Memory with what <paramref name="fill"/> computes from <paramref name="sources"/> alone, a packed factor for example. Where the sources
+    /// depend on parameters and constants alone, the kernels that fill launches run once for a set of parameters, else here, at each run.
+    /// </summary>
+    public BufferRef Once(IEnumerable<NodeId> sources, ElementType element, SizeExpr count, Action<BufferRef> fill)
+    {
+        if (Program.IsPreparing || !sources.All(IsFixed))
+        {
+            var place = Allocate(element, count);
+            fill(place);
+            return place;
+        }
+
+        var prepared = Program.AllocatePrepared(count * element.ByteSize());
+        Program.InPrepare(() => fill(prepared));
+        return prepared;
+    }
+
+    /// <summary>Whether a node, with all that is computed for it, depends on parameters, constants and sizes alone.</summary>
+    public bool IsFixed(NodeId node)
+    {
+        var open = new Stack<NodeId>([node]);
+        var seen = new HashSet<NodeId>();
+        while (open.TryPop(out var id))
+        {
+            if (!seen.Add(id))
+            {
+                continue;
+            }
+
+            if (PlaceOf(id) is { } place)
+            {
+                if (!IsFixed(place))
+                {
+                    return false;
+                }
+
+                continue;
+            }
+
+            if (Graph[id] is InputNode)
+            {
+                return false;
+            }
+
+            foreach (var operand in Graph[id].Operands)
+            {
+                open.Push(operand);
+            }
+        }
+
+        return true;
+    }
+
+    // Places that move with the counter of a loop are not fixed.
+    private bool IsFixed(Place place) => place switch
+    {
+        SizePlace size => HasDimsOnly(size.Size),
+        BufferPlace { Ref: var buffer } => HasDimsOnly(buffer.Offset) && buffer.Kind switch
+        {
+            BufferKind.Constant or BufferKind.Prepared => true,
+            BufferKind.Tensor => buffer.Number >= Parameters.Start.Value && buffer.Number < Parameters.End.Value,
+            _ => false,
+        },
+        _ => false,
+    };
+
+    private static bool HasDimsOnly(SizeExpr size) => size.Variables().All(v => !ProgramBuilder.IsCounter(v));
 
     /// <summary>Adds a kernel and the statement that runs it here.</summary>
     public void Launch(Kernel kernel, ValueList<BufferRef> buffers) => Program.Add(new Launch(Program.AddKernel(kernel), buffers));

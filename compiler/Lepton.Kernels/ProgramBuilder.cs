@@ -17,7 +17,9 @@ public sealed class ProgramBuilder
     private readonly HashSet<string> _names = [];
     private readonly Dictionary<(SizeExpr, SizeExpr, SizeExpr), (SizeExpr, SizeExpr, SizeExpr)> _cuts = [];
     private readonly List<SizeExpr> _buffers = [];
+    private readonly List<SizeExpr> _prepared = [];
     private List<HostStatement> _statements = [];
+    private List<HostStatement> _prepare = [];
     private int _counters;
 
     public IReadOnlyList<Kernel> Kernels => _kernels;
@@ -27,13 +29,17 @@ public sealed class ProgramBuilder
     /// <summary>Bytes of each arena buffer of the entry.</summary>
     public IReadOnlyList<SizeExpr> Buffers => _buffers;
 
+    /// <summary>Bytes of each prepared buffer of the entry.</summary>
+    public IReadOnlyList<SizeExpr> Prepared => _prepared;
+
     public int Pointers { get; private set; }
 
     /// <summary>Starts a new entry; kernels and constants go on.</summary>
     public void StartEntry()
     {
         _buffers.Clear();
-        _statements = [];
+        _prepared.Clear();
+        (_statements, _prepare) = ([], []);
         (Pointers, _counters) = (0, 0);
     }
 
@@ -67,8 +73,23 @@ public sealed class ProgramBuilder
         return inner.ToValueList();
     }
 
-    /// <summary>The statements since <see cref="StartEntry"/>.</summary>
+    /// <summary>Whether what is added now runs once for a set of parameters.</summary>
+    public bool IsPreparing => ReferenceEquals(_statements, _prepare);
+
+    /// <summary>What <paramref name="emit"/> adds runs once for a set of parameters, before the entry's first run, from whatever loop this is asked for.</summary>
+    public void InPrepare(Action emit)
+    {
+        var outer = _statements;
+        _statements = _prepare;
+        emit();
+        _statements = outer;
+    }
+
+    /// <summary>The statements of each run since <see cref="StartEntry"/>.</summary>
     public ValueList<HostStatement> Statements() => _statements.ToValueList();
+
+    /// <summary>The statements that run once.</summary>
+    public ValueList<HostStatement> PrepareStatements() => _prepare.ToValueList();
 
     public BufferRef Allocate(SizeExpr bytes)
     {
@@ -76,10 +97,19 @@ public sealed class ProgramBuilder
         return new BufferRef(BufferKind.Arena, _buffers.Count - 1, SizeExpr.Zero);
     }
 
+    /// <summary>Memory that keeps what was prepared.</summary>
+    public BufferRef AllocatePrepared(SizeExpr bytes)
+    {
+        _prepared.Add(bytes);
+        return new BufferRef(BufferKind.Prepared, _prepared.Count - 1, SizeExpr.Zero);
+    }
+
     public int NewPointer() => Pointers++;
 
     /// <summary>A size variable that no program can name.</summary>
     public string NewCounter() => $"${_counters++}";
+
+    public static bool IsCounter(string variable) => variable.StartsWith('$');
 
     /// <summary>
     /// How rows × inner elements are cut into chunks of about block elements: many short rows go together, a long row is cut into pieces. No

@@ -6,10 +6,10 @@ namespace Lepton.Abi;
 /// <param name="Target">What it was compiled for: triple, CPU and features, as one line.</param>
 public sealed record ModuleManifest(int FormatVersion, string Name, string Target, ValueList<EntryManifest> Entries)
 {
-    public const int CurrentFormat = 1;
+    public const int CurrentFormat = 2;
 }
 
-/// <summary>One entry. <see cref="Symbol"/> and <c>Symbol + "_arena"</c> are the native functions; see <see cref="NativeContext"/>.</summary>
+/// <summary>One entry. <see cref="Symbol"/>, alone and with <c>_arena</c>, <c>_prepare</c>, <c>_prepared</c>, names the native functions; see <see cref="NativeContext"/>.</summary>
 /// <param name="Dims">The size variables, in the order in which native code takes them.</param>
 /// <param name="Constraints">Facts about the sizes that must hold: both sides equal (exact divisions give such), checked before a run.</param>
 /// <param name="Sites">The accesses that can fail at run time; native code names one by its index here.</param>

@@ -15,11 +15,18 @@ namespace Lepton.Abi;
 ///   int64_t value;                    // the index that was out of range
 ///   int64_t bound;                    // the size that it had to be below
 ///   void* host;                       // for the host's own use
+///   uint8_t* prepared;                // what lep_ENTRY_prepare wrote; 0 where lep_ENTRY_prepared says 0
 /// } lep_context;
 /// typedef void (*lep_kernel)(struct lep_context*, void** buffers, const int64_t* sizes, int64_t first_chunk, int64_t end_chunk);
 /// int32_t lep_ENTRY(lep_context*, void** tensors, const int64_t* dims, uint8_t* arena);   // a NativeStatus
 /// int64_t lep_ENTRY_arena(const int64_t* dims);                                          // bytes; align the arena to 64
+/// int32_t lep_ENTRY_prepare(lep_context*, void** tensors, const int64_t* dims, uint8_t* arena); // writes context->prepared
+/// int64_t lep_ENTRY_prepared(const int64_t* dims, int64_t* key);                         // its bytes; align it to 64
 /// </code>
+/// Work that depends on parameters, constants and sizes alone (folded or packed weights) is done by <c>lep_ENTRY_prepare</c>: once, before the
+/// first <c>lep_ENTRY</c> with these parameters, and again when the parameters have changed; of <c>tensors</c> it looks at the parameters
+/// alone. Any number of runs may read one prepared block at once. <c>key</c> may be 0; else a number is written there that is the same for
+/// calls (of any sizes, of any entry of the module) that can use one block.
 /// <c>tensors</c>: arguments, then parameters, then results, in manifest order; each contiguous, row-major. <c>dims</c>: the entry's size
 /// variables in manifest order. Work is cut into chunks by size alone, so results never depend on the number of threads.
 /// </summary>
@@ -35,6 +42,7 @@ public unsafe struct NativeContext
     public long Value;
     public long Bound;
     public void* Host;
+    public byte* Prepared;
 }
 
 /// <summary>What an entry returns.</summary>

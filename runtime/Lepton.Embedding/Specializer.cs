@@ -64,7 +64,7 @@ internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? c
 
             var module = JitModule.Link(objectCode);
             _modules.Add(module);
-            code = new EntryCode(module.Lookup(entry.Symbol), module.Lookup(entry.Symbol + "_arena"));
+            code = EntryCode.Of(entry.Symbol, module.Lookup);
             _table = [.. _table, new Specialization(entry.Name, isLast ? null : dims.ToArray(), code)];
             return code;
         }

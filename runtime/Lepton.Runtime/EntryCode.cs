@@ -2,10 +2,19 @@ using Lepton.Abi;
 
 namespace Lepton.Runtime;
 
-/// <summary>The two native functions of an entry, as <see cref="NativeContext"/> describes them.</summary>
+/// <summary>The native functions of an entry, as <see cref="NativeContext"/> describes them.</summary>
 /// <param name="Run">Address of <c>lep_ENTRY</c>.</param>
 /// <param name="Arena">Address of <c>lep_ENTRY_arena</c>.</param>
-public readonly record struct EntryCode(nint Run, nint Arena);
+/// <param name="Prepare">Address of <c>lep_ENTRY_prepare</c>.</param>
+/// <param name="Prepared">Address of <c>lep_ENTRY_prepared</c>.</param>
+public readonly record struct EntryCode(nint Run, nint Arena, nint Prepare, nint Prepared)
+{
+    /// <summary>The functions of a module, by name.</summary>
+    /// <param name="symbol">The entry's <see cref="Abi.EntryManifest.Symbol"/>.</param>
+    /// <param name="find">The address of a function.</param>
+    public static EntryCode Of(string symbol, Func<string, nint> find) =>
+        new(find(symbol), find(symbol + "_arena"), find(symbol + "_prepare"), find(symbol + "_prepared"));
+}
 
 /// <summary>
 /// Code that depends on the sizes of a call: a JIT that specialises on first use, and answers from its table afterwards. Called by every

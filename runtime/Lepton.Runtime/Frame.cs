@@ -20,7 +20,7 @@ internal sealed unsafe class Frame : IDisposable
     private readonly long[] _stack;
     private readonly int[] _dimSources;
     private readonly Tensor?[] _parameters;
-    private object? _parameterSource;
+    private ParameterValues? _parameterSource;
     private IReadOnlyDictionary<string, long>? _boundSizes;
     private bool _bound;
 
@@ -109,7 +109,7 @@ internal sealed unsafe class Frame : IDisposable
             for (var i = 0; i < _parameters.Length; i++)
             {
                 var name = Plan.Tensors[first + i].Name;
-                _parameters[i] = snapshot is not null && snapshot.TryGetValue(name, out var tensor)
+                _parameters[i] = snapshot is not null && snapshot.Tensors.TryGetValue(name, out var tensor)
                     ? tensor
                     : throw new LeptonArgumentException(
                         $"entry {Plan.Manifest.Name}: parameter {name} has no value; set it in RunOptions.Parameters, or initialise it");
@@ -187,7 +187,7 @@ internal sealed unsafe class Frame : IDisposable
     }
 
     /// <summary>Calls the native entry. Everything is bound and checked.</summary>
-    internal void Execute(ArenaPool arenas, int threads, CancellationToken cancellation)
+    internal void Execute(Module module, int threads, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         var code = Plan.Code(_dims);
@@ -197,7 +197,15 @@ internal sealed unsafe class Frame : IDisposable
             throw new LeptonRunException($"entry {Plan.Manifest.Name} needs {bytes} bytes for intermediate results with {DimsText()}: too many");
         }
 
-        var arena = bytes > 0 ? Rent(arenas, bytes) : null;
+        var key = 0L;
+        var prepared = ((delegate* unmanaged<long*, long*, long>)code.Prepared)(NativeDims, &key);
+        if (prepared is < 0 or > TensorShape.MaxBytes)
+        {
+            throw new LeptonRunException($"entry {Plan.Manifest.Name} needs {prepared} bytes for what it prepares with {DimsText()}: too many");
+        }
+
+        var arena = bytes > 0 ? Rent(module.Arenas, bytes) : null;
+        PreparedBlock? block = null;
         Volatile.Write(ref *CancelFlag, 0);
         CancellationTokenRegistration registration = default;
         try
@@ -216,24 +224,48 @@ internal sealed unsafe class Frame : IDisposable
                 context.Parallel = WorkPool.Callback;
             }
 
-            var status = (NativeStatus)((delegate* unmanaged<NativeContext*, void**, long*, byte*, int>)code.Run)(&context, Pointers, NativeDims, arena is null ? Nothing : arena.Pointer);
-            switch (status)
+            var memory = (nint)(arena is null ? Nothing : arena.Pointer);
+            if (prepared > 0)
             {
-                case NativeStatus.Done:
-                    return;
-                case NativeStatus.Cancelled:
-                    throw new OperationCanceledException(cancellation);
-                default:
-                    throw RunFailures.Describe(this, status, context);
+                block = (_parameterSource ?? module.NoParameters).Enter(
+                    module, key, prepared, (Frame: this, code.Prepare, Context: (nint)(&context), Memory: memory, Cancellation: cancellation), static (made, s) =>
+                    {
+                        var on = (NativeContext*)s.Context;
+                        on->Prepared = made.Pointer;
+                        s.Frame.Call(s.Prepare, on, s.Memory, s.Cancellation);
+                    },
+                    cancellation);
+                context.Prepared = block.Pointer;
             }
+
+            Call(code.Run, &context, memory, cancellation);
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new LeptonRunException($"entry {Plan.Manifest.Name}: no memory for {prepared} prepared bytes with {DimsText()}", e);
         }
         finally
         {
             registration.Dispose(); // waits for a callback under way, so the flag is ours alone again
+            block?.Exit();
             if (arena is not null)
             {
-                arenas.Return(arena);
+                module.Arenas.Return(arena);
             }
+        }
+    }
+
+    private void Call(nint function, NativeContext* context, nint arena, CancellationToken cancellation)
+    {
+        var status = (NativeStatus)((delegate* unmanaged<NativeContext*, void**, long*, byte*, int>)function)(context, Pointers, NativeDims, (byte*)arena);
+        switch (status)
+        {
+            case NativeStatus.Done:
+                return;
+            case NativeStatus.Cancelled:
+                throw new OperationCanceledException(cancellation);
+            default:
+                throw RunFailures.Describe(this, status, *context);
         }
     }
 

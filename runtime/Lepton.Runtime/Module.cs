@@ -47,6 +47,12 @@ public sealed class Module : IDisposable
 
     internal ArenaPool Arenas { get; } = new();
 
+    /// <summary>What entries prepare that have no parameters, from constants.</summary>
+    internal ParameterValues NoParameters { get; } = new([]);
+
+    /// <summary>All prepared memory made for this module, whoever keeps it.</summary>
+    internal PreparedBlocks Prepared { get; } = new();
+
     /// <summary>The entry of this name.</summary>
     /// <exception cref="LeptonArgumentException">There is none; the message lists those there are.</exception>
     public Entry this[string name] => _entries.TryGetValue(name, out var entry)
@@ -150,7 +156,7 @@ public sealed class Module : IDisposable
 
     private static EntryCode FindCode(ModuleManifest manifest, EntryManifest entry, Func<string, nint> lookup)
     {
-        return new EntryCode(Find(entry.Symbol), Find(entry.Symbol + "_arena"));
+        return EntryCode.Of(entry.Symbol, Find);
 
         nint Find(string symbol) => lookup(symbol) is var address and not 0
             ? address
@@ -173,6 +179,8 @@ public sealed class Module : IDisposable
         if (Interlocked.Exchange(ref _released, 1) == 0)
         {
             Arenas.Clear();
+            NoParameters.Dispose();
+            Prepared.Dispose();
             foreach (var entry in _entries.Values)
             {
                 entry.ReleaseFrames();

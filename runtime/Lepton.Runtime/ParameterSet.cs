@@ -5,23 +5,24 @@ namespace Lepton.Runtime;
 
 /// <summary>
 /// Values for an entry's parameters (weights), by name; shared by any number of runs and entries. Thread-safe: a change replaces the set's
-/// snapshot, and a run in flight keeps the one it started with. Tensors are used in place, not copied.
+/// snapshot, and a run in flight keeps the one it started with. Tensors are used in place, not copied; but what an entry makes of parameters
+/// alone (folded or packed weights) it makes once and keeps here, so say <see cref="Changed"/> after writing into a tensor of the set.
 /// </summary>
 public sealed class ParameterSet : IDisposable
 {
     private readonly Lock _gate = new();
     private readonly List<OwnedTensor> _owned = [];
-    private volatile Dictionary<string, Tensor> _values = [];
+    private volatile ParameterValues _values = new([]);
 
     /// <summary>The names that have a value.</summary>
-    public IReadOnlyCollection<string> Names => _values.Keys;
+    public IReadOnlyCollection<string> Names => _values.Tensors.Keys;
 
-    internal Dictionary<string, Tensor> Snapshot => _values;
+    internal ParameterValues Snapshot => _values;
 
     /// <summary>The value of a parameter.</summary>
     /// <exception cref="LeptonArgumentException">It has none.</exception>
     public Tensor this[string name] =>
-        _values.TryGetValue(name, out var value) ? value : throw new LeptonArgumentException($"parameter {name} has no value");
+        _values.Tensors.TryGetValue(name, out var value) ? value : throw new LeptonArgumentException($"parameter {name} has no value");
 
     /// <summary>All tensors of a .npz or .safetensors file. The set owns them.</summary>
     /// <exception cref="TensorFileException">The file cannot be read.</exception>
@@ -34,13 +35,16 @@ public sealed class ParameterSet : IDisposable
 
     /// <summary>Writes all values to a .npz or .safetensors file.</summary>
     /// <exception cref="TensorFileException">The file cannot be written.</exception>
-    public void Save(string path) => TensorFile.WriteAll(path, _values);
+    public void Save(string path) => TensorFile.WriteAll(path, _values.Tensors);
 
     /// <summary>Sets a parameter. The caller keeps owning the tensor's memory.</summary>
     public void Set(string name, Tensor value) => SetAll([KeyValuePair.Create(name, value)], owned: false);
 
     /// <summary>True when the parameter has a value.</summary>
-    public bool Contains(string name) => _values.ContainsKey(name);
+    public bool Contains(string name) => _values.Tensors.ContainsKey(name);
+
+    /// <summary>Says that elements of the set's tensors were written: what entries prepared from them is forgotten. <see cref="Set"/> does so itself.</summary>
+    public void Changed() => SetAll([], owned: false);
 
     /// <summary>Gives every parameter of the entry that has no value one from its initialiser. The same seed gives the same values.</summary>
     /// <param name="entry">Whose parameters.</param>
@@ -84,7 +88,7 @@ public sealed class ParameterSet : IDisposable
             {
                 for (var axis = 0; axis < other.Shape.Count; axis++)
                 {
-                    if (other.Shape[axis].AsVariable == dim && _values.TryGetValue(other.Name, out var value) && axis < value.Rank)
+                    if (other.Shape[axis].AsVariable == dim && _values.Tensors.TryGetValue(other.Name, out var value) && axis < value.Rank)
                     {
                         return value.Shape[axis];
                     }
@@ -100,7 +104,7 @@ public sealed class ParameterSet : IDisposable
     {
         lock (_gate)
         {
-            _values = [];
+            Replace([]);
             foreach (var tensor in _owned)
             {
                 tensor.Dispose();
@@ -114,7 +118,7 @@ public sealed class ParameterSet : IDisposable
     {
         lock (_gate)
         {
-            var next = new Dictionary<string, Tensor>(_values);
+            var next = new Dictionary<string, Tensor>(_values.Tensors);
             foreach (var (name, value) in values)
             {
                 ArgumentNullException.ThrowIfNull(value);
@@ -125,7 +129,14 @@ public sealed class ParameterSet : IDisposable
                 }
             }
 
-            _values = next;
+            Replace(next);
         }
+    }
+
+    private void Replace(Dictionary<string, Tensor> tensors)
+    {
+        var old = _values;
+        _values = new ParameterValues(tensors);
+        old.Dispose();
     }
 }

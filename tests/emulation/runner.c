@@ -27,6 +27,7 @@ struct context {
   int32_t lock, error;
   int64_t report[4]; /* site, element, value, bound */
   void* host;
+  unsigned char* prepared;
 };
 
 static long ran, wrong, nans, launches, libraries;
@@ -94,6 +95,10 @@ static void run(void* library, const char* file) {
   snprintf(arena_symbol, sizeof arena_symbol, "%s_arena", symbol);
   int32_t (*entry)(struct context*, void**, const int64_t*, unsigned char*) = dlsym(library, symbol);
   int64_t (*arena_bytes)(const int64_t*) = dlsym(library, arena_symbol);
+  snprintf(arena_symbol, sizeof arena_symbol, "%s_prepare", symbol);
+  int32_t (*prepare)(struct context*, void**, const int64_t*, unsigned char*) = dlsym(library, arena_symbol);
+  snprintf(arena_symbol, sizeof arena_symbol, "%s_prepared", symbol);
+  int64_t (*prepared_bytes)(const int64_t*, int64_t*) = dlsym(library, arena_symbol);
   int64_t dims[64] = {0}, sizes[256], kinds[256], widths[256], report[4] = {0};
   const unsigned char* data[256];
   int64_t dim_count = number();
@@ -104,12 +109,12 @@ static void run(void* library, const char* file) {
   int64_t status = number();
   for (int i = 0; i < 4; i++) report[i] = number();
   for (int i = inputs; i < all; i++) kinds[i] = number(), widths[i] = number(), sizes[i] = number(), data[i] = status ? 0 : bytes(sizes[i]);
-  if (!entry || !arena_bytes) { wrong++; printf("%s %s: no symbol\n", file, symbol); return; }
+  if (!entry || !arena_bytes || !prepare || !prepared_bytes) { wrong++; printf("%s %s: no symbol\n", file, symbol); return; }
 
   for (int variant = 0; variant < 3; variant++) {
     void* tensors[257];
-    unsigned char* maps[257];
-    int64_t lengths[257];
+    unsigned char* maps[258];
+    int64_t lengths[258];
     for (int i = 0; i < all; i++) {
       tensors[i] = guarded(sizes[i], variant < 2, &maps[i], &lengths[i]);
       if (i < inputs) memcpy(tensors[i], data[i], sizes[i]); else memset(tensors[i], 0xa5, sizes[i]);
@@ -124,8 +129,11 @@ static void run(void* library, const char* file) {
       arena_size = arena_bytes(dims);
       arena = guarded(arena_size, 1, &maps[all], &lengths[all]);
       memset(arena, 0xff, arena_size);
-      found = entry(&context, tensors, dims, arena);
+      context.prepared = guarded(prepared_bytes(dims, 0), 1, &maps[all + 1], &lengths[all + 1]);
+      found = prepare(&context, tensors, dims, arena);
+      if (!found) found = entry(&context, tensors, dims, arena);
       munmap(maps[all], lengths[all]);
+      munmap(maps[all + 1], lengths[all + 1]);
     }
 
     if (signal == SIGILL) {

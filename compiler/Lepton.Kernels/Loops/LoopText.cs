@@ -84,7 +84,19 @@ public static class LoopText
             text.Append($"  pointers {entry.Pointers}\n");
         }
 
+        for (var i = 0; i < entry.Prepared.Count; i++)
+        {
+            text.Append($"  prepared {i} {{{entry.Prepared[i]}}}\n");
+        }
+
         var host = new Host(text, module);
+        if (entry.Prepare.Count > 0)
+        {
+            text.Append("  prepare {\n");
+            host.Block(entry.Prepare, 2);
+            text.Append("  }\n");
+        }
+
         host.Block(entry.Body, 1);
         text.Append("}\n");
     }

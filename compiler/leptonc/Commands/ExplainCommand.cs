@@ -46,9 +46,16 @@ internal static class ExplainCommand
 
     private static void Kernels(string name, KernelModule module)
     {
-        var launches = new LaunchCounts(module).Of(module.Entries[0]);
+        var counts = new LaunchCounts(module);
+        var (launches, prepared) = (counts.Of(module.Entries[0]), counts.Prepared(module.Entries[0]));
         Console.WriteLine($"entry {name}: {launches.Count} kernel{(launches.Count == 1 ? "" : "s")}");
         var peak = PeakFlops.OfOneCore();
+        foreach (var (kernel, _) in prepared)
+        {
+            Console.WriteLine($"\n{kernel.Name} ({kernel.Strategy.ToString().ToLowerInvariant()}), once for a set of parameters");
+            Console.WriteLine($"  {kernel.Note}");
+        }
+
         foreach (var (kernel, times) in launches)
         {
             Console.WriteLine($"\n{kernel.Name} ({kernel.Strategy.ToString().ToLowerInvariant()})" + (times == 1 ? "" : $", {times} times"));
@@ -67,6 +74,10 @@ internal static class ExplainCommand
     {
         var peak = program.Arena.Aggregate(SizeExpr.Zero, (sum, slot) => sum + slot);
         Console.WriteLine($"\nintermediate results: {peak} bytes in {program.Arena.Count} slots");
+        if (program.Prepared.Count > 0)
+        {
+            Console.WriteLine($"prepared once and kept: {program.Prepared.Aggregate(SizeExpr.Zero, (sum, buffer) => sum + buffer)} bytes in {program.Prepared.Count} buffers");
+        }
     }
 
     private static void Notes(FusedGraph fused, string indent)

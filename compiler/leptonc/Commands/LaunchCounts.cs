@@ -6,10 +6,15 @@ namespace Lepton.CommandLine.Commands;
 /// <summary>How often each kernel of an entry is launched in one run: once, or for each step of the loops around it (an iterate: at most).</summary>
 internal sealed class LaunchCounts(KernelModule module)
 {
-    public IReadOnlyList<(Kernel Kernel, double Launches)> Of(EntryProgram entry)
+    public IReadOnlyList<(Kernel Kernel, double Launches)> Of(EntryProgram entry) => Of(entry.Body);
+
+    /// <summary>What is launched once for a set of parameters.</summary>
+    public IReadOnlyList<(Kernel Kernel, double Launches)> Prepared(EntryProgram entry) => Of(entry.Prepare);
+
+    private List<(Kernel Kernel, double Launches)> Of(Abi.ValueList<HostStatement> body)
     {
         var visitor = new Visitor(module);
-        visitor.Body(entry.Body);
+        visitor.Body(body);
         return visitor.Found;
     }
 

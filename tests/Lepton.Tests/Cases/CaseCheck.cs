@@ -242,7 +242,12 @@ internal sealed class CaseCheck(Compilation compilation, CaseFile file)
     {
         foreach (var (what, expected) in entry.Counts)
         {
-            var found = what == "kernels" ? Launches(KernelLowering.Run(fused)) : Nodes(fused.Graph, what);
+            var found = what switch
+            {
+                "kernels" => Launches(KernelLowering.Run(fused).Entries[0].Body),
+                "prepared" => Launches(KernelLowering.Run(fused).Entries[0].Prepare),
+                _ => Nodes(fused.Graph, what),
+            };
             if (found != expected)
             {
                 _problems.Add($"{name}: {found} {what}, not {expected}:\n{GraphText.Print(fused.Graph)}");
@@ -256,8 +261,6 @@ internal sealed class CaseCheck(Compilation compilation, CaseFile file)
         IterateNode iterate => Nodes(iterate.Body, name),
         _ => 0,
     });
-
-    private static long Launches(KernelModule module) => Launches(module.Entries[0].Body);
 
     private static long Launches(ValueList<HostStatement> body) => body.Sum(s => s is Launch ? 1 : s is HostLoop loop ? Launches(loop.Body) : 0);
 

@@ -33,7 +33,7 @@ internal sealed record CaseEntry(string? Name, List<CaseRun> Runs)
 /// out: y = [[1, 2]]   numbers; or same: whatever the interpreter says, on every device
 /// fails: text         the run ends with an index error whose message contains the text
 /// tolerance: 1e-6     |found - expected| ≤ tolerance · (1 + |expected|), for floats
-/// count: kernels = 1  launches, or operations of the optimized graph by name, with the sizes of the first run
+/// count: kernels = 1  launches of a run; prepared = 1: those done once for a set of parameters; or operations of the optimized graph by name, with the sizes of the first run
 /// numpy: y = x + 1    how expected.py finds the results; not read here
 /// </code>
 /// A run ends with the last of its <c>out</c> lines; <c>dim</c> or <c>in</c> behind it starts the next one.

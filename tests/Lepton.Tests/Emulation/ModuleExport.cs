@@ -81,7 +81,7 @@ internal sealed unsafe class ModuleExport(string folder, CpuTarget target)
     private static (int Status, NativeContext Context) Run(JitModule code, string symbol, long[] dims, byte[][] tensors)
     {
         var pins = tensors.Select(t => GCHandle.Alloc(t, GCHandleType.Pinned)).ToList();
-        void* arena = null;
+        void* arena = null, prepared = null;
         try
         {
             var addresses = pins.Select(p => p.AddrOfPinnedObject()).ToArray();
@@ -91,14 +91,19 @@ internal sealed unsafe class ModuleExport(string folder, CpuTarget target)
                 var bytes = ((delegate* unmanaged<long*, long>)code.Lookup(symbol + "_arena"))(sizes);
                 arena = NativeMemory.AlignedAlloc((nuint)bytes + ArenaAlignment, ArenaAlignment);
                 var entry = (delegate* unmanaged<NativeContext*, void**, long*, void*, int>)code.Lookup(symbol);
+                var prepare = (delegate* unmanaged<NativeContext*, void**, long*, void*, int>)code.Lookup(symbol + "_prepare");
                 var context = default(NativeContext);
-                var status = entry(&context, (void**)places, sizes, arena);
+                bytes = ((delegate* unmanaged<long*, long*, long>)code.Lookup(symbol + "_prepared"))(sizes, null);
+                context.Prepared = (byte*)(prepared = NativeMemory.AlignedAlloc((nuint)bytes + ArenaAlignment, ArenaAlignment));
+                var status = prepare(&context, (void**)places, sizes, arena);
+                status = status != 0 ? status : entry(&context, (void**)places, sizes, arena);
                 return (status, context);
             }
         }
         finally
         {
             NativeMemory.AlignedFree(arena);
+            NativeMemory.AlignedFree(prepared);
             pins.ForEach(p => p.Free());
         }
     }

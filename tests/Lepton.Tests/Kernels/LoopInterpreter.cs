@@ -20,6 +20,7 @@ public sealed class LoopInterpreter : HostStatementVisitor
     private readonly byte[][] _constants;
     private readonly byte[] _arena;
     private readonly long[] _slots;
+    private readonly byte[][] _prepared;
     private readonly (byte[] Memory, long Offset, long End)[] _pointers;
     private readonly Dictionary<string, long> _sizes;
 
@@ -35,6 +36,7 @@ public sealed class LoopInterpreter : HostStatementVisitor
 
         _arena = new byte[_slots[^1]];
         Array.Fill(_arena, (byte)0xA5);
+        _prepared = [.. entry.Prepared.Select(p => Rubbish(p.Evaluate(Size)))];
         _pointers = new (byte[], long, long)[entry.Pointers];
     }
 
@@ -44,6 +46,7 @@ public sealed class LoopInterpreter : HostStatementVisitor
     public static LoopFailure? Run(KernelModule module, string entry, byte[][] tensors, IReadOnlyDictionary<string, long> dims)
     {
         var run = new LoopInterpreter(module, module.Entries.Single(e => e.Manifest.Name == entry), tensors, new Dictionary<string, long>(dims));
+        run.Walk(run._entry.Prepare);
         run.Walk(run._entry.Body);
         return run.Failure;
     }
@@ -100,6 +103,13 @@ public sealed class LoopInterpreter : HostStatementVisitor
     public override void Visit(SwapPointers statement) =>
         (_pointers[statement.First], _pointers[statement.Second]) = (_pointers[statement.Second], _pointers[statement.First]);
 
+    private static byte[] Rubbish(long bytes)
+    {
+        var memory = new byte[bytes];
+        Array.Fill(memory, (byte)0x5A);
+        return memory;
+    }
+
     private void Walk(ValueList<HostStatement> body)
     {
         foreach (var statement in body)
@@ -121,6 +131,7 @@ public sealed class LoopInterpreter : HostStatementVisitor
         {
             BufferKind.Tensor => (_tensors[buffer.Number], 0, _tensors[buffer.Number].Length),
             BufferKind.Constant => (_constants[buffer.Number], 0, _constants[buffer.Number].Length),
+            BufferKind.Prepared => (_prepared[buffer.Number], 0, _prepared[buffer.Number].Length),
             BufferKind.Arena => (_arena, _slots[buffer.Number], _slots[buffer.Number] + _entry.Arena[buffer.Number].Evaluate(Size)),
             _ => _pointers[buffer.Number],
         };

@@ -21,9 +21,9 @@ public sealed class ManifestAndParameterTests(NativeFixture native) : IClassFixt
     }
 
     [Theory]
-    [InlineData("\"format\": 1", "\"format\": 2", "format 2")]
-    [InlineData("\"format\": 1", "\"format\": 1.5", "$.format is not an integer")]
-    [InlineData("\"format\": 1", "\"form\": 1", "no $.format")]
+    [InlineData("\"format\": 2", "\"format\": 9", "format 9")]
+    [InlineData("\"format\": 2", "\"format\": 2.5", "$.format is not an integer")]
+    [InlineData("\"format\": 2", "\"form\": 2", "no $.format")]
     [InlineData("\"entries\": [", "\"entries\": 3, \"x\": [", "$.entries is not a list")]
     [InlineData("\"f32\"", "\"f33\"", "element is not an element type")]
     [InlineData("\"symbol\": \"lep_affine\"", "\"symbol\": 3", "$.entries[0].symbol is not a string")]

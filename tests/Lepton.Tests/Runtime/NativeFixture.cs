@@ -20,11 +20,16 @@ public sealed class NativeFixture : IDisposable
           int32_t error;
           int64_t site, element, value, bound;
           void* host;
+          uint8_t* prepared;
         } lep_context;
         #define CHUNK 256
         static void launch(lep_context* c, lep_kernel k, void** b, const int64_t* s, int64_t chunks) {
           if (c->parallel) c->parallel(c, k, b, s, chunks); else k(c, b, s, 0, chunks);
         }
+
+        #define NOTHING_PREPARED(entry) \
+          int64_t lep_##entry##_prepared(const int64_t* d, int64_t* key) { return 0; } \
+          int32_t lep_##entry##_prepare(lep_context* c, void** t, const int64_t* d, uint8_t* arena) { return 0; }
 
         // affine: y[N] = 2*x + 1, by way of an intermediate result in the arena
         static void twice(lep_context* c, void** b, const int64_t* s, int64_t first, int64_t end) {
@@ -35,6 +40,7 @@ public sealed class NativeFixture : IDisposable
           const float* x = b[0]; float* y = b[1];
           for (int64_t i = first * CHUNK; i < end * CHUNK && i < s[0]; i++) y[i] = x[i] + 1;
         }
+        NOTHING_PREPARED(affine)
         int64_t lep_affine_arena(const int64_t* d) { return 4 * d[0]; }
         int32_t lep_affine(lep_context* c, void** t, const int64_t* d, uint8_t* arena) {
           if ((uintptr_t)arena % 64) return 1;
@@ -55,6 +61,7 @@ public sealed class NativeFixture : IDisposable
             atomic_store(&c->lock, 0);
           }
         }
+        NOTHING_PREPARED(gather)
         int64_t lep_gather_arena(const int64_t* d) { return 0; }
         int32_t lep_gather(lep_context* c, void** t, const int64_t* d, uint8_t* arena) {
           launch(c, gather, t, d, d[1] * d[2]);
@@ -70,6 +77,7 @@ public sealed class NativeFixture : IDisposable
             y[i * s[2] + h] = sum;
           }
         }
+        NOTHING_PREPARED(dense)
         int64_t lep_dense_arena(const int64_t* d) { return 0; }
         int32_t lep_dense(lep_context* c, void** t, const int64_t* d, uint8_t* arena) { launch(c, dense, t, d, d[0]); return 0; }
 
@@ -80,6 +88,7 @@ public sealed class NativeFixture : IDisposable
         static void outer(lep_context* c, void** b, const int64_t* s, int64_t first, int64_t end) {
           for (int64_t i = first; i < end; i++) { int64_t sizes[] = {s[0], i}; launch(c, inner, b, sizes, ((int64_t*)b[0])[i]); }
         }
+        NOTHING_PREPARED(nested)
         int64_t lep_nested_arena(const int64_t* d) { return 0; }
         int32_t lep_nested(lep_context* c, void** t, const int64_t* d, uint8_t* arena) {
           for (int64_t i = 0; i < d[0]; i++) ((int64_t*)t[1])[i] = 0;
@@ -87,7 +96,20 @@ public sealed class NativeFixture : IDisposable
           return 0;
         }
 
+        // kept: y = the first number prepared from w = {told, begun, value}: prepare counts, waits until told, goes on when cancelled
+        int64_t lep_kept_arena(const int64_t* d) { return 0; }
+        int64_t lep_kept_prepared(const int64_t* d, int64_t* key) { if (key) *key = 5; return 64; }
+        int32_t lep_kept_prepare(lep_context* c, void** t, const int64_t* d, uint8_t* arena) {
+          volatile int32_t* w = t[0];
+          atomic_fetch_add((_Atomic int32_t*)t[0] + 1, 1);
+          while (!w[0]) if (c->cancel && *c->cancel) return 2;
+          *(int32_t*)c->prepared = w[2];
+          return 0;
+        }
+        int32_t lep_kept(lep_context* c, void** t, const int64_t* d, uint8_t* arena) { *(int32_t*)t[1] = *(int32_t*)c->prepared; return 0; }
+
         // wait: says that it runs, goes on when told or cancelled
+        NOTHING_PREPARED(wait)
         int64_t lep_wait_arena(const int64_t* d) { return 1 << 20; }
         int32_t lep_wait(lep_context* c, void** t, const int64_t* d, uint8_t* arena) {
           volatile int32_t* told = t[0];
@@ -122,6 +144,7 @@ public sealed class NativeFixture : IDisposable
             with { Sites = [new SiteManifest("x[k[i, j]]", "g.lep:12:7", [SizeParser.Parse("B"), SizeParser.Parse("C")])] },
         Entry("dense", ["B", "D", "H"], [F32("x", "B", "D")], [F32("w", "D", "H") with { Initializer = "glorot" }], [F32("y", "B", "H")]),
         Entry("nested", ["N"], [Tensor("x", ElementType.I64, N)], [], [Tensor("y", ElementType.I64, N)]),
+        Entry("kept", [], [], [Tensor("w", ElementType.I32, 3)], [Tensor("y", ElementType.I32)]),
         Entry("wait", [], [Tensor("told", ElementType.I32)], [], [Tensor("running", ElementType.I32)]),
     ]);
 

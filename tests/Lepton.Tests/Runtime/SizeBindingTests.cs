@@ -13,6 +13,9 @@ public sealed unsafe class SizeBindingTests
     [UnmanagedCallersOnly]
     private static long Arena(long* dims) => 0;
 
+    [UnmanagedCallersOnly]
+    private static long Prepared(long* dims, long* key) => 0;
+
     // The last tensor is sizes: i64[count]; the first is how many tensors come before it.
     [UnmanagedCallersOnly]
     private static int TellOne(NativeContext* context, void** tensors, long* dims, byte* arena) => Tell(tensors[1], dims, 1);
@@ -35,10 +38,17 @@ public sealed unsafe class SizeBindingTests
         delegate* unmanaged<NativeContext*, void**, long*, byte*, int> run =
             arguments.Count == 2 ? &TellTwoOfTwo : dims.Count == 1 ? &TellOne : &TellTwo;
         delegate* unmanaged<long*, long> arena = &Arena;
-        var (runAddress, arenaAddress) = ((nint)run, (nint)arena);
+        delegate* unmanaged<long*, long*, long> prepared = &Prepared;
+        var (runAddress, arenaAddress, preparedAddress) = ((nint)run, (nint)arena, (nint)prepared);
         return Module.FromAddresses(
             new(ModuleManifest.CurrentFormat, "m", "host", [entry]),
-            s => s == "lep_tell" ? runAddress : s == "lep_tell_arena" ? arenaAddress : 0,
+            s => s switch
+            {
+                "lep_tell" or "lep_tell_prepare" => runAddress,
+                "lep_tell_arena" => arenaAddress,
+                "lep_tell_prepared" => preparedAddress,
+                _ => 0,
+            },
             owner: null);
     }
 

@@ -4,7 +4,7 @@ using Lepton.Kernels.Loops;
 
 namespace Lepton.Codegen.Llvm.Emit;
 
-/// <summary>The two native functions of an entry: <c>lep_ENTRY</c>, which runs its launches, and <c>lep_ENTRY_arena</c>. See NativeContext.</summary>
+/// <summary>The native functions of an entry: <c>lep_ENTRY</c>, which runs its launches, <c>lep_ENTRY_arena</c>, and those that prepare. See NativeContext.</summary>
 internal sealed class HostCode : HostStatementVisitor
 {
     private const int ArenaAlignment = 64;
@@ -15,6 +15,7 @@ internal sealed class HostCode : HostStatementVisitor
     private readonly Dictionary<string, string> _counters = [];
     private readonly string[] _tensors;
     private readonly string[] _arena;
+    private readonly string[] _prepared = [];
     private readonly string[] _pointers;
     private readonly string _buffers;
     private readonly string _sizes;
@@ -32,7 +33,13 @@ internal sealed class HostCode : HostStatementVisitor
         var manifest = program.Manifest;
         var tensors = manifest.Arguments.Count + manifest.Parameters.Count + manifest.Results.Count;
         _tensors = [.. Enumerable.Range(0, tensors).Select(i => _text.Value($"load ptr, ptr {_text.Value($"getelementptr ptr, ptr %tensors, i64 {i}")}"))];
-        _arena = ArenaPlaces();
+        _arena = Places("%arena", program.Arena);
+        if (program.Prepared.Count > 0)
+        {
+            var field = _text.Value($"getelementptr inbounds %lep.context, ptr %ctx, i32 0, i32 {ContextLayout.Prepared}");
+            _prepared = Places(_text.Value($"load ptr, ptr {field}"), program.Prepared);
+        }
+
         _pointers = [.. Enumerable.Range(0, program.Pointers).Select(_ => _text.Alloca("ptr", 8))];
         _buffers = _text.Alloca($"[{System.Math.Max(1, module.Kernels.Max(k => (int?)k.Buffers.Count) ?? 0)} x ptr]", 8);
         _sizes = _text.Alloca($"[{System.Math.Max(1, module.Kernels.Max(k => (int?)KernelCode.SizeVariables(k).Count) ?? 0)} x i64]", 8);
@@ -83,11 +90,22 @@ internal sealed class HostCode : HostStatementVisitor
 
     public static string Define(KernelModule module, EntryProgram program)
     {
-        var code = new HostCode(module, program);
-        code.Body(program.Body);
-        code._text.Line("ret i32 0");
         var symbol = program.Manifest.Symbol;
-        return code._text.Define($"i32 @{symbol}(ptr %ctx, ptr %tensors, ptr %dims, ptr %arena)") + DefineArena(program);
+        return Define(module, program, program.Body, symbol) + DefineArena(program)
+            + Define(module, program, program.Prepare, symbol + "_prepare") + PreparedCode.Define(module, program);
+    }
+
+    /// <summary>Bytes up to the next place that is aligned.</summary>
+    public static string Rounded(FunctionText text, string bytes) =>
+        text.Value($"and i64 {text.Value($"add i64 {bytes}, {ArenaAlignment - 1}")}, -{ArenaAlignment}");
+
+    private static string Define(KernelModule module, EntryProgram program, ValueList<HostStatement> body, string symbol)
+    {
+        // What does nothing needs no places.
+        var code = new HostCode(module, body.Count > 0 ? program : program with { Arena = [], Prepared = [], Pointers = 0 });
+        code.Body(body);
+        code._text.Line("ret i32 0");
+        return code._text.Define($"i32 @{symbol}(ptr %ctx, ptr %tensors, ptr %dims, ptr %arena)");
     }
 
     public override void Visit(Launch statement)
@@ -158,9 +176,6 @@ internal sealed class HostCode : HostStatementVisitor
         _text.Line($"store ptr {first}, ptr {_pointers[statement.Second]}");
     }
 
-    private static string Rounded(FunctionText text, string bytes) =>
-        text.Value($"and i64 {text.Value($"add i64 {bytes}, {ArenaAlignment - 1}")}, -{ArenaAlignment}");
-
     private static string DefineArena(EntryProgram program)
     {
         var text = new FunctionText();
@@ -178,16 +193,16 @@ internal sealed class HostCode : HostStatementVisitor
 
     private SizeCode NewScope() => new(_text, name => _counters[name]);
 
-    private string[] ArenaPlaces()
+    private string[] Places(string block, ValueList<SizeExpr> buffers)
     {
-        var places = new string[_program.Arena.Count];
+        var places = new string[buffers.Count];
         var offset = "0";
         for (var i = 0; i < places.Length; i++)
         {
-            places[i] = _text.Value($"getelementptr i8, ptr %arena, i64 {offset}");
+            places[i] = _text.Value($"getelementptr i8, ptr {block}, i64 {offset}");
             if (i + 1 < places.Length)
             {
-                offset = _text.Value($"add i64 {offset}, {Rounded(_text, _size.Value(_program.Arena[i]))}");
+                offset = _text.Value($"add i64 {offset}, {Rounded(_text, _size.Value(buffers[i]))}");
             }
         }
 
@@ -203,6 +218,7 @@ internal sealed class HostCode : HostStatementVisitor
             BufferKind.Tensor => _tensors[buffer.Number],
             BufferKind.Constant => $"@lep.constant.{buffer.Number}",
             BufferKind.Arena => _arena[buffer.Number],
+            BufferKind.Prepared => _prepared[buffer.Number],
             _ => _text.Value($"load ptr, ptr {_pointers[buffer.Number]}"),
         };
         return buffer.Offset == SizeExpr.Zero ? start : _text.Value($"getelementptr i8, ptr {start}, i64 {_size.Value(buffer.Offset)}");
