@@ -28,18 +28,69 @@ internal static class GuardedValues
             return All();
         }
 
-        // Written once to see which accesses there are.
-        var (outer, guards, shapes) = (kernel.OnGuard, new List<(IndexForm Form, SizeExpr Size)>(), Array.Empty<LoopExpr>());
-        kernel.OnGuard = (form, size) => guards.Add((form, size));
-        kernel.Body.Within(true, () => shapes = All());
-        kernel.OnGuard = outer;
-        var inside = guards.Distinct().Where(g => IsRegular(kernel.Space, g.Form)).ToHashSet();
+        var shapes = Array.Empty<LoopExpr>();
+        var inside = Guards(kernel, () => shapes = All());
         if (inside.Count == 0)
         {
             return All();
         }
 
-        var (body, lanes) = (kernel.Body, wanted[0].At.Lanes);
+        var body = kernel.Body;
+        var holds = Hold(kernel, inside, wanted[0].At.Lanes);
+
+        // A value may be the same in all lanes in one branch only: an index that wraps around an axis of size 1 is.
+        var plain = Array.Empty<LoopExpr>();
+        body.Within(true, () => plain = AllInside(inside));
+        var values = shapes.Zip(plain, (s, p) => body.Declare(BodyMath.Number(s.Type.Element, 0, Math.Max(s.Type.Lanes, p.Type.Lanes)))).ToArray();
+
+        // What the careful branch remembers holds everywhere, what the other remembers does not: so it comes first.
+        body.If(body.Not(holds), () => Assign(All()), () => Assign(AllInside(inside)));
+        return [.. values.Select(v => body.Read(v))];
+
+        void Assign(LoopExpr[] found)
+        {
+            for (var i = 0; i < found.Length; i++)
+            {
+                body.Assign(values[i], body.Splat(found[i], values[i].Type.Lanes));
+            }
+        }
+    }
+
+    /// <summary>
+    /// Writes code twice, the question asked before it: for accesses that may lie outside, and for accesses that do not. Once when there are none
+    /// that can be asked about here.
+    /// </summary>
+    public static void Branch(KernelBuilder kernel, int lanes, Action emit)
+    {
+        var inside = kernel.AssumedInside is null ? Guards(kernel, emit) : [];
+        if (inside.Count == 0)
+        {
+            emit();
+            return;
+        }
+
+        kernel.Body.If(kernel.Body.Not(Hold(kernel, inside, lanes)), emit, () =>
+        {
+            kernel.AssumedInside = (form, size) => inside.Contains((form, size));
+            emit();
+            kernel.AssumedInside = null;
+        });
+    }
+
+    // Written once, and thrown away, to see which accesses there are.
+    private static HashSet<(IndexForm Form, SizeExpr Size)> Guards(KernelBuilder kernel, Action emit)
+    {
+        var (outer, guards) = (kernel.OnGuard, new List<(IndexForm Form, SizeExpr Size)>());
+        kernel.OnGuard = (form, size) => guards.Add((form, size));
+        kernel.Body.Within(true, emit);
+        kernel.OnGuard = outer;
+        return guards.Distinct().Where(g => IsRegular(kernel.Space, g.Form)).ToHashSet();
+    }
+
+    // Whether the first and the last lane of each access lie inside.
+    private static LoopExpr Hold(KernelBuilder kernel, HashSet<(IndexForm Form, SizeExpr Size)> inside, int lanes)
+    {
+        var body = kernel.Body;
         LoopExpr? holds = null;
         foreach (var (form, size) in inside)
         {
@@ -51,22 +102,7 @@ internal static class GuardedValues
                 body.Less(high, BodyMath.Index(size))));
         }
 
-        // A value may be the same in all lanes in one branch only: an index that wraps around an axis of size 1 is.
-        var plain = Array.Empty<LoopExpr>();
-        body.Within(true, () => plain = AllInside(inside));
-        var values = shapes.Zip(plain, (s, p) => body.Declare(BodyMath.Number(s.Type.Element, 0, Math.Max(s.Type.Lanes, p.Type.Lanes)))).ToArray();
-
-        // What the careful branch remembers holds everywhere, what the other remembers does not: so it comes first.
-        body.If(body.Not(holds!), () => Assign(All()), () => Assign(AllInside(inside)));
-        return [.. values.Select(v => body.Read(v))];
-
-        void Assign(LoopExpr[] found)
-        {
-            for (var i = 0; i < found.Length; i++)
-            {
-                body.Assign(values[i], body.Splat(found[i], values[i].Type.Lanes));
-            }
-        }
+        return holds!;
     }
 
     // Lanes in equal steps of a known sign, and nothing of loops inside the value.

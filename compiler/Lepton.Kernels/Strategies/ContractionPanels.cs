@@ -12,92 +12,151 @@ namespace Lepton.Kernels.Strategies;
 /// </code>
 /// What stands before the product (casts, scaling, masks) is computed on the way.
 /// </summary>
-internal sealed class ContractionPanels(KernelBuilder kernel, ContractionPlan plan, ContractionShape shape)
+internal sealed class ContractionPanels(KernelBuilder kernel, ContractionPlan plan, ContractionSchedule schedule)
 {
+    private readonly ContractionEdges _edges = new(kernel.Body, plan, schedule);
+
     private BodyBuilder Body => kernel.Body;
 
     private IndexSpace Space => kernel.Space;
 
-    /// <summary>Packs rows mFrom … mEnd-1 and kFrom … kEnd-1 of A. Rows behind the last repeat it, so that no panel is partly filled.</summary>
+    /// <summary>Packs one panel of A: rows m … m + rows - 1, kFrom … kEnd-1. Rows behind the last repeat it, so that no panel is partly filled.</summary>
     /// <param name="outer">The indices of the outer labels that A has.</param>
-    /// <param name="depth">Elements of k from panel to panel.</param>
-    /// <param name="origin">Where element (mFrom, kFrom) goes.</param>
-    public void PackA(int buffer, LoopExpr origin, LoopExpr depth, IReadOnlyDictionary<int, IndexForm> outer, LoopExpr mFrom, LoopExpr mEnd, LoopExpr kFrom, LoopExpr kEnd)
+    /// <param name="origin">Where element (m, kFrom) goes.</param>
+    public void PackA(int buffer, LoopExpr origin, int rows, IReadOnlyDictionary<int, IndexForm> outer, LoopExpr m, LoopExpr kFrom, LoopExpr kEnd)
     {
-        var clamps = SizeExpr.Mod(plan.MSize, shape.Rows) != SizeExpr.Zero;
-        Body.For(mFrom, mEnd, shape.Rows, mayBeEmpty: false, m =>
+        var indices = new LoopExpr[rows];
+        for (var i = 0; i < rows; i++)
         {
-            var panel = Body.Add(origin, Body.Mul(Body.Sub(m, mFrom), depth));
-            var rows = new LoopExpr[shape.Rows];
-            for (var i = 0; i < rows.Length; i++)
-            {
-                rows[i] = Body.Add(m, BodyMath.Index(i));
-                rows[i] = clamps ? Body.Min(rows[i], BodyMath.Index(plan.MSize - SizeExpr.One)) : rows[i];
-            }
-
-            // A costly prologue runs in vectors along k, which are then taken apart.
-            var lanes = plan.Prologue ? shape.Lanes : 1;
-            var vectorEnd = lanes == 1 ? kFrom : Body.Sub(kEnd, Body.Rem(Body.Sub(kEnd, kFrom), BodyMath.Index(lanes)));
-            if (lanes > 1)
-            {
-                Body.For(kFrom, vectorEnd, lanes, mayBeEmpty: true, k => Each(k, lanes));
-            }
-
-            Body.For(vectorEnd, kEnd, 1, mayBeEmpty: true, k => Each(k, 1));
-
-            void Each(LoopExpr k, int width)
-            {
-                var place = Body.Add(panel, Body.Mul(Body.Sub(k, kFrom), BodyMath.Index(shape.Rows)));
-                for (var i = 0; i < rows.Length; i++)
-                {
-                    var index = new Dictionary<int, IndexForm>(outer);
-                    plan.Unravel(Space, Space.Counter(rows[i], plan.MSize), plan.M, index);
-                    plan.Unravel(Space, Space.Counter(k, SizeExpr.Zero, plan.KSize, vectorised: width > 1), plan.K, index);
-                    var value = Body.Splat(plan.Side(kernel, plan.Left, index, width, null), width);
-                    Body.Store(buffer, Body.Add(place, BodyMath.Index(i)), value, width == 1 ? null : BodyMath.Index(shape.Rows));
-                }
-            }
-        });
-    }
-
-    /// <summary>Packs columns nFrom … nEnd-1 of B; columns behind the last are filled with anything.</summary>
-    public void PackB(int buffer, LoopExpr origin, LoopExpr depth, IReadOnlyDictionary<int, IndexForm> outer, LoopExpr nFrom, LoopExpr nEnd, LoopExpr kFrom, LoopExpr kEnd)
-    {
-        var rest = SizeExpr.Mod(plan.NSize, shape.Columns);
-        var wholeEnd = rest == SizeExpr.Zero ? nEnd : Body.Min(nEnd, BodyMath.Index(plan.NSize - rest));
-        Panels(nFrom, wholeEnd, false);
-        if (rest != SizeExpr.Zero)
-        {
-            Panels(Body.Max(wholeEnd, nFrom), nEnd, true);
+            indices[i] = _edges.Row(m, i);
         }
 
-        void Panels(LoopExpr from, LoopExpr to, bool masked)
+        // A costly prologue runs in vectors along k, which are then taken apart.
+        var lanes = plan.Prologue ? schedule.Lanes : 1;
+        var vectorEnd = lanes == 1 ? kFrom : Body.Sub(kEnd, Body.Rem(Body.Sub(kEnd, kFrom), BodyMath.Index(lanes)));
+        if (lanes > 1)
         {
-            if (plan.BIsContiguous)
+            Body.For(kFrom, vectorEnd, lanes, mayBeEmpty: true, k => Each(k, lanes));
+        }
+
+        Body.For(vectorEnd, kEnd, 1, mayBeEmpty: true, k => Each(k, 1));
+
+        void Each(LoopExpr k, int width)
+        {
+            var place = Body.Add(origin, Body.Mul(Body.Sub(k, kFrom), BodyMath.Index(rows)));
+            for (var i = 0; i < rows; i++)
             {
-                // Along n memory is contiguous: row after row.
-                Body.For(kFrom, kEnd, 1, mayBeEmpty: true, k => Body.For(from, to, shape.Columns, mayBeEmpty: true, n => Each(n, k, masked)));
+                var index = new Dictionary<int, IndexForm>(outer);
+                plan.Unravel(Space, Space.Counter(indices[i], plan.MSize), plan.M, index);
+                plan.Unravel(Space, Space.Counter(k, SizeExpr.Zero, plan.KSize, vectorised: width > 1), plan.K, index);
+                var value = Body.Splat(plan.Side(kernel, plan.A, index, width, null), width);
+                Body.Store(buffer, Body.Add(place, BodyMath.Index(i)), value, width == 1 ? null : BodyMath.Index(rows));
+            }
+        }
+    }
+
+    /// <summary>Packs one panel of B: columns n … n + Columns - 1, kFrom … kEnd-1; columns behind the last (masked) are filled with anything.</summary>
+    /// <param name="origin">Where element (kFrom, n) goes.</param>
+    public void PackB(int buffer, LoopExpr origin, IReadOnlyDictionary<int, IndexForm> outer, LoopExpr n, bool masked, LoopExpr kFrom, LoopExpr kEnd)
+    {
+        for (var v = 0; v < schedule.Vectors; v++)
+        {
+            var column = Body.Add(n, BodyMath.Index(v * schedule.Lanes));
+            var place = Body.Add(origin, BodyMath.Index(v * schedule.Lanes));
+            var mask = masked ? _edges.Mask(column) : null;
+            InOneRow(column, outer, index => Depth(kFrom, kEnd, index, (at, k) =>
+            {
+                var value = Body.Splat(plan.Side(kernel, plan.B, at, schedule.Lanes, mask), schedule.Lanes);
+                Body.Store(buffer, Body.Add(place, Body.Mul(Body.Sub(k, kFrom), BodyMath.Index(schedule.Columns))), value);
+            }));
+        }
+    }
+
+    // The indices of a vector of columns. Where n is no single axis of B, most vectors still lie within one row of it:
+    //   row y:  ├───vec───┤├───vec───┤├───v  ec───┤  y + 1: this one takes its lanes from two rows
+    private void InOneRow(LoopExpr column, IReadOnlyDictionary<int, IndexForm> outer, Action<Dictionary<int, IndexForm>> emit)
+    {
+        var row = plan.SizeOf(plan.NInner);
+        if (schedule.Lanes == 1 || plan.N == plan.NInner || row.AsConstant < schedule.Lanes)
+        {
+            emit(Vector());
+            return;
+        }
+
+        var above = Body.FloorDiv(column, BodyMath.Index(row));
+        var start = Body.Sub(column, Body.Mul(above, BodyMath.Index(row)));
+        if (SizeExpr.Mod(row, schedule.Lanes) == SizeExpr.Zero)
+        {
+            emit(OneRow());
+        }
+        else
+        {
+            var fits = Body.Map(MapOp.LessEqual, ElementType.Bool, Body.Add(start, BodyMath.Index(schedule.Lanes)), BodyMath.Index(row));
+            Body.If(fits, () => emit(OneRow()), () => emit(Vector()));
+        }
+
+        Dictionary<int, IndexForm> Vector()
+        {
+            var index = new Dictionary<int, IndexForm>(outer);
+            plan.Unravel(Space, Space.Counter(column, SizeExpr.Zero, plan.NSize, vectorised: schedule.Lanes > 1), plan.N, index);
+            return index;
+        }
+
+        Dictionary<int, IndexForm> OneRow()
+        {
+            var index = new Dictionary<int, IndexForm>(outer);
+            var rest = plan.N.Take(plan.N.Count - plan.NInner.Count).ToValueList();
+            plan.Unravel(Space, Space.Counter(above, plan.SizeOf(rest)), rest, index);
+            plan.Unravel(Space, Space.Counter(start, SizeExpr.Zero, row, vectorised: true), plan.NInner, index);
+            return index;
+        }
+    }
+
+    // k = kFrom … kEnd-1. Aligned blocks are a loop for each label; those on which it depends what lies outside stand outside the others, so
+    // that this is asked once for many k.
+    private void Depth(LoopExpr kFrom, LoopExpr kEnd, Dictionary<int, IndexForm> outer, Action<Dictionary<int, IndexForm>, LoopExpr> each)
+    {
+        if (!schedule.KAligned)
+        {
+            Body.For(kFrom, kEnd, 1, mayBeEmpty: true, k =>
+            {
+                var index = new Dictionary<int, IndexForm>(outer);
+                plan.Unravel(Space, Space.Counter(k, plan.KSize), plan.K, index);
+                each(index, k);
+            });
+            return;
+        }
+
+        var order = plan.K.Where(plan.B.Guarded.Contains).Concat(plan.K.Where(l => !plan.B.Guarded.Contains(l))).ToArray();
+        var guards = plan.B.Guarded.Count;
+        var strides = plan.K.Select((l, i) => (l, plan.SizeOf(plan.K.Skip(i + 1).ToValueList()))).ToDictionary(p => p.l, p => p.Item2);
+        Nest(0, outer, BodyMath.Index(0));
+
+        void Nest(int depth, Dictionary<int, IndexForm> index, LoopExpr k)
+        {
+            if (depth == guards && guards > 0)
+            {
+                GuardedValues.Branch(kernel, schedule.Lanes, () => Inner(depth, index, k));
             }
             else
             {
-                Body.For(from, to, shape.Columns, mayBeEmpty: true, n => Body.For(kFrom, kEnd, 1, mayBeEmpty: true, k => Each(n, k, masked)));
+                Inner(depth, index, k);
             }
         }
 
-        void Each(LoopExpr n, LoopExpr k, bool masked)
+        void Inner(int depth, Dictionary<int, IndexForm> index, LoopExpr k)
         {
-            var place = Body.Add(
-                Body.Add(origin, Body.Mul(Body.Sub(n, nFrom), depth)), Body.Mul(Body.Sub(k, kFrom), BodyMath.Index(shape.Columns)));
-            for (var v = 0; v < shape.Vectors; v++)
+            if (depth == order.Length)
             {
-                var column = Body.Add(n, BodyMath.Index(v * shape.Lanes));
-                var index = new Dictionary<int, IndexForm>(outer);
-                plan.Unravel(Space, Space.Counter(k, plan.KSize), plan.K, index);
-                plan.Unravel(Space, Space.Counter(column, SizeExpr.Zero, plan.NSize, vectorised: shape.Lanes > 1), plan.N, index);
-                var mask = masked ? new ContractionTile(kernel, plan, shape).Mask(column) : null;
-                var value = Body.Splat(plan.Side(kernel, plan.Right, index, shape.Lanes, mask), shape.Lanes);
-                Body.Store(buffer, Body.Add(place, BodyMath.Index(v * shape.Lanes)), value);
+                each(index, k);
+                return;
             }
+
+            var label = order[depth];
+            var stride = BodyMath.Index(strides[label]);
+            var (from, to) = label == plan.K[0] ? (Body.FloorDiv(kFrom, stride), Body.FloorDiv(kEnd, stride)) : (BodyMath.Index(0), BodyMath.Index(plan.Sizes[label]));
+            Body.For(from, to, 1, mayBeEmpty: true, i =>
+                Nest(depth + 1, new Dictionary<int, IndexForm>(index) { [label] = Space.Counter(i, plan.Sizes[label]) }, Body.Add(k, Body.Mul(i, stride))));
         }
     }
 }

@@ -10,21 +10,23 @@ namespace Lepton.Kernels.Strategies;
 /// several in one are numbered row-major. A is the product of the factors without the lane label, B that of the factors with it.
 /// </summary>
 /// <param name="Outer">In both sides and the result, or in B alone but not mergeable with n: one matrix product per value.</param>
-/// <param name="N">Run of trailing labels of the result that every access makes one; vectors lie along it.</param>
-/// <param name="BIsContiguous">B's elements lie side by side along n, or are the same.</param>
+/// <param name="N">Run of trailing labels of the result that is one axis where the result is stored; vectors lie along it.</param>
+/// <param name="NInner">The last of them, which are one axis in B too: a row of the image that a convolution slides over.</param>
+/// <param name="A">How the left side's elements are reached.</param>
+/// <param name="B">How the right side's elements are reached.</param>
 /// <param name="Prologue">Elementwise work that costs more than loading stands before the product.</param>
 /// <param name="Below">The members that are computed on the way to the factors.</param>
 internal sealed record ContractionPlan(
     NodeId Id,
     ContractNode Node,
     IReadOnlyDictionary<int, SizeExpr> Sizes,
-    ValueList<int> Left,
-    ValueList<int> Right,
     ValueList<int> Outer,
     ValueList<int> M,
     ValueList<int> N,
+    ValueList<int> NInner,
     ValueList<int> K,
-    bool BIsContiguous,
+    ContractionSide A,
+    ContractionSide B,
     bool Prologue,
     ValueList<NodeId> Below)
 {
@@ -33,7 +35,7 @@ internal sealed record ContractionPlan(
     public SizeExpr OuterSize => SizeOf(Outer);
 
     /// <summary>The outer labels that a side has.</summary>
-    public ValueList<int> OuterOf(ValueList<int> factors) => Outer.Where(l => factors.Any(f => Node.Labels[f].Contains(l))).ToValueList();
+    public ValueList<int> OuterOf(ContractionSide side) => Outer.Where(l => side.Factors.Any(f => Node.Labels[f].Contains(l))).ToValueList();
 
     public SizeExpr MSize => SizeOf(M);
 
@@ -81,32 +83,37 @@ internal sealed record ContractionPlan(
         }
 
         var n = new List<int> { lane };
-        for (var i = node.Output.Count - 1; i >= 0; i--)
+        for (var i = output.Length - 2; i >= 0 && !In(left, output[i]) && trial.MergeInResult(output[i], n[0]); i--)
         {
-            var next = node.Output[i];
-            if (next != lane && sizes[next] != SizeExpr.One && !n.Contains(next))
-            {
-                if (In(left, next) || !trial.Merges(next, n[0]))
-                {
-                    break;
-                }
+            n.Insert(0, output[i]);
+        }
 
-                n.Insert(0, next);
-            }
+        var inner = 1;
+        while (inner < n.Count && trial.Merge(right, n[^(inner + 1)], n[^inner]))
+        {
+            inner++;
         }
 
         var outer = output.Where(l => !m.Contains(l) && !n.Contains(l)).ToValueList();
         var below = group.Members.Where(p => p != id && trial.IsBelow(p)).ToValueList();
         var prologue = below.Any(p => graph[p] is MapNode map && map.Op.Info().Transcendental);
+        var all = k.ToValueList();
         return new ContractionPlan(
-            id, node, sizes, left, right, outer, m.ToValueList(), n.ToValueList(), k.ToValueList(), trial.IsContiguous(right, lane), prologue, below);
+            id, node, sizes, outer, m.ToValueList(), n.ToValueList(), n.TakeLast(inner).ToValueList(), all, Side(left, k[^1]), Side(right, lane), prologue, below);
+
+        ContractionSide Side(ValueList<int> factors, int along) => new(
+            factors,
+            factors.Count == 1 && trial.IsPlain(factors[0]),
+            trial.IsContiguous(factors, along),
+            trial.Merge(factors, all),
+            all.Where(l => trial.IsGuarded(factors, l)).ToValueList());
     }
 
     /// <summary>The product of one side's factors, with labels' indices from <paramref name="index"/>.</summary>
-    public LoopExpr Side(KernelBuilder kernel, ValueList<int> factors, IReadOnlyDictionary<int, IndexForm> index, int lanes, LoopExpr? mask)
+    public LoopExpr Side(KernelBuilder kernel, ContractionSide side, IReadOnlyDictionary<int, IndexForm> index, int lanes, LoopExpr? mask)
     {
         LoopExpr? product = null;
-        foreach (var f in factors)
+        foreach (var f in side.Factors)
         {
             var at = new Coords(Node.Labels[f].Select(l => index.GetValueOrDefault(l, IndexForm.Zero)).ToValueList(), lanes, mask);
             var factor = kernel.Body.Cast(kernel.Values.Emit(Node.Factors[f], at), Element);
@@ -131,104 +138,9 @@ internal sealed record ContractionPlan(
         Node.Output.Select(l => index.GetValueOrDefault(l, IndexForm.Zero)).ToValueList();
 }
 
-/// <summary>The group emitted once, into a builder that is thrown away, with a symbol for each label.</summary>
-internal sealed class ContractionTrial
-{
-    private readonly ContractNode _node;
-    private readonly Dictionary<int, int> _symbols = [];
-    private readonly List<(int Factor, IndexForm Address)> _addresses = [];
-    private readonly HashSet<int> _opaque = [];
-    private readonly HashSet<NodeId> _below = [];
-
-    public ContractionTrial(LoweringContext context, FusionGroup group, NodeId contract)
-    {
-        Graph = context.Graph;
-        _node = (ContractNode)Graph[contract];
-        Sizes = ContractionPlan.SizesOf(Graph, _node);
-        var trial = new KernelBuilder(context, "trial", group);
-        foreach (var output in group.Outputs)
-        {
-            trial.Write(output);
-        }
-
-        trial.Space.OnOpaque = form => _opaque.UnionWith(trial.Space.BaseSymbols(form));
-        Loops(trial, [.. Sizes.Keys.Order()], 0, () => Emit(trial, context, group, contract));
-        foreach (var (_, address) in _addresses.Where(a => trial.Space.HasQuotient(a.Address)))
-        {
-            _opaque.UnionWith(trial.Space.BaseSymbols(address).Where(s => address.Coefficient(s) == SizeExpr.Zero));
-        }
-
-        var open = new Stack<NodeId>(_node.Factors);
-        while (open.TryPop(out var id))
-        {
-            if (trial.IsMember(id) && _below.Add(id))
-            {
-                foreach (var operand in Graph[id].Operands)
-                {
-                    open.Push(operand);
-                }
-            }
-        }
-    }
-
-    public Graph Graph { get; }
-
-    public IReadOnlyDictionary<int, SizeExpr> Sizes { get; }
-
-    /// <summary>All outputs are computed from the contract at their own index.</summary>
-    public bool Fits { get; private set; } = true;
-
-    /// <summary>Whether two neighbouring labels of the result can be one: every address moves size(b) times as far along a as along b.</summary>
-    public bool Merges(int a, int b) =>
-        !_opaque.Contains(_symbols[a]) && !_opaque.Contains(_symbols[b])
-        && _addresses.All(x => x.Address.Coefficient(_symbols[a]) == x.Address.Coefficient(_symbols[b]) * Sizes[b]);
-
-    public bool IsContiguous(ValueList<int> factors, int label) => _addresses.Where(a => factors.Contains(a.Factor))
-        .All(a => a.Address.Coefficient(_symbols[label]) is var c && (c == SizeExpr.Zero || c == SizeExpr.One));
-
-    /// <summary>Whether a node is computed on the way to a factor.</summary>
-    public bool IsBelow(NodeId node) => _below.Contains(node);
-
-    private void Emit(KernelBuilder trial, LoweringContext context, FusionGroup group, NodeId contract)
-    {
-        var index = Sizes.Keys.ToDictionary(l => l, l => Sizes[l] == SizeExpr.One ? IndexForm.Zero : IndexForm.Of(_symbols[l]));
-        for (var f = 0; f < _node.Factors.Count; f++)
-        {
-            var factor = f;
-            trial.Values.OnLoad = (_, address) => _addresses.Add((factor, address));
-            trial.Values.Emit(_node.Factors[f], new Coords(_node.Labels[f].Select(l => index[l]).ToValueList(), 1));
-        }
-
-        var at = new Coords(_node.Output.Select(l => index[l]).ToValueList(), 1);
-        trial.Values.OnLoad = (_, address) => _addresses.Add((-1, address));
-        trial.Values.Bind(contract, where =>
-        {
-            Fits &= where.Axes == at.Axes;
-            return BodyMath.Number(_node.Type.Element, 1);
-        });
-        foreach (var output in group.Outputs)
-        {
-            Fits &= context.Graph[output].Type.Shape == _node.Type.Shape;
-            if (Fits)
-            {
-                trial.Values.Emit(output, at);
-                _addresses.Add((-1, ValueEmitter.RowMajor(at.Axes, _node.Type.Shape)));
-            }
-        }
-    }
-
-    private void Loops(KernelBuilder trial, int[] labels, int next, Action body)
-    {
-        if (next == labels.Length)
-        {
-            body();
-            return;
-        }
-
-        trial.Body.For(BodyMath.Index(0), BodyMath.Index(Sizes[labels[next]]), 1, false, i =>
-        {
-            _symbols[labels[next]] = trial.Space.SymbolOf(i, SizeExpr.Zero, Sizes[labels[next]]);
-            Loops(trial, labels, next + 1, body);
-        });
-    }
-}
+/// <summary>One side of the product.</summary>
+/// <param name="IsPlain">One factor, straight from memory.</param>
+/// <param name="IsContiguous">Elements lie side by side along k (A) or along n (B), or are the same.</param>
+/// <param name="KMerges">The labels of k are one axis in it.</param>
+/// <param name="Guarded">The labels of k on which it depends whether something lies outside.</param>
+internal sealed record ContractionSide(ValueList<int> Factors, bool IsPlain, bool IsContiguous, bool KMerges, ValueList<int> Guarded);

@@ -40,16 +40,7 @@ public sealed class ContractionStrategy : IStrategy
         var plan = ContractionPlan.Make(group, id, trial);
         if (plan is not null && !(plan.KSize.AsConstant <= ShortSum))
         {
-            var shape = ContractionShape.Of(plan, context.Options);
-            if (ContractionDirect.Suits(plan, shape))
-            {
-                ContractionDirect.Lower(group, context, plan, shape);
-            }
-            else
-            {
-                ContractionBlocked.Lower(group, context, plan, shape);
-            }
-
+            ContractionKernel.Lower(group, context, plan);
             return;
         }
 

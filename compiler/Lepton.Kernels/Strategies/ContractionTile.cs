@@ -9,120 +9,144 @@ namespace Lepton.Kernels.Strategies;
 /// The innermost work of a product: a tile of Rows × Columns sums in registers, and what happens to finished sums. Every element is summed over
 /// k in order within a block, blocks in order: the same whatever the tile.
 /// </summary>
-internal sealed class ContractionTile(KernelBuilder kernel, ContractionPlan plan, ContractionShape shape)
+internal sealed class ContractionTile
 {
-    private BodyBuilder Body => kernel.Body;
+    // An epilogue of more operations than this is written once and loops over the tile's rows; a shorter one follows the sums in registers.
+    private const int LightEpilogue = 8;
 
-    private IndexSpace Space => kernel.Space;
+    private readonly KernelBuilder _kernel;
+    private readonly ContractionPlan _plan;
+    private readonly ContractionSchedule _schedule;
+    private readonly ContractionEdges _edges;
+    private readonly int? _scratch;
 
-    private LaneType Vector => new(plan.Element, shape.Lanes);
+    public ContractionTile(KernelBuilder kernel, ContractionPlan plan, ContractionSchedule schedule)
+    {
+        (_kernel, _plan, _schedule, _edges) = (kernel, plan, schedule, new ContractionEdges(kernel.Body, plan, schedule));
+        var above = kernel.Group.Members.Where(m => m != plan.Id && !plan.Below.Contains(m)).Select(m => kernel.Graph[m]).OfType<MapNode>().ToArray();
+        if (above.Length > LightEpilogue || above.Any(m => m.Op.Info().Transcendental))
+        {
+            _scratch = kernel.Local("tile", plan.Element, schedule.Rows * schedule.Columns);
+        }
+    }
 
-    /// <summary>
-    /// scratch[tile + i·Columns + j] (+)= Σ_{from ≤ k &lt; to} a(k, i) · b(k, j).
-    /// </summary>
-    /// <param name="tile">Where the tile lies in the local buffer <paramref name="scratch"/>.</param>
-    /// <param name="isFirst">Whether the sums start at 0; null: they do.</param>
+    private BodyBuilder Body => _kernel.Body;
+
+    private IndexSpace Space => _kernel.Space;
+
+    private LaneType Vector => new(_plan.Element, _schedule.Lanes);
+
+    /// <summary>sums[i, v] = Σ_{from ≤ k &lt; to} a(k, i) · b(k, v), from 0 or from what an earlier block of k left behind.</summary>
+    /// <param name="partial">Where the earlier sums are; null: there are none.</param>
+    /// <param name="isFirst">Whether this is the first block of k.</param>
     /// <param name="a">A scalar, from k and the row.</param>
     /// <param name="b">A vector, from k and the number of the vector.</param>
-    public void Sum(
-        int rows, int scratch, LoopExpr tile, LoopExpr from, LoopExpr to, LoopExpr? isFirst, Func<LoopExpr, int, LoopExpr> a, Func<LoopExpr, int, LoopExpr> b)
+    public VariableExpr[,] Sum(
+        int rows, (int Buffer, LoopExpr Place)? partial, LoopExpr? isFirst, LoopExpr from, LoopExpr to, Func<LoopExpr, int, LoopExpr> a, Func<LoopExpr, int, LoopExpr> b)
     {
-        var sums = new VariableExpr[rows, shape.Vectors];
-        Each(rows, (i, v) => sums[i, v] = Body.Declare(BodyMath.Number(plan.Element, 0, shape.Lanes)));
-        if (isFirst is not null)
+        var sums = new VariableExpr[rows, _schedule.Vectors];
+        Each(rows, (i, v) => sums[i, v] = Body.Declare(BodyMath.Number(_plan.Element, 0, _schedule.Lanes)));
+        if (partial is { } earlier)
         {
-            Body.If(Body.Not(isFirst), () => Each(rows, (i, v) => Body.Assign(sums[i, v], Body.Let(new LoadExpr(Vector, scratch, At(tile, i, v))))));
+            Body.If(Body.Not(isFirst!), () => Each(rows, (i, v) =>
+                Body.Assign(sums[i, v], Body.Let(new LoadExpr(Vector, earlier.Buffer, At(earlier.Place, i, v))))));
         }
 
         Body.For(from, to, 1, mayBeEmpty: true, k =>
         {
-            var vectors = Enumerable.Range(0, shape.Vectors).Select(v => Body.Splat(b(k, v), shape.Lanes)).ToArray();
+            var vectors = Enumerable.Range(0, _schedule.Vectors).Select(v => Body.Splat(b(k, v), _schedule.Lanes)).ToArray();
             for (var i = 0; i < rows; i++)
             {
-                var scalar = Body.Splat(a(k, i), shape.Lanes);
-                for (var v = 0; v < shape.Vectors; v++)
+                var scalar = Body.Splat(a(k, i), _schedule.Lanes);
+                for (var v = 0; v < _schedule.Vectors; v++)
                 {
                     Body.Assign(sums[i, v], Body.Let(new FmaExpr(Vector, scalar, vectors[v], sums[i, v])));
                 }
             }
         });
-        Each(rows, (i, v) => Body.Store(scratch, At(tile, i, v), sums[i, v]));
+        return sums;
     }
 
-    /// <summary>Stores the group's outputs from finished sums: rows m … min(m + rows, mEnd)-1, columns n … n + Columns - 1 that exist.</summary>
-    public void Finish(int rows, int scratch, LoopExpr tile, LoopExpr outer, LoopExpr m, LoopExpr mEnd, LoopExpr n)
+    /// <summary>Keeps sums for the next block of k.</summary>
+    public void Keep(VariableExpr[,] sums, int buffer, LoopExpr place) =>
+        Each(sums.GetLength(0), (i, v) => Body.Store(buffer, At(place, i, v), Body.Read(sums[i, v])));
+
+    /// <summary>Stores the group's outputs from finished sums: rows m … that exist, columns n … n + Columns - 1 that exist.</summary>
+    public void Finish(VariableExpr[,] sums, LoopExpr outer, LoopExpr m, LoopExpr n)
     {
-        var end = shape.Rows == 1 ? BodyMath.Index(1) : Body.Min(BodyMath.Index(rows), Body.Sub(mEnd, m));
-        var rest = SizeExpr.Mod(plan.NSize, shape.Columns);
-        Body.For(BodyMath.Index(0), end, 1, mayBeEmpty: false, i =>
+        var rows = sums.GetLength(0);
+        if (_scratch is { } scratch)
         {
-            var index = new Dictionary<int, IndexForm>();
-            plan.Unravel(Space, Space.Counter(outer, plan.OuterSize), plan.Outer, index);
-            plan.Unravel(Space, Space.Counter(Body.Add(m, i), plan.MSize), plan.M, index);
-            EdgeOrNot(n, masked =>
+            Keep(sums, scratch, BodyMath.Index(0));
+            var end = _edges.AllRowsExist ? BodyMath.Index(rows) : Body.Min(BodyMath.Index(rows), Body.Sub(BodyMath.Index(_plan.MSize), m));
+            Body.For(BodyMath.Index(0), end, 1, mayBeEmpty: false, i => _edges.EdgeOrNot(n, masked =>
+                Row(outer, Body.Add(m, i), n, masked, v => Body.Let(new LoadExpr(
+                    Vector, scratch, Body.Add(Body.Mul(i, BodyMath.Index(_schedule.Columns)), BodyMath.Index(v * _schedule.Lanes)))))));
+            return;
+        }
+
+        _edges.EdgeOrNot(n, masked =>
+        {
+            for (var i = 0; i < rows; i++)
             {
-                for (var v = 0; v < shape.Vectors; v++)
+                var (number, row) = (i, Body.Add(m, BodyMath.Index(i)));
+                void Store() => Row(outer, row, n, masked, v => Body.Read(sums[number, v]));
+                if (i == 0 || _edges.AllRowsExist)
                 {
-                    var start = Body.Add(n, BodyMath.Index(v * shape.Lanes));
-                    plan.Unravel(Space, Space.Counter(start, SizeExpr.Zero, plan.NSize, vectorised: shape.Lanes > 1), plan.N, index);
-                    var at = new Coords(plan.Output(index), shape.Lanes, masked ? Mask(start) : null);
-                    var place = Body.Add(tile, Body.Add(Body.Mul(i, BodyMath.Index(shape.Columns)), BodyMath.Index(v * shape.Lanes)));
-                    var sum = Body.Let(new LoadExpr(Vector, scratch, place));
-                    Store(at, sum);
+                    Store();
                 }
-            });
+                else
+                {
+                    Body.If(Body.Less(row, BodyMath.Index(_plan.MSize)), Store);
+                }
+            }
         });
     }
 
-    /// <summary>Emits twice where it must: for a whole panel of columns, and under masks for the last one.</summary>
-    public void EdgeOrNot(LoopExpr n, Action<bool> emit)
+    private void Row(LoopExpr outer, LoopExpr m, LoopExpr n, bool masked, Func<int, LoopExpr> sum)
     {
-        if (SizeExpr.Mod(plan.NSize, shape.Columns) == SizeExpr.Zero)
+        var index = new Dictionary<int, IndexForm>();
+        _plan.Unravel(Space, Space.Counter(outer, _plan.OuterSize), _plan.Outer, index);
+        _plan.Unravel(Space, Space.Counter(m, _plan.MSize), _plan.M, index);
+        for (var v = 0; v < _schedule.Vectors; v++)
         {
-            emit(false);
-        }
-        else if (plan.NSize.AsConstant < shape.Columns)
-        {
-            emit(true);
-        }
-        else
-        {
-            var whole = Body.Map(MapOp.LessEqual, ElementType.Bool, Body.Add(n, BodyMath.Index(shape.Columns)), BodyMath.Index(plan.NSize));
-            Body.If(whole, () => emit(false), () => emit(true));
+            var start = Body.Add(n, BodyMath.Index(v * _schedule.Lanes));
+            if (v > 0 && _plan.NSize.AsConstant is { } size && size <= v * _schedule.Lanes)
+            {
+                continue;
+            }
+
+            _plan.Unravel(Space, Space.Counter(start, SizeExpr.Zero, _plan.NSize, vectorised: _schedule.Lanes > 1), _plan.N, index);
+            Store(new Coords(_plan.Output(index), _schedule.Lanes, masked ? _edges.Mask(start) : null), sum(v));
         }
     }
 
-    /// <summary>Which lanes from column <paramref name="start"/> on exist.</summary>
-    public LoopExpr Mask(LoopExpr start) => shape.Lanes == 1
-        ? Body.Less(start, BodyMath.Index(plan.NSize))
-        : Body.Less(Body.Let(new RampExpr(new LaneType(ElementType.I64, shape.Lanes), start, BodyMath.Index(1))), BodyMath.Index(plan.NSize));
-
     private void Store(Coords at, LoopExpr sum)
     {
-        kernel.Values.Bind(plan.Id, where => where.Axes == at.Axes
+        _kernel.Values.Bind(_plan.Id, where => where.Axes == at.Axes
             ? sum
-            : throw new CompilerBugException("kernels", $"{kernel.Name}: a sum is wanted outside its tile"));
+            : throw new CompilerBugException("kernels", $"{_kernel.Name}: a sum is wanted outside its tile"));
 
         // All values first: an output may be read by nothing here, but its store must not stand between two loads.
-        var values = kernel.Group.Outputs.Select(o => (Id: o, Value: kernel.Values.Emit(o, at))).ToArray();
+        var values = _kernel.Group.Outputs.Select(o => (Id: o, Value: _kernel.Values.Emit(o, at))).ToArray();
         foreach (var (id, value) in values)
         {
-            kernel.Values.Store(kernel.Write(id), ValueEmitter.RowMajor(at.Axes, plan.Node.Type.Shape), value, at);
+            _kernel.Values.Store(_kernel.Write(id), ValueEmitter.RowMajor(at.Axes, _plan.Node.Type.Shape), value, at);
         }
 
-        kernel.Values.Bind(plan.Id, null);
+        _kernel.Values.Bind(_plan.Id, null);
     }
 
     private void Each(int rows, Action<int, int> visit)
     {
         for (var i = 0; i < rows; i++)
         {
-            for (var v = 0; v < shape.Vectors; v++)
+            for (var v = 0; v < _schedule.Vectors; v++)
             {
                 visit(i, v);
             }
         }
     }
 
-    private LoopExpr At(LoopExpr tile, int i, int v) => Body.Add(tile, BodyMath.Index((i * shape.Columns) + (v * shape.Lanes)));
+    private LoopExpr At(LoopExpr place, int i, int v) => Body.Add(place, BodyMath.Index((i * _schedule.Columns) + (v * _schedule.Lanes)));
 }

@@ -1,0 +1,43 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Kernels.Building;
+using Lepton.Kernels.Loops;
+
+namespace Lepton.Kernels.Strategies;
+
+/// <summary>What a product does where its last tile of rows or columns is not full.</summary>
+internal sealed class ContractionEdges(BodyBuilder body, ContractionPlan plan, ContractionSchedule schedule)
+{
+    /// <summary>No tile has rows behind the last.</summary>
+    public bool AllRowsExist => schedule.EvenRows || SizeExpr.Mod(plan.MSize, schedule.Rows) == SizeExpr.Zero;
+
+    /// <summary>Row m + i; behind the last row, the last.</summary>
+    public LoopExpr Row(LoopExpr m, int i)
+    {
+        var row = body.Add(m, BodyMath.Index(i));
+        return AllRowsExist ? row : body.Min(row, BodyMath.Index(plan.MSize - SizeExpr.One));
+    }
+
+    /// <summary>Emits twice where it must: for a whole panel of columns, and under masks for the last one.</summary>
+    public void EdgeOrNot(LoopExpr n, Action<bool> emit)
+    {
+        if (SizeExpr.Mod(plan.NSize, schedule.Columns) == SizeExpr.Zero)
+        {
+            emit(false);
+        }
+        else if (plan.NSize.AsConstant < schedule.Columns)
+        {
+            emit(true);
+        }
+        else
+        {
+            var whole = body.Map(MapOp.LessEqual, ElementType.Bool, body.Add(n, BodyMath.Index(schedule.Columns)), BodyMath.Index(plan.NSize));
+            body.If(whole, () => emit(false), () => emit(true));
+        }
+    }
+
+    /// <summary>Which lanes from column <paramref name="start"/> on exist.</summary>
+    public LoopExpr Mask(LoopExpr start) => schedule.Lanes == 1
+        ? body.Less(start, BodyMath.Index(plan.NSize))
+        : body.Less(body.Let(new RampExpr(new LaneType(ElementType.I64, schedule.Lanes), start, BodyMath.Index(1))), BodyMath.Index(plan.NSize));
+}

@@ -1,0 +1,133 @@
+using Lepton.Abi;
+
+namespace Lepton.Kernels.Strategies;
+
+/// <summary>From where the register tile reads one side of a product.</summary>
+internal enum PanelSource
+{
+    /// <summary>Straight from the factor.</summary>
+    Memory,
+
+    /// <summary>From panels on the chunk's stack, which it packs block after block.</summary>
+    Chunk,
+
+    /// <summary>From panels of the whole side, packed by a kernel of their own.</summary>
+    Kernel,
+}
+
+/// <summary>
+/// How a product is cut. A register tile is Rows × Columns; a chunk makes BlockRows × BlockColumns of the result, in blocks of Depth along k, so
+/// that a panel of B lies in the first-level cache and a block of A in the second. Chosen from sizes and registers alone.
+/// </summary>
+/// <param name="EvenRows">The block of rows is the whole of m, in tiles of Rows and of Rows - 1 that leave none over.</param>
+/// <param name="Lanes">Of one vector; Columns = Vectors · Lanes.</param>
+/// <param name="KAligned">Depth is a multiple of all labels of k but the first: a block of k is a loop nest without divisions.</param>
+/// <param name="OutersPerChunk">How many products of matrices one chunk makes; more than one only when the block is the whole product.</param>
+internal sealed record ContractionSchedule(
+    int Rows, bool EvenRows, int Vectors, int Lanes, long BlockRows, long BlockColumns, int Depth, bool KAligned, PanelSource A, PanelSource B, long OutersPerChunk)
+{
+    // Of what a chunk may have on its stack: partial sums, and panels of B and A.
+    private const long SumBytes = 96 * 1024;
+    private const long PanelBytes = 64 * 1024;
+
+    // A block of A that stays in the second-level cache beside panels of B.
+    private const long ABytes = 192 * 1024;
+
+    // k is cut into equal blocks of about this length.
+    private const long GoodDepth = 320;
+
+    // Multiplications that are worth a chunk of their own, and how many chunks are enough.
+    private const long ChunkWork = 1 << 20;
+    private const long SmallWork = 1 << 18;
+    private const long GoodChunks = 16;
+
+    // A side up to this many bytes stays in the first-level cache as it is.
+    private const long SmallSide = 16 * 1024;
+
+    // Blocks that are worth packing both sides for.
+    private const long GoodRows = 96;
+    private const long GoodPanels = 4;
+    private const long ManyRows = 1024;
+    private const int SymbolicBlockRows = 60;
+
+    public int Columns => Vectors * Lanes;
+
+    public static ContractionSchedule Of(ContractionPlan plan, KernelOptions options)
+    {
+        var width = Math.Max(plan.Element.ByteSize(), 4);
+        var lanes = Math.Max(1, options.RegisterBytes / width);
+        const int vectors = 2;
+        long columns = vectors * lanes;
+        long rows = Math.Max(1, (options.Registers - 4) / vectors);
+        var (m, n, k) = (plan.MSize.AsConstant, plan.NSize.AsConstant, plan.KSize.AsConstant);
+        if (m is { } someRows)
+        {
+            rows = Math.Max(1, CeilDiv(someRows, CeilDiv(someRows, rows)));
+        }
+
+        var inner = plan.SizeOf(plan.K.Skip(1).ToValueList()).AsConstant;
+        var depth = k is { } all ? Math.Max(1, CeilDiv(all, Math.Max(1, CeilDiv(all, GoodDepth)))) : GoodDepth;
+        var aligned = inner is >= 1 and <= GoodDepth && (k is not null || inner == 1);
+        depth = aligned ? CeilDiv(depth, inner!.Value) * inner.Value : depth;
+
+        var aPlain = plan.A.IsPlain && plan.A.KMerges && (plan.A.IsContiguous || m * k * width <= SmallSide);
+        var bPlain = plan.B.IsPlain && plan.B.KMerges && plan.B.IsContiguous && plan.N == plan.NInner;
+        var rowTiles = m is { } given ? CeilDiv(given, rows) : long.MaxValue;
+        var bFromMemory = bPlain && (rowTiles <= 2 || n * k * width <= SmallSide);
+
+        var (blockRows, blockColumns, outers) = m is { } mm && n is { } nn && k is { } kk
+            ? Blocks(mm, nn, kk, plan.OuterSize.AsConstant, new Tile(rows, columns, depth, width), aPlain, IsCheap(plan))
+            : (m is { } few && few <= SymbolicBlockRows ? few : SymbolicBlockRows, SumBytes / width / SymbolicBlockRows / columns * columns, 1);
+        var (oneRowBlock, oneColumnBlock) = (m <= blockRows, n <= blockColumns);
+
+        // An outer label that A does not have uses the same A again.
+        var aOnce = oneColumnBlock && plan.OuterOf(plan.A) == plan.Outer;
+        var a = aPlain ? PanelSource.Memory : aOnce && blockRows * depth * width <= PanelBytes ? PanelSource.Chunk : PanelSource.Kernel;
+        var b = bFromMemory ? PanelSource.Memory : oneRowBlock || blockRows >= GoodRows ? PanelSource.Chunk : PanelSource.Kernel;
+        return new ContractionSchedule(
+            (int)rows, oneRowBlock && m is not null, vectors, lanes, blockRows, blockColumns, (int)depth, aligned, a, b, outers);
+    }
+
+    // Packing B costs about as much as loading it: whole vectors, and nothing computed. Else no row block but a large one may repeat it.
+    private static bool IsCheap(ContractionPlan plan) => plan.N == plan.NInner && plan.B.IsContiguous && plan.B.Guarded.Count == 0 && !plan.Prologue;
+
+    private static (long Rows, long Columns, long Outers) Blocks(long m, long n, long k, long? outer, Tile tile, bool aFromMemory, bool bIsCheap)
+    {
+        var work = m * n * k;
+        if (work <= SmallWork && (k <= tile.Depth || RoundUp(m, tile.Rows) * RoundUp(n, tile.Columns) * tile.Width <= SumBytes))
+        {
+            var together = outer is { } many ? Math.Clamp(many, 1, Math.Max(1, SmallWork / Math.Max(1, work))) : 1;
+            return (m, RoundUp(n, tile.Columns), together);
+        }
+
+        // As many chunks as threads can share, as long as each is worth its start: columns first, they share nothing but A.
+        var chunks = Math.Clamp(work / ChunkWork, 1, GoodChunks);
+        chunks = CeilDiv(chunks, Math.Clamp(outer ?? 1, 1, chunks));
+        var panels = CeilDiv(n, tile.Columns);
+        var columnBlocks = Math.Max(1, Math.Min(chunks, panels / (bIsCheap ? GoodPanels : 1)));
+        var rowBlocks = Math.Max(1, Math.Min(CeilDiv(chunks, columnBlocks), m / (bIsCheap ? GoodRows : ManyRows / 4)));
+
+        // A's block lies in the second-level cache, unless B is dear: then A passes by.
+        var maxRows = bIsCheap ? Math.Max(tile.Rows, ABytes / tile.Width / tile.Depth / tile.Rows * tile.Rows) : ManyRows;
+        rowBlocks = Math.Max(rowBlocks, CeilDiv(m, maxRows));
+        if (!aFromMemory && columnBlocks == 1)
+        {
+            rowBlocks = Math.Max(rowBlocks, CeilDiv(m, Math.Max(tile.Rows, PanelBytes / tile.Width / tile.Depth / tile.Rows * tile.Rows)));
+        }
+
+        var blockRows = rowBlocks == 1 ? m : RoundUp(CeilDiv(m, rowBlocks), tile.Rows);
+        if (k > tile.Depth)
+        {
+            var most = Math.Max(1, SumBytes / tile.Width / RoundUp(blockRows, tile.Rows) / tile.Columns);
+            columnBlocks = Math.Max(columnBlocks, CeilDiv(panels, most));
+        }
+
+        return (blockRows, CeilDiv(panels, columnBlocks) * tile.Columns, 1);
+    }
+
+    private static long CeilDiv(long a, long b) => (a + b - 1) / b;
+
+    private static long RoundUp(long a, long b) => CeilDiv(a, b) * b;
+
+    private sealed record Tile(long Rows, long Columns, long Depth, long Width);
+}
