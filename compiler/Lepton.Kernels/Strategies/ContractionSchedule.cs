@@ -46,6 +46,9 @@ internal sealed record ContractionSchedule(
 
     // Blocks that are worth packing both sides for.
     private const long GoodRows = 96;
+
+    // So many blocks of rows may each pack the same part of B again.
+    private const long FewBlocks = 2;
     private const long GoodPanels = 4;
     private const long ManyRows = 1024;
     private const int SymbolicBlockRows = 60;
@@ -83,7 +86,7 @@ internal sealed record ContractionSchedule(
         // An outer label that A does not have uses the same A again.
         var aOnce = oneColumnBlock && plan.OuterOf(plan.A) == plan.Outer;
         var a = aPlain ? PanelSource.Memory : aOnce && blockRows * depth * width <= PanelBytes ? PanelSource.Chunk : PanelSource.Kernel;
-        var b = bFromMemory ? PanelSource.Memory : oneRowBlock || blockRows >= GoodRows ? PanelSource.Chunk : PanelSource.Kernel;
+        var b = bFromMemory ? PanelSource.Memory : oneRowBlock || (m <= FewBlocks * blockRows && blockRows >= GoodRows) ? PanelSource.Chunk : PanelSource.Kernel;
         return new ContractionSchedule(
             (int)rows, oneRowBlock && m is not null, vectors, lanes, blockRows, blockColumns, (int)depth, aligned, a, b, outers);
     }
