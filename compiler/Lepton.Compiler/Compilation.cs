@@ -79,6 +79,7 @@ public sealed class Compilation
             Skip = _options.Skip,
             Verify = _options.Verify,
             FastMath = _options.FastMath,
+            Exact = _options.Exact,
             Dims = dims ?? new Dictionary<string, long>(),
             Trace = (name, before, after, time) =>
             {

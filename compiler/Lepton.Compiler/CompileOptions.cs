@@ -13,6 +13,9 @@ public sealed record CompileOptions
     /// <summary>Allows rules and instructions that change results in the last bits, or for inf, nan and -0.0.</summary>
     public bool FastMath { get; init; }
 
+    /// <summary>Leaves out algorithms that round more than the sums as written do, though less than a user sees: Winograd's convolution.</summary>
+    public bool Exact { get; init; }
+
     /// <summary>Passes to leave out, by name.</summary>
     public IReadOnlySet<string> Skip { get; init; } = new HashSet<string>();
 

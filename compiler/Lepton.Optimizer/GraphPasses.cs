@@ -16,6 +16,9 @@ public sealed record PassOptions
     /// <summary>Also the rules that are not exact for inf, nan, -0.0 or in rounding.</summary>
     public bool FastMath { get; init; }
 
+    /// <summary>No algorithm that rounds more than the sums as written do.</summary>
+    public bool Exact { get; init; }
+
     /// <summary>Sizes to specialise for, by name; empty: sizes stay symbolic.</summary>
     public IReadOnlyDictionary<string, long> Dims { get; init; } = new Dictionary<string, long>();
 

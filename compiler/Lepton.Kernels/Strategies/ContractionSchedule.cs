@@ -37,7 +37,7 @@ internal sealed record ContractionSchedule(
     private const long GoodDepth = 320;
 
     // Multiplications that are worth a chunk of their own, and how many chunks are enough.
-    private const long ChunkWork = 1 << 20;
+    private const long ChunkWork = 1 << 19;
     private const long SmallWork = 1 << 18;
     private const long GoodChunks = 16;
 
@@ -107,7 +107,7 @@ internal sealed record ContractionSchedule(
         var chunks = Math.Clamp(work / ChunkWork, 1, GoodChunks);
         chunks = CeilDiv(chunks, Math.Clamp(outer ?? 1, 1, chunks));
         var panels = CeilDiv(n, tile.Columns);
-        var columnBlocks = Math.Max(1, Math.Min(chunks, panels / (bIsCheap ? GoodPanels : 1)));
+        var columnBlocks = Math.Max(1, Math.Min(chunks, panels / (bIsCheap && !aFromMemory ? GoodPanels : 1)));
         var rowBlocks = Math.Max(1, Math.Min(CeilDiv(chunks, columnBlocks), m / (bIsCheap ? GoodRows : ManyRows / 4)));
 
         // A's block lies in the second-level cache, unless B is dear: then A passes by.

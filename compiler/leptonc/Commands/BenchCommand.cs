@@ -15,19 +15,19 @@ internal static class BenchCommand
     public static Command Make()
     {
         var file = Source.File();
-        var (entry, dims, target, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.FastMath(), Source.Skip());
+        var (entry, dims, target, exact, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.Exact(), Source.FastMath(), Source.Skip());
         var inputs = new Option<string[]>("--in", "-i") { HelpName = "NAME=VALUE", Description = "An argument, as for run; uniform(1) and so on when none is given.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
         var threads = new Option<int>("--threads", "-t") { HelpName = "COUNT", Description = "How many threads; 0: one for each processor.", DefaultValueFactory = _ => 1 };
         var seconds = new Option<double>("--seconds", "-s") { HelpName = "NUMBER", Description = "For how long to measure.", DefaultValueFactory = _ => 1 };
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
         var command = new Command("bench", "Time an entry in process.\nExample: leptonc bench wave.lep --dim N=1048576 --threads 1 --seconds 2 --json")
         {
-            file, entry, dims, inputs, threads, seconds, json, target, fast, skip,
+            file, entry, dims, inputs, threads, seconds, json, target, exact, fast, skip,
         };
         command.SetAction(parsed =>
         {
             var sizes = Source.ParseDims(parsed.GetValue(dims)!);
-            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(fast), runHere: true, parsed.GetValue(skip)) with { Cache = Codegen.Llvm.ObjectCache.OfUser() };
+            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: true, parsed.GetValue(skip)) with { Cache = Codegen.Llvm.ObjectCache.OfUser() };
             var compilation = Source.Compile(parsed.GetValue(file)!, options);
             using var engine = LeptonEngine.Of(compilation);
             var name = Source.ChooseEntry(compilation, parsed.GetValue(entry));

@@ -10,15 +10,15 @@ internal static class BuildCommand
     {
         var file = Source.File();
         var entries = new Option<string[]>("--entry", "-e") { HelpName = "NAME", Description = "An entry to build; all when none is named.", DefaultValueFactory = _ => [] };
-        var (dims, target, fast, skip) = (Source.Dims(), Source.TargetCpu(), Source.FastMath(), Source.Skip());
+        var (dims, target, exact, fast, skip) = (Source.Dims(), Source.TargetCpu(), Source.Exact(), Source.FastMath(), Source.Skip());
         var folder = new Option<string>("--out", "-o") { HelpName = "FOLDER", Description = "The folder to write to.", DefaultValueFactory = _ => "." };
         var command = new Command("build", "Compile ahead of time: an object, a shared library, a C header and a JSON manifest.\nExample: leptonc build mlp.lep --out build --target-cpu avx2")
         {
-            file, entries, dims, target, fast, skip, folder,
+            file, entries, dims, target, exact, fast, skip, folder,
         };
         command.SetAction(parsed =>
         {
-            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip));
+            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip));
             var compilation = Source.Compile(parsed.GetValue(file)!, options);
             var wanted = parsed.GetValue(entries)!.Select(e => Source.ChooseEntry(compilation, e)).ToList();
             if (wanted.Count == 0)

@@ -18,20 +18,20 @@ internal static class EmitCommand
     public static Command Make()
     {
         var file = Source.File();
-        var (entry, dims, target, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.FastMath(), Source.Skip());
+        var (entry, dims, target, exact, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.Exact(), Source.FastMath(), Source.Skip());
         var stage = Source.OneOf(
             "a stage, one of",
             Stages,
             new Option<string>("--stage", "-s") { HelpName = "STAGE", Description = "One of " + string.Join(", ", Stages) + ".", Required = true });
         var command = new Command("emit", "Print a stage of the compilation as text. Example: leptonc emit mlp.lep --stage kernels --dim B=32")
         {
-            file, stage, entry, dims, target, fast, skip,
+            file, stage, entry, dims, target, exact, fast, skip,
         };
         command.SetAction(parsed =>
         {
             var wanted = parsed.GetValue(stage)!;
             Graph? after = null;
-            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip)) with
+            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip)) with
             {
                 Passes = (name, before, result) =>
                 {

@@ -16,15 +16,15 @@ internal static class ExplainCommand
     public static Command Make()
     {
         var file = Source.File();
-        var (entry, dims, target, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.FastMath(), Source.Skip());
+        var (entry, dims, target, exact, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.Exact(), Source.FastMath(), Source.Skip());
         var command = new Command("explain", "Show the kernels of an entry, their cost, and what was fused and why.\nExample: leptonc explain mlp.lep --dim B=32")
         {
-            file, entry, dims, target, fast, skip,
+            file, entry, dims, target, exact, fast, skip,
         };
         command.SetAction(parsed =>
         {
             var steps = new List<(string Name, TimeSpan Time)>();
-            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip)) with { Timing = (name, time) => steps.Add((name, time)) };
+            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip)) with { Timing = (name, time) => steps.Add((name, time)) };
             var compilation = Source.Compile(parsed.GetValue(file)!, options);
             var name = Source.ChooseEntry(compilation, parsed.GetValue(entry));
             var sizes = Source.ParseDims(parsed.GetValue(dims)!, compilation, [name]);

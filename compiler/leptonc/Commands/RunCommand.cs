@@ -16,7 +16,7 @@ internal static class RunCommand
     public static Command Make()
     {
         var file = Source.File();
-        var (entry, dims, target, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.FastMath(), Source.Skip());
+        var (entry, dims, target, exact, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.Exact(), Source.FastMath(), Source.Skip());
         var inputs = new Option<string[]>("--in", "-i")
         {
             HelpName = "NAME=VALUE",
@@ -38,7 +38,7 @@ internal static class RunCommand
         var noCache = new Option<bool>("--no-cache") { Description = "Neither read nor write the cache of machine code." };
         var command = new Command("run", "Compile and run an entry. Results without --out are printed as NumPy prints them.\nExample: leptonc run wave.lep --in x=iota --dim N=5")
         {
-            file, entry, inputs, dims, parameters, seed, outputs, expect, tolerance, outliers, threads, device, target, fast, skip, noCache,
+            file, entry, inputs, dims, parameters, seed, outputs, expect, tolerance, outliers, threads, device, target, exact, fast, skip, noCache,
         };
         command.SetAction(parsed =>
         {
@@ -47,7 +47,7 @@ internal static class RunCommand
             var expected = Pairs("--expect", parsed.GetValue(expect)!);
             var sizes = Source.ParseDims(parsed.GetValue(dims)!);
             using var cancel = new Cancellation();
-            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(fast), runHere: parsed.GetValue(device) == "cpu", parsed.GetValue(skip)) with
+            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: parsed.GetValue(device) == "cpu", parsed.GetValue(skip)) with
             {
                 Cache = parsed.GetValue(noCache) ? null : Codegen.Llvm.ObjectCache.OfUser(),
             };

@@ -27,6 +27,8 @@ internal static class Source
 
     public static Option<bool> FastMath() => new("--fast-math") { Description = "Allow results to differ in the last bits, and for inf, nan and -0.0." };
 
+    public static Option<bool> Exact() => new("--exact") { Description = "Every sum is rounded as it is written: no algorithm that multiplies less (Winograd)." };
+
     public static Option<string[]> Skip() => new("--skip") { HelpName = "PASS", Description = "Leave out a pass, by name.", DefaultValueFactory = _ => [] };
 
     public static SourceText Read(string path)
@@ -70,13 +72,19 @@ internal static class Source
         }
     }
 
-    public static CompileOptions Options(string? target, bool fastMath, bool runHere, IReadOnlyList<string>? skip = null)
+    public static CompileOptions Options(string? target, bool exact, bool fastMath, bool runHere, IReadOnlyList<string>? skip = null)
     {
         var cpu = CpuTarget.Parse(target, out var error);
         cpu = runHere ? cpu?.ForThisHost(out error) : cpu;
         var unknown = skip?.FirstOrDefault(s => !Optimizer.GraphPasses.Names.Contains(s));
+        if (exact && fastMath)
+        {
+            throw new UsageException("--exact and --fast-math ask for opposite things: leave one out");
+        }
+
         return new CompileOptions
         {
+            Exact = exact,
             Target = cpu ?? throw new UsageException(error!),
             FastMath = fastMath,
             Skip = unknown is null ? (skip ?? []).ToHashSet() : throw new UsageException($"there is no pass '{unknown}'; there are {string.Join(", ", Optimizer.GraphPasses.Names)}"),

@@ -166,6 +166,11 @@ public sealed class ContractionTests
     [InlineData(2, 3, 5, 6, 9, 3)]
     [InlineData(1, 2, 8, 4, 18, 2)]
     [InlineData(2, 1, 3, 5, 5, 1)]
+    [InlineData(1, 40, 20, 5, 14, 3)]
+    [InlineData(1, 37, 33, 7, 7, 3)]
+    [InlineData(3, 2, 32, 12, 28, 3)]
+    [InlineData(1, 3, 1100, 3, 9, 3)]
+    [InlineData(1, 3, 13, 3, 56, 5)]
     public void Convolutions(int batch, int channels, int filters, int height, int width, int size)
     {
         string B = $"{{B={batch}}}", C = $"{{C={channels}}}", O = $"{{O={filters}}}", H = $"{{H={height}}}", W = $"{{W={width}}}";
@@ -175,6 +180,22 @@ public sealed class ContractionTests
             $"view %0 [i0, i1, i2 + i4 - 1 else fill, i3 + i5 - 1 else fill] fill 0 : f32[{B}, {C}, {H}, {W}, {size}, {size}]; "
             + $"contract %1[1, 4, 5, 6], %2[0, 4, 2, 3, 5, 6] -> [0, 1, 2, 3] : f32[{B}, {O}, {H}, {W}]; splat 0 : f32[{B}, {O}, {H}, {W}]; max %3, %4 : f32[{B}, {O}, {H}, {W}]",
             "%5", x, w);
+    }
+
+    /// <summary>Every way to lie outside, strides, and an epilogue that loops over the tile's rows.</summary>
+    [Theory]
+    [InlineData("fill", 2, 11, 19)]
+    [InlineData("clamp", 1, 9, 21)]
+    [InlineData("wrap", 2, 6, 33)]
+    [InlineData("reflect", 1, 17, 8)]
+    public void Convolutions_that_stride(string mode, int stride, int height, int width)
+    {
+        string H = $"{{H={height}}}", W = $"{{W={width}}}", shape = $"f32[2, 14, {H}, {W}]";
+        var fill = mode == "fill" ? " fill 1" : "";
+        Check($"f32[2, 5, {H}, {W}]; f32[14, 5, 3, 3]",
+            $"view %0 [i0, i1, {stride}*i2 + i4 - 1 else {mode}, {stride}*i3 + i5 - 2 else {mode}]{fill} : f32[2, 5, {H}, {W}, 3, 3]; "
+            + $"contract %2[0, 4, 2, 3, 5, 6], %1[1, 4, 5, 6] -> [0, 1, 2, 3] : {shape}; exp %3 : {shape}",
+            "%4 %3", Random(ElementType.F32, 1, 2, 5, height, width), Random(ElementType.F32, 2, 14, 5, 3, 3));
     }
 
     [Fact]
