@@ -167,6 +167,12 @@ public static class KernelVerifier
             Memory(s.Index, s.Stride, s.Mask, value.Lanes);
         }
 
+        public override void Visit(PrefetchStatement s)
+        {
+            ElementOf(s.Buffer);
+            Memory(s.Index, null, null, 1);
+        }
+
         public override void Visit(FailStatement s)
         {
             Require(Of(s.Condition) == Bool(1), "the condition of a check");

@@ -44,6 +44,8 @@ internal static class LocalNumbers
         public override void Visit(StoreStatement s) => _done = new StoreStatement(
             _exprs.Number(s.Buffer), Of(s.Index), Of(s.Value), s.Stride is null ? null : Of(s.Stride), s.Mask is null ? null : Of(s.Mask));
 
+        public override void Visit(PrefetchStatement s) => _done = s with { Buffer = _exprs.Number(s.Buffer), Index = Of(s.Index) };
+
         public override void Visit(FailStatement s) => _done = s with
         {
             Condition = Of(s.Condition), Element = Of(s.Element), Value = Of(s.Value), Bound = Of(s.Bound),

@@ -51,6 +51,15 @@ public sealed record StoreStatement(int Buffer, LoopExpr Index, LoopExpr Value, 
 }
 
 /// <summary>
+/// Asks for the cache line of element Index, which will be read soon and may lie outside the buffer. Far: into the second cache, for there is more
+/// to come than the first one holds. Changes no value.
+/// </summary>
+public sealed record PrefetchStatement(int Buffer, LoopExpr Index, bool Far) : LoopStatement
+{
+    public override void Accept(LoopStatementVisitor visitor) => visitor.Visit(this);
+}
+
+/// <summary>
 /// Reports a failed run-time check when Condition (bool scalar) holds: site, the row-major number of the element, the index, its bound. The
 /// context keeps the report with the smallest (site, element). The kernel goes on: what would have been read must have been masked.
 /// </summary>
@@ -81,6 +90,8 @@ public abstract class LoopStatementVisitor
     public abstract void Visit(IfStatement statement);
 
     public abstract void Visit(StoreStatement statement);
+
+    public abstract void Visit(PrefetchStatement statement);
 
     public abstract void Visit(FailStatement statement);
 

@@ -193,6 +193,8 @@ public static class LoopText
         public override void Visit(StoreStatement s) =>
             text.Append($"store b{s.Buffer}[{Print(s.Index)}{Part(" stride ", s.Stride)}{Part(" where ", s.Mask)}] = {Print(s.Value)}\n");
 
+        public override void Visit(PrefetchStatement s) => text.Append($"prefetch {(s.Far ? "far " : "")}b{s.Buffer}[{Print(s.Index)}]\n");
+
         public override void Visit(FailStatement s) => text.Append(
             $"fail {Print(s.Condition)} site {s.Site} element {Print(s.Element)} value {Print(s.Value)} bound {Print(s.Bound)}\n");
 

@@ -144,6 +144,10 @@ public sealed class LoopTextReader
                 var (buffer, index, stride, mask) = line.Place();
                 line.Expect("=");
                 return Next(new StoreStatement(buffer, index, line.Expr(), stride, mask));
+            case "prefetch":
+                var far = line.Take("far");
+                var (fetched, place, _, _) = line.Place();
+                return Next(new PrefetchStatement(fetched, place, far));
             case "fail":
                 var bad = line.Expr();
                 line.Expect("site");

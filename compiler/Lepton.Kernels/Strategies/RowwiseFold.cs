@@ -9,18 +9,28 @@ namespace Lepton.Kernels.Strategies;
 /// One reduction as it runs: a state of one value (or two: extreme and position), how an element changes it, and how two states become one.
 /// States may have lanes; each lane is a reduction of its own until <see cref="FoldLanes"/>.
 /// </summary>
-internal sealed class RowwiseFold(ReduceKind kind, ElementType element)
+/// <param name="quick">
+/// The largest (or smallest) number as if there were no nan, in one instruction instead of four, and beside it the sum: if that is nan there may have been one
+/// (or inf - inf), and the careful fold has to be asked.
+/// </param>
+internal sealed class RowwiseFold(ReduceKind kind, ElementType element, bool quick = false)
 {
     private readonly ElementType _element = element.ComputeType();
+
+    /// <summary>The quick form, if there is one.</summary>
+    public RowwiseFold? Quick => kind is ReduceKind.Max or ReduceKind.Min && _element.IsFloat() ? new RowwiseFold(kind, element, quick: true) : null;
+
+    public bool IsQuick => quick;
 
     public bool HasPosition => kind is ReduceKind.ArgMax or ReduceKind.ArgMin;
 
     /// <summary>The element type of each part of the state.</summary>
-    public ValueList<ElementType> Parts => HasPosition ? [_element, ElementType.I64] : [_element];
+    public ValueList<ElementType> Parts => HasPosition ? [_element, ElementType.I64] : quick ? [_element, _element] : [_element];
 
     /// <summary>The state over nothing. Of a position only -1 counts.</summary>
     public LoopExpr[] Neutral(int lanes) => HasPosition
         ? [BodyMath.Number(_element, 0, lanes), Reducers.Neutral(kind, _element, lanes)]
+        : quick ? [Reducers.Neutral(kind, _element, lanes), BodyMath.Number(_element, 0, lanes)]
         : [Reducers.Neutral(kind, _element, lanes)];
 
     /// <summary>
@@ -43,6 +53,11 @@ internal sealed class RowwiseFold(ReduceKind kind, ElementType element)
             return [body.Fma(value, body.Splat(body.Cast(factors[^1], _element), lanes), state[0])];
         }
 
+        if (quick)
+        {
+            return Join(body, state, [value, value]);
+        }
+
         if (!HasPosition)
         {
             return [Reducers.Combine(body, kind, state[0], value)];
@@ -61,6 +76,12 @@ internal sealed class RowwiseFold(ReduceKind kind, ElementType element)
     /// <summary>Two states as one; for positions the smaller one wins among equals, whichever side it is on.</summary>
     public LoopExpr[] Join(BodyBuilder body, LoopExpr[] left, LoopExpr[] right)
     {
+        if (quick)
+        {
+            var keeps = body.Map(kind == ReduceKind.Max ? MapOp.Greater : MapOp.Less, ElementType.Bool, left[0], right[0]);
+            return [body.Select(keeps, left[0], right[0]), body.Add(left[1], right[1])];
+        }
+
         if (!HasPosition)
         {
             return [Reducers.Combine(body, kind, left[0], right[0])];
@@ -90,7 +111,9 @@ internal sealed class RowwiseFold(ReduceKind kind, ElementType element)
         var lanes = state[0].Type.Lanes;
         if (!HasPosition || lanes == 1)
         {
-            return HasPosition ? state : [body.LaneReduce(kind, state[0])];
+            return HasPosition ? state
+                : quick ? [body.LaneReduce(kind, state[0]), body.LaneReduce(ReduceKind.Sum, state[1])]
+                : [body.LaneReduce(kind, state[0])];
         }
 
         var single = new LoopExpr[lanes][];

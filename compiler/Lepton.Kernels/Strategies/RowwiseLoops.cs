@@ -25,14 +25,16 @@ internal sealed class RowwiseLoops
     private readonly KernelBuilder _kernel;
     private readonly RowwisePlan _plan;
     private readonly RowwiseLayout _layout;
+    private readonly RowwiseAhead _ahead;
     private readonly int _chains;
     private readonly int _lanes;
     private readonly List<RowwiseRows> _rows = [];
     private readonly Dictionary<NodeId, int> _locals = [];
 
-    public RowwiseLoops(KernelBuilder kernel, RowwisePlan plan, RowwiseLayout layout, int lanes, int chains)
+    public RowwiseLoops(KernelBuilder kernel, RowwisePlan plan, RowwiseLayout layout, int lanes, int chains, bool fetchAhead = false)
     {
         (_kernel, _plan, _layout, _lanes, _chains) = (kernel, plan, layout, lanes, chains);
+        _ahead = new RowwiseAhead(kernel, plan, layout, fetchAhead);
         foreach (var reduction in plan.Reductions)
         {
             kernel.Values.Bind(reduction.Id, at => ValueAt(reduction.Id, at));
@@ -68,45 +70,86 @@ internal sealed class RowwiseLoops
     /// </summary>
     /// <param name="outer">Of the number over the reduced axes that are not in the run.</param>
     /// <param name="inner">Of the number over the run, when it lies along the row.</param>
-    public LoopExpr[][][] Pass(int pass, IReadOnlyList<RowwiseRows> rows, RowwiseRange outer, RowwiseRange inner)
+    public LoopExpr[][][] Pass(int pass, IReadOnlyList<RowwiseRows> rows, RowwiseRange outer, RowwiseRange inner) =>
+        Passes([.. rows.Select(r => (pass, r))], outer, inner);
+
+    /// <summary>Passes over several rows in the same loops, each over a row of its own.</summary>
+    public LoopExpr[][][] Passes((int Pass, RowwiseRows Rows)[] work, RowwiseRange outer, RowwiseRange inner)
     {
-        var folds = _plan.Reductions.Where(r => r.Pass == pass).ToArray();
-        var chains = _layout.AlongRow ? Chains(inner) : 1;
-        var states = new VariableExpr[rows.Count][][][];
-        for (var r = 0; r < rows.Count; r++)
+        var states = Passes(work, outer, inner, quick: true);
+        for (var n = 0; n < work.Length; n++)
         {
-            var lanes = _layout.AlongRow ? _lanes : rows[r].Lanes;
-            states[r] = new VariableExpr[chains][][];
-            for (var chain = 0; chain < chains; chain++)
+            var folds = Folds(work[n].Pass, quick: true);
+            LoopExpr? suspect = null;
+            foreach (var (f, fold) in folds.Index().Where(f => f.Item.Fold.IsQuick))
             {
-                states[r][chain] = [.. folds.Select(f => f.Fold.Neutral(lanes).Select(Body.Declare).ToArray())];
+                var isNan = Body.LaneReduce(ReduceKind.Any, Body.Map(MapOp.IsNan, ElementType.Bool, states[n][f][1]));
+                suspect = suspect is null ? isNan : Body.Map(MapOp.Or, ElementType.Bool, suspect, isNan);
+                states[n][f] = [states[n][f][0]];
+            }
+
+            if (suspect is not null)
+            {
+                var known = states[n].Select(s => s.Select(Body.Declare).ToArray()).ToArray();
+                Body.If(suspect, () =>
+                {
+                    foreach (var (variable, value) in known.SelectMany(v => v).Zip(Passes([work[n]], outer, inner, quick: false)[0].SelectMany(v => v)))
+                    {
+                        Body.Assign(variable, value);
+                    }
+                });
+                states[n] = [.. known.Select(k => k.Select(Body.Read).ToArray())];
             }
         }
 
+        return states;
+    }
+
+    // A pass that stores something is not run again with careful folds.
+    private RowwiseReduction[] Folds(int pass, bool quick) =>
+    [
+        .. _plan.Reductions.Where(r => r.Pass == pass).Select(r =>
+            quick && _plan.Stores.All(s => s.PerRow || s.Pass != pass) && _plan.Kept.All(k => k.First != pass) && r.Fold.Quick is { } fold
+                ? r with { Fold = fold }
+                : r),
+    ];
+
+    private LoopExpr[][][] Passes((int Pass, RowwiseRows Rows)[] work, RowwiseRange outer, RowwiseRange inner, bool quick)
+    {
+        var chains = _layout.AlongRow ? Chains(inner) : 1;
+        var folds = work.Select(w => Folds(w.Pass, quick)).ToArray();
+        var states = work.Select((w, n) => Enumerable.Range(0, chains).Select(_ => folds[n].Select(f =>
+            f.Fold.Neutral(_layout.AlongRow ? _lanes : w.Rows.Lanes).Select(Body.Declare).ToArray()).ToArray()).ToArray()).ToArray();
         OuterLoop(outer, number =>
         {
-            for (var r = 0; r < rows.Count; r++)
+            var starts = work.Select(w =>
             {
-                var axes = (IndexForm[])rows[r].Axes.Clone();
+                var axes = (IndexForm[])w.Rows.Axes.Clone();
                 RowwiseLayout.Unravel(Space, number, _layout.OuterReduced, _plan.Shape, axes);
-                if (_layout.AlongRow)
-                {
-                    InnerLoop(inner, chains, (start, chain, mask) =>
-                    {
-                        var along = (IndexForm[])axes.Clone();
-                        var form = Space.Counter(start, SizeExpr.Zero, _layout.Length(_plan), vectorised: _lanes > 1);
-                        RowwiseLayout.Unravel(Space, form, _layout.Run, _plan.Shape, along);
-                        Step(pass, folds, states[r][chain], new Coords(along.ToValueList(), _lanes, mask));
-                    });
-                }
-                else
-                {
-                    Step(pass, folds, states[r][0], new Coords(axes.ToValueList(), rows[r].Lanes, rows[r].Mask));
-                }
+                return axes;
+            }).ToArray();
+            if (!_layout.AlongRow)
+            {
+                Together(work.Length, n => Step(
+                    work[n].Pass, folds[n], states[n][0], new Coords(starts[n].ToValueList(), work[n].Rows.Lanes, work[n].Rows.Mask)));
+                return;
             }
+
+            InnerLoop(inner, chains, (start, chain, mask) =>
+            {
+                var form = Space.Counter(start, SizeExpr.Zero, _layout.Length(_plan), vectorised: _lanes > 1);
+                var steps = work.Select((w, n) =>
+                {
+                    var along = (IndexForm[])starts[n].Clone();
+                    RowwiseLayout.Unravel(Space, form, _layout.Run, _plan.Shape, along);
+                    var at = new Coords(along.ToValueList(), _lanes, mask);
+                    return _ahead.Watch(w.Pass, chain, at, () => Step(w.Pass, folds[n], states[n][chain], at));
+                }).ToArray();
+                return () => Array.ForEach(steps, s => s());
+            });
         });
 
-        return [.. states.Select(s => Join(folds, s))];
+        return [.. states.Select((s, n) => Join(folds[n], s))];
     }
 
     /// <summary>The outputs that have one element per row.</summary>
@@ -122,8 +165,11 @@ internal sealed class RowwiseLoops
         }
     }
 
-    // One element, or one vector of elements, of the rows.
-    private void Step(int pass, RowwiseReduction[] folds, VariableExpr[][] states, Coords at)
+    // All values are emitted before any is folded or stored: then their arithmetic interleaves, and they share the checks of their functions.
+    private static void Together(int count, Func<int, Action> step) => Array.ForEach([.. Enumerable.Range(0, count).Select(step)], s => s());
+
+    // One element, or one vector of elements, of the rows: emits the values, and answers what folds and stores them.
+    private Action Step(int pass, RowwiseReduction[] folds, VariableExpr[][] states, Coords at)
     {
         var keeps = _plan.Kept.Where(k => k.First < pass).ToArray();
         foreach (var kept in keeps)
@@ -145,6 +191,22 @@ internal sealed class RowwiseLoops
         var steps = folds.Select(f => f.Factors.Select(_ => values.Dequeue()).ToArray()).ToArray();
         var stores = stored.Select(s => (s.Id, Value: values.Dequeue())).ToArray();
         var news = first.Select(k => (Kept: k, Value: values.Dequeue())).ToArray();
+        foreach (var kept in keeps)
+        {
+            _kernel.Values.Bind(kept.Id, null);
+        }
+
+        return () => Fold(folds, states, steps, news, stores, at);
+    }
+
+    private void Fold(
+        RowwiseReduction[] folds,
+        VariableExpr[][] states,
+        LoopExpr[][] steps,
+        (RowwiseKept Kept, LoopExpr Value)[] news,
+        (NodeId Id, LoopExpr Value)[] stores,
+        Coords at)
+    {
         for (var f = 0; f < folds.Length; f++)
         {
             var fold = folds[f].Fold;
@@ -172,11 +234,6 @@ internal sealed class RowwiseLoops
         foreach (var (id, value) in stores)
         {
             Store(id, at, at.Axes, _plan.Shape, value);
-        }
-
-        foreach (var kept in keeps)
-        {
-            _kernel.Values.Bind(kept.Id, null);
         }
     }
 
@@ -224,23 +281,17 @@ internal sealed class RowwiseLoops
         BodyMath.AsSize(range.From) is { } from && BodyMath.AsSize(range.To) is { } to ? (to - from).AsConstant : null;
 
     // |c·w|c·w|…|w|w|rest|: blocks of all chains, then single vectors, then one vector under a mask.
-    private void InnerLoop(RowwiseRange range, int chains, Action<LoopExpr, int, LoopExpr?> step)
+    private void InnerLoop(RowwiseRange range, int chains, Func<LoopExpr, int, LoopExpr?, Action> step)
     {
         var from = range.From;
         if (chains > 1)
         {
             from = Whole(chains * _lanes);
-            Loop(range.From, from, chains * _lanes, i =>
-            {
-                for (var chain = 0; chain < chains; chain++)
-                {
-                    step(Body.Add(i, BodyMath.Index(chain * _lanes)), chain, null);
-                }
-            });
+            Loop(range.From, from, chains * _lanes, i => Together(chains, c => step(Body.Add(i, BodyMath.Index(c * _lanes)), c, null)));
         }
 
         var end = Whole(_lanes);
-        Loop(from, end, _lanes, i => step(i, 0, null));
+        Loop(from, end, _lanes, i => step(i, 0, null)());
         if (_lanes == 1 || end == range.To)
         {
             return;
@@ -249,7 +300,7 @@ internal sealed class RowwiseLoops
         void Rest()
         {
             var ramp = Body.Let(new RampExpr(new LaneType(ElementType.I64, _lanes), end, BodyMath.Index(1)));
-            step(end, 0, Body.Less(ramp, range.To));
+            step(end, 0, Body.Less(ramp, range.To))();
         }
 
         if (Constant(range) is not null)

@@ -71,15 +71,25 @@ public sealed class RowwiseStrategy : IStrategy
         }
 
         kernel.AssumePositive(plan.Rows);
-        var loops = new RowwiseLoops(kernel, plan, layout, width.Lanes, width.Chains);
         var units = new RowwiseUnits(kernel, plan, layout, width);
         var perChunk = SizeExpr.Max(
             SizeExpr.One,
             SizeExpr.FloorDiv(context.Options.ChunkElements, SizeExpr.Max(SizeExpr.One, plan.RowLength * (layout.AlongRow ? 1 : width.Tile))));
+        var isPipeline = RowwisePipeline.Suits(group, plan, layout, perChunk);
+        var loops = new RowwiseLoops(kernel, plan, layout, width.Lanes, width.Chains, fetchAhead: !isPipeline);
         var from = kernel.Body.Mul(BodyBuilder.Chunk, BodyMath.Index(perChunk));
         var to = kernel.Body.Min(kernel.Body.Add(from, BodyMath.Index(perChunk)), BodyMath.Index(units.Count));
         var outer = new RowwiseRange(BodyMath.Index(0), BodyMath.Index(layout.ReducedCount(plan)));
         var inner = new RowwiseRange(BodyMath.Index(0), BodyMath.Index(layout.Length(plan)));
+        var note = $"{width.Describe(plan, layout)}, {plan.Passes} pass{(plan.Passes == 1 ? "" : "es")}";
+        var chunks = SizeExpr.CeilDiv(units.Count, perChunk);
+        if (isPipeline)
+        {
+            RowwisePipeline.Emit(kernel, plan, loops, units, inner, from, to);
+            kernel.Launch(chunks, note + " over neighbouring rows at once");
+            return;
+        }
+
         units.ForEach(loops, from, to, (_, rows) =>
         {
             for (var pass = 0; pass < plan.Passes; pass++)
@@ -91,6 +101,6 @@ public sealed class RowwiseStrategy : IStrategy
             loops.StoreRows(rows);
         });
 
-        kernel.Launch(SizeExpr.CeilDiv(units.Count, perChunk), $"{width.Describe(plan, layout)}, {plan.Passes} pass{(plan.Passes == 1 ? "" : "es")}");
+        kernel.Launch(chunks, note);
     }
 }

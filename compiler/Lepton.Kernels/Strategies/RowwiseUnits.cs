@@ -72,11 +72,7 @@ internal sealed class RowwiseUnits(KernelBuilder kernel, RowwisePlan plan, Rowwi
     public void Unit(RowwiseLoops loops, LoopExpr unit, Action<IReadOnlyList<IndexForm>, IReadOnlyList<RowwiseRows>> emit)
     {
         var (body, space) = (kernel.Body, kernel.Space);
-        var row = Tiles == SizeExpr.One ? unit : body.FloorDiv(unit, BodyMath.Index(Tiles));
-        var axes = new IndexForm[plan.Shape.Count];
-        Array.Fill(axes, IndexForm.Zero);
-        var number = space.Counter(row, layout.KeptCount(plan));
-        RowwiseLayout.Unravel(space, layout.OuterKept.Count == 0 ? IndexForm.Zero : number, layout.OuterKept, plan.Shape, axes);
+        var (number, axes) = Outer(Tiles == SizeExpr.One ? unit : body.FloorDiv(unit, BodyMath.Index(Tiles)));
         if (layout.AlongRow)
         {
             loops.Forget();
@@ -134,6 +130,18 @@ internal sealed class RowwiseUnits(KernelBuilder kernel, RowwisePlan plan, Rowwi
 
             emit(numbers, rows);
         }
+    }
+
+    /// <summary>The row of this number, when the lanes lie along rows.</summary>
+    public RowwiseRows Row(RowwiseLoops loops, LoopExpr number) => loops.Rows(Outer(number).Axes, 1, null);
+
+    private (IndexForm Number, IndexForm[] Axes) Outer(LoopExpr row)
+    {
+        var axes = new IndexForm[plan.Shape.Count];
+        Array.Fill(axes, IndexForm.Zero);
+        var number = kernel.Space.Counter(row, layout.KeptCount(plan));
+        RowwiseLayout.Unravel(kernel.Space, layout.OuterKept.Count == 0 ? IndexForm.Zero : number, layout.OuterKept, plan.Shape, axes);
+        return (number, axes);
     }
 
     /// <summary>Results of a pass, from its states.</summary>

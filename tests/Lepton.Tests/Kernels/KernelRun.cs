@@ -76,6 +76,8 @@ internal sealed class KernelRun : LoopStatementVisitor
         }
     }
 
+    public override void Visit(PrefetchStatement s) => Integer(s.Index);
+
     public override void Visit(FailStatement s)
     {
         if (Of(s.Condition)[0].AsBool)

@@ -1,6 +1,7 @@
 using Lepton.Abi;
 using Lepton.Graphs;
 using Lepton.Kernels;
+using Lepton.Kernels.Loops;
 using Xunit;
 using static Lepton.Tests.Kernels.KernelHarness;
 
@@ -153,6 +154,38 @@ public sealed class RowwiseTests
         // The same over the first axis.
         var turned = lines.Replace(" [1] :", " [0] :").Replace("[i0]", "[i1]").Replace($"{{M={m}}}, {{N={n}}}", "T").Replace("T", $"{{N={n}}}, {{M={m}}}");
         Check($"f32[{{N={n}}}, {{M={m}}}]", turned, "%7", Random(ElementType.F32, n, n, m));
+    }
+
+    /// <summary>Passes over neighbouring rows share loops: each row's nan and inf stay in that row.</summary>
+    [Theory]
+    [InlineData(3, 10)]
+    [InlineData(8, 33)]
+    [InlineData(41, 70)]
+    [InlineData(4, 20000)]
+    public void Rows_behind_one_another(int m, int n)
+    {
+        var (shape, row) = ($"[{{M={m}}}, {{N={n}}}]", $"[{{M={m}}}]");
+        var lines = $"reduce max %0 [1] : f32{row}; view %1 [i0] : f32{shape}; sub %0, %2 : f32{shape}; exp %3 : f32{shape}; "
+            + $"reduce sum %4 [1] : f32{row}; view %5 [i0] : f32{shape}; div %4, %6 : f32{shape}; reduce argmax %7 [1] : i64{row}";
+        var random = new Random(m);
+        var values = Enumerable.Range(0, m * n).Select(_ => random.NextDouble() * 4).ToArray();
+        foreach (var (i, special) in ((double[])[double.NaN, double.PositiveInfinity, double.NegativeInfinity, 1e30, -1e30]).Index())
+        {
+            values[(i % m * n) + random.Next(n)] = special;
+            values[((i + 2) % m * n) + random.Next(n)] = special;
+        }
+
+        var note = Check($"f32{shape}", lines, "%7 %1 %5 %8", F32([m, n], values));
+        Assert.Equal(n < 5000, note.Contains("neighbouring rows", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_long_row_is_fetched_while_the_one_before_is_computed_with()
+    {
+        var lines = "%1 = reduce sum %0 [1] : f32[40]\n%2 = view %1 [i0] : f32[40, 6000]\n%3 = sub %0, %2 : f32[40, 6000]\noutput y = %3";
+        var graph = GraphText.Parse($"graph g() {{\n%0 = input argument x : f32[40, 6000]\n{lines}\n}}\n");
+        var kernel = Assert.Single(KernelLowering.Run(OneGroup(graph, KernelStrategy.Rowwise)).Kernels);
+        Assert.Contains("prefetch far b1[", LoopText.Print(kernel));
     }
 
     [Theory]

@@ -121,6 +121,9 @@ internal sealed class KernelCode : LoopStatementVisitor
         statement.Stride is null ? null : _expr.Value(statement.Stride),
         statement.Mask is null ? null : _expr.Value(statement.Mask));
 
+    public override void Visit(PrefetchStatement statement) =>
+        _memory.Prefetch(_places[statement.Buffer], _expr.Value(statement.Index), statement.Far);
+
     public override void Visit(FailStatement statement)
     {
         var (fail, done) = (_text.NewLabel("fail"), _text.NewLabel("good"));

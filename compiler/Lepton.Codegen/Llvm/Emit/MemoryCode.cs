@@ -105,6 +105,13 @@ internal sealed class MemoryCode(FunctionText text, ModuleParts parts)
         }
     }
 
+    /// <summary>Asks for the line of an element that may lie outside.</summary>
+    public void Prefetch(Place place, string index, bool far)
+    {
+        var name = parts.Intrinsic("void", "llvm.prefetch.p0", "ptr, i32 immarg, i32 immarg, i32 immarg");
+        text.Line($"call void {name}(ptr {Address(place, index, masked: true)}, i32 0, i32 {(far ? 2 : 3)}, i32 1)");
+    }
+
     /// <summary>base + l·step as i64 lanes.</summary>
     public string Ramp(int lanes, string start, string step)
     {

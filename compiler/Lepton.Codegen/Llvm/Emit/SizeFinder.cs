@@ -46,6 +46,8 @@ internal sealed class SizeFinder : LoopStatementVisitor
 
     public override void Visit(StoreStatement statement) => Look(statement.Index, statement.Value, statement.Stride, statement.Mask);
 
+    public override void Visit(PrefetchStatement statement) => Look(statement.Index);
+
     public override void Visit(FailStatement statement) => Look(statement.Condition, statement.Element, statement.Value, statement.Bound);
 
     public override void Visit(CommentStatement statement)
