@@ -13,6 +13,9 @@ public enum KernelStrategy
 
     /// <summary>A contract with its prologue (inlined into packing) and epilogue (applied to tiles).</summary>
     Contraction,
+
+    /// <summary>A softmax between two contractions, its scores kept in the kernel: <see cref="AttentionForm"/>.</summary>
+    Attention,
     Scatter,
     Concat,
     Sort,

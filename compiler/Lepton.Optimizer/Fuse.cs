@@ -11,6 +11,7 @@ namespace Lepton.Optimizer;
 ///                    prologue                    epilogue
 /// Map            views, gathers ──▶ elementwise chain, one or several results
 /// Contraction    cheap work on a factor ──▶ contract ──▶ bias, activation, cast, residual
+/// Attention      work on a factor ──▶ contract, masks and biases, softmax, contract ──▶ as behind a contraction
 /// Rowwise        work per element ──▶ reductions of the same rows, work per row and per element in between and afterwards
 /// Scatter, Concat, Sort          elementwise work on the operands
 /// Loop           the body, cut into groups by itself

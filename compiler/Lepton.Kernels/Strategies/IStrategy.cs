@@ -19,6 +19,7 @@ public static class KernelStrategies
         KernelStrategy.Map => new MapStrategy(),
         KernelStrategy.Rowwise => new RowwiseStrategy(),
         KernelStrategy.Contraction => new ContractionStrategy(),
+        KernelStrategy.Attention => new AttentionStrategy(),
         KernelStrategy.Scatter => new ScatterStrategy(),
         KernelStrategy.Concat => new ConcatStrategy(),
         KernelStrategy.Sort => new SortStrategy(),

@@ -30,7 +30,7 @@ internal static class ProductTree
         }
 
         var factors = leaves.Select(l => Factor.Strip(graph, l.Node, l.Labels)).ToList();
-        if (factors.All(f => f.Labels.Count >= shape.Count(s => s != SizeExpr.One)))
+        if (factors.All(f => f.Labels.Count(l => shape[l] != SizeExpr.One) >= shape.Count(s => s != SizeExpr.One)))
         {
             return null;
         }

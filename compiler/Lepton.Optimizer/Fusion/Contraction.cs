@@ -17,10 +17,11 @@ internal sealed partial class Planner
     private void PlaceContract(NodeId id)
     {
         var reads = ReadsOf(id);
+        var strategy = IsAttention(id) ? KernelStrategy.Attention : KernelStrategy.Contraction;
         if (!_apart && _reads[id.Value]?.First is { } first && CanTakeContract(first.Group, first) && first.Group.Space == _graph[id].Type.Shape
             && ((reads.Count == 1 && !_isOutput[id.Value]) || TakesOutput(first.Group)))
         {
-            first.Group.Strategy = KernelStrategy.Contraction;
+            first.Group.Strategy = strategy;
             if (reads.Count > 1 || _isOutput[id.Value])
             {
                 first.Group.Outputs.Add(id);
@@ -35,12 +36,12 @@ internal sealed partial class Planner
         {
             Note(id, read, false, read.Group.Strategy switch
             {
-                KernelStrategy.Contraction => "one contraction per kernel",
+                KernelStrategy.Contraction or KernelStrategy.Attention => "one contraction per kernel",
                 KernelStrategy.Rowwise => "a row-wise kernel needs whole rows of it",
                 _ => read.IsAligned ? "used by several kernels" : "read at another index than it is computed at",
             });
         }
 
-        Begin(id, KernelStrategy.Contraction);
+        Begin(id, strategy);
     }
 }

@@ -10,6 +10,7 @@ namespace Lepton.Optimizer.Fusion;
 /// <item>what a group loads is an input, a constant, or stored by an earlier group;</item>
 /// <item>every output of the graph is stored, and no two are the same node;</item>
 /// <item>Map: no reduction, contraction, scatter, concat, sort, loop; each other strategy exactly its own (Rowwise: one or more), no other;</item>
+/// <item>Attention: one <see cref="AttentionForm"/>, whole, and no other reduction, contraction, …;</item>
 /// <item>Rowwise: all reductions of one shape over the same axes;</item>
 /// <item>loops take what lies in memory; their bodies are fused, over the same body graph, and hold too.</item>
 /// </list>
@@ -84,6 +85,14 @@ public static class FusionCheck
 
     private static string? StrategyProblem(Graph graph, FusionGroup group)
     {
+        if (group.Strategy == KernelStrategy.Attention)
+        {
+            // The reductions and the first contraction are inside the form, which ends in the last one.
+            var form = AttentionForm.Of(graph, group.Members.LastOrDefault(m => graph[m] is ContractNode));
+            var rest = group.Members.Where(m => OwnStrategy(graph[m]) is not null && form?.Inside.Contains(m) != true && form?.Result != m);
+            return form is null || !form.Inside.All(group.Members.Contains) || rest.Any() ? "no softmax between two contractions" : null;
+        }
+
         var heavy = group.Members.Select(m => graph[m]).Where(n => OwnStrategy(n) is not null).ToList();
         if (heavy.Any(n => OwnStrategy(n) != group.Strategy))
         {

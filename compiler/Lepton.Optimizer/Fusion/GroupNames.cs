@@ -48,6 +48,8 @@ internal sealed class GroupNames(Graph graph)
                 return words.Count > 0 ? string.Join('_', words.Take(MaxWords))
                     : operations.Contains("cast") ? "cast"
                     : operations.Count > 0 ? "copy" : "fill";
+            case KernelStrategy.Attention:
+                return "attention";
             case KernelStrategy.Loop:
                 return members.Select(m => graph[m]).Any(n => n is ScanNode) ? "scan" : "iterate";
             default:

@@ -45,6 +45,9 @@ internal sealed partial class Planner
                 RememberRows(group, reduce);
                 Reading(id, reduce.Source, group, group.FullLevel, 0, false);
                 break;
+            case ContractNode when _attentions.TryGetValue(id, out var attention):
+                EnterAttention(attention, group);
+                break;
             case ContractNode:
                 // Factors are packed, some of their elements more than once.
                 foreach (var factor in node.Operands.Span)
