@@ -65,8 +65,11 @@ public static class GraphPasses
         // What is heavy enough to move is known once contractions are formed.
         new("hoist-invariants", (g, _) => HoistInvariants.Run(g), After: ["form-contractions"]),
 
+        // The same; what no step changes is outside by then.
+        new("batch-steps", (g, _) => BatchSteps.Run(g), After: ["hoist-invariants"]),
+
         // All the others leave unused nodes behind; fusion counts uses.
-        new("remove-dead", (g, _) => RemoveDead.Run(g), After: ["common-subexpressions", "form-contractions", "hoist-invariants"]),
+        new("remove-dead", (g, _) => RemoveDead.Run(g), After: ["common-subexpressions", "form-contractions", "hoist-invariants", "batch-steps"]),
     ]);
 
     /// <summary>All names, in order.</summary>
