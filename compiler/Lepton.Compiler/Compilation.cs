@@ -104,7 +104,7 @@ public sealed class Compilation
 
     /// <summary>LLVM IR text.</summary>
     public string Ir(KernelModule kernels) =>
-        CompileThread.Run(() => Timed("llvm", () => LlvmBackend.Emit(kernels, Target(), _options.FastMath)));
+        CompileThread.Run(() => Timed("llvm", () => LlvmBackend.Emit(kernels, Target(), _options.FastMath, _options.Profile)));
 
     /// <summary>Object code, from the cache where it has been made before.</summary>
     public CompiledModule Compile(IReadOnlyList<string> entries, IReadOnlyDictionary<string, long>? dims = null)

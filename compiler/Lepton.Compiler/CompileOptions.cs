@@ -25,6 +25,9 @@ public sealed record CompileOptions
     /// <summary>Where object code is kept between processes; null: nowhere.</summary>
     public ObjectCache? Cache { get; init; }
 
+    /// <summary>Makes code whose launches a recorder can see and tell apart (<c>leptonc profile</c>).</summary>
+    public bool Profile { get; init; }
+
     /// <summary>Hears of every step: what it was and how long it took.</summary>
     public Action<string, TimeSpan>? Timing { get; init; }
 

@@ -23,6 +23,7 @@ public static class Program
             CheckCommand.Make(),
             RunCommand.Make(),
             BenchCommand.Make(),
+            ProfileCommand.Make(),
             BuildCommand.Make(),
             ExplainCommand.Make(),
             EmitCommand.Make(),

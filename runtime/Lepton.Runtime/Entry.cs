@@ -54,7 +54,7 @@ public sealed class Entry
             }
 
             frame.CheckResults();
-            frame.Execute(Module, options.ThreadCount, cancellation);
+            frame.Execute(Module, options, cancellation);
         }
         finally
         {
@@ -132,7 +132,7 @@ public sealed class Entry
 
                 frame.Set(Plan.FirstResult, output, Tensor.ElementOf<TOut>(), resultShape);
                 frame.CheckResults();
-                frame.Execute(Module, options.ThreadCount, cancellation);
+                frame.Execute(Module, options, cancellation);
             }
         }
         finally

@@ -187,8 +187,9 @@ internal sealed unsafe class Frame : IDisposable
     }
 
     /// <summary>Calls the native entry. Everything is bound and checked.</summary>
-    internal void Execute(Module module, int threads, CancellationToken cancellation)
+    internal void Execute(Module module, RunOptions options, CancellationToken cancellation)
     {
+        var threads = options.ThreadCount;
         cancellation.ThrowIfCancellationRequested();
         var code = Plan.Code(_dims);
         var bytes = ((delegate* unmanaged<long*, long>)code.Arena)(NativeDims);
@@ -238,6 +239,7 @@ internal sealed unsafe class Frame : IDisposable
                 context.Prepared = block.Pointer;
             }
 
+            options.Recorder?.Attach(&context, threads);
             Call(code.Run, &context, memory, cancellation);
         }
         catch (OutOfMemoryException e)

@@ -67,7 +67,7 @@ public sealed class Invocation : IDisposable
             {
                 Prepare();
                 _frame.CheckResults();
-                _frame.Execute(_entry.Module, _options.ThreadCount, cancellation);
+                _frame.Execute(_entry.Module, _options, cancellation);
             }
             finally
             {

@@ -15,5 +15,8 @@ public sealed record RunOptions
     /// <summary>Sizes by name: those that the shapes of the arguments do not determine. Others may be given too and must then agree.</summary>
     public IReadOnlyDictionary<string, long>? Sizes { get; init; }
 
+    /// <summary>Writes down when each kernel ran; null: nobody does, and nothing is spent on it. Such options are for one run at a time.</summary>
+    public Profiling.LaunchRecorder? Recorder { get; init; }
+
     internal int ThreadCount => Math.Clamp(Threads <= 0 ? Environment.ProcessorCount : Threads, 1, Threading.WorkPool.MaxThreads);
 }

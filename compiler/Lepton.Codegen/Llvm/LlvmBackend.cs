@@ -10,7 +10,11 @@ namespace Lepton.Codegen.Llvm;
 public static class LlvmBackend
 {
     /// <summary>The module's text; the same for the same input, so that it is also the key of the object cache.</summary>
-    public static string Emit(KernelModule module, CpuTarget target, bool fastMath = false)
+    /// <param name="module">What to translate.</param>
+    /// <param name="target">What for.</param>
+    /// <param name="fastMath">Allows instructions that change the last bits.</param>
+    /// <param name="profile">Every launch goes through the host, which learns the kernel's number.</param>
+    public static string Emit(KernelModule module, CpuTarget target, bool fastMath = false, bool profile = false)
     {
         var parts = new ModuleParts(target, fastMath);
         var text = new StringBuilder();
@@ -20,7 +24,7 @@ public static class LlvmBackend
             Constant(text, i, module.Constants[i]);
         }
 
-        text.Append(ContextLayout.Fail).Append(HostCode.LaunchHelper);
+        text.Append(ContextLayout.Fail).Append(HostCode.LaunchHelper(profile));
         foreach (var kernel in module.Kernels)
         {
             text.Append(KernelCode.Define(kernel, parts)).Append('\n');
@@ -28,7 +32,7 @@ public static class LlvmBackend
 
         foreach (var entry in module.Entries)
         {
-            text.Append(HostCode.Define(module, entry)).Append('\n');
+            text.Append(HostCode.Define(module, entry, profile)).Append('\n');
         }
 
         parts.Append(text);

@@ -74,10 +74,17 @@ internal static unsafe class WorkPool
         delegate* unmanaged<NativeContext*, void**, long*, long, long, void> kernel,
         void** buffers,
         long* sizes,
-        long chunks)
+        long chunks) => Launch(context, kernel, buffers, sizes, chunks, (nint)context->Host); // where a run says how many threads it may use
+
+    /// <summary>Runs all chunks of a kernel on up to so many threads.</summary>
+    internal static void Launch(
+        NativeContext* context,
+        delegate* unmanaged<NativeContext*, void**, long*, long, long, void> kernel,
+        void** buffers,
+        long* sizes,
+        long chunks,
+        long threads)
     {
-        // The host's field says how many threads this run may use.
-        var threads = (long)(nint)context->Host;
         var batch = Math.Max(1, chunks / (Math.Max(threads, 1) * BatchesPerThread));
         var helpers = Math.Min(threads, (chunks + batch - 1) / batch) - 1;
         var slot = helpers > 0 ? Claim() : -1;

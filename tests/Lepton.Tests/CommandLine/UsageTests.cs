@@ -17,6 +17,7 @@ public class UsageTests
     [InlineData("check")]
     [InlineData("run")]
     [InlineData("bench")]
+    [InlineData("profile")]
     [InlineData("build")]
     [InlineData("explain")]
     [InlineData("emit")]

@@ -7,6 +7,7 @@ internal static class ContextLayout
     public const int Parallel = 0;
     public const int Cancel = 1;
     public const int Error = 3;
+    public const int Site = 4;
     public const int Prepared = 9;
 
     /// <summary>The signature of every kernel.</summary>

@@ -11,6 +11,7 @@ internal sealed class HostCode : HostStatementVisitor
 
     private readonly KernelModule _module;
     private readonly EntryProgram _program;
+    private readonly bool _profile;
     private readonly FunctionText _text = new();
     private readonly Dictionary<string, string> _counters = [];
     private readonly string[] _tensors;
@@ -21,9 +22,9 @@ internal sealed class HostCode : HostStatementVisitor
     private readonly string _sizes;
     private SizeCode _size;
 
-    private HostCode(KernelModule module, EntryProgram program)
+    private HostCode(KernelModule module, EntryProgram program, bool profile)
     {
-        (_module, _program) = (module, program);
+        (_module, _program, _profile) = (module, program, profile);
         for (var i = 0; i < program.Manifest.Dims.Count; i++)
         {
             _counters[program.Manifest.Dims[i]] = _text.Value($"load i64, ptr {_text.Value($"getelementptr i64, ptr %dims, i64 {i}")}");
@@ -46,9 +47,10 @@ internal sealed class HostCode : HostStatementVisitor
     }
 
     /// <summary>
-    /// Runs a kernel over its chunks, on the host's threads where there are any: 0, or the status that ends the run.
+    /// Runs a kernel over its chunks, on the host's threads where there are any: 0, or the status that ends the run. A single chunk is handed to
+    /// the host only when that wants to see every launch.
     /// </summary>
-    public const string LaunchHelper = """
+    public static string LaunchHelper(bool profile) => $$"""
         define internal i32 @lep.launch(ptr %ctx, ptr %kernel, ptr %buffers, ptr %sizes, i64 %chunks) noinline {
         entry:
           %cancelAt = getelementptr inbounds %lep.context, ptr %ctx, i32 0, i32 1
@@ -67,7 +69,7 @@ internal sealed class HostCode : HostStatementVisitor
         choose:
           %parallel = load ptr, ptr %ctx
           %hasThreads = icmp ne ptr %parallel, null
-          %several = icmp sgt i64 %chunks, 1
+          %several = icmp sgt i64 %chunks, {{(profile ? 0 : 1)}}
           %share = and i1 %hasThreads, %several
           br i1 %share, label %threads, label %alone
         threads:
@@ -88,21 +90,21 @@ internal sealed class HostCode : HostStatementVisitor
 
         """;
 
-    public static string Define(KernelModule module, EntryProgram program)
+    public static string Define(KernelModule module, EntryProgram program, bool profile)
     {
         var symbol = program.Manifest.Symbol;
-        return Define(module, program, program.Body, symbol) + DefineArena(program)
-            + Define(module, program, program.Prepare, symbol + "_prepare") + PreparedCode.Define(module, program);
+        return Define(module, program, program.Body, symbol, profile) + DefineArena(program)
+            + Define(module, program, program.Prepare, symbol + "_prepare", profile) + PreparedCode.Define(module, program);
     }
 
     /// <summary>Bytes up to the next place that is aligned.</summary>
     public static string Rounded(FunctionText text, string bytes) =>
         text.Value($"and i64 {text.Value($"add i64 {bytes}, {ArenaAlignment - 1}")}, -{ArenaAlignment}");
 
-    private static string Define(KernelModule module, EntryProgram program, ValueList<HostStatement> body, string symbol)
+    private static string Define(KernelModule module, EntryProgram program, ValueList<HostStatement> body, string symbol, bool profile)
     {
         // What does nothing needs no places.
-        var code = new HostCode(module, body.Count > 0 ? program : program with { Arena = [], Prepared = [], Pointers = 0 });
+        var code = new HostCode(module, body.Count > 0 ? program : program with { Arena = [], Prepared = [], Pointers = 0 }, profile);
         code.Body(body);
         code._text.Line("ret i32 0");
         return code._text.Define($"i32 @{symbol}(ptr %ctx, ptr %tensors, ptr %dims, ptr %arena)");
@@ -120,6 +122,12 @@ internal sealed class HostCode : HostStatementVisitor
         for (var i = 0; i < variables.Count; i++)
         {
             _text.Line($"store i64 {_counters[variables[i]]}, ptr {Slot("i64", _sizes, i)}");
+        }
+
+        if (_profile)
+        {
+            // The error's place is free as long as there is no error.
+            _text.Line($"store i64 {statement.Kernel}, ptr {_text.Value($"getelementptr inbounds %lep.context, ptr %ctx, i32 0, i32 {ContextLayout.Site}")}");
         }
 
         var chunks = _size.Value(kernel.Chunks);
