@@ -19,6 +19,10 @@ internal sealed class AttentionLoops
     // Multiplications of one chunk, about.
     private const long ChunkWork = 1 << 19;
 
+    // e^x rounds to 0 below these. Said here, masked scores do not take the slow way of exponentials near 0.
+    private const double ZeroBelow32 = -104;
+    private const double ZeroBelow64 = -746;
+
     private readonly KernelBuilder _kernel;
     private readonly AttentionPlan _plan;
     private readonly AttentionTile _tile;
@@ -129,7 +133,7 @@ internal sealed class AttentionLoops
             _kernel.Values.Bind(_plan.Form.Product, null);
             logits = mask is null ? logits : Body.Select(mask, logits, Infinity(_plan.Wide));
             Body.Store(_tile.Scores, at, logits);
-            Body.Assign(most, Body.Map(MapOp.Max, _plan.Element, most, logits));
+            Body.Assign(most, Larger(most, logits));
         });
 
         var maximum = Body.LaneReduce(ReduceKind.Max, Body.Read(most));
@@ -137,7 +141,7 @@ internal sealed class AttentionLoops
         if (!_plan.IsSingle)
         {
             var before = _tile.Load(_maxima, row, 1);
-            maximum = Body.Map(MapOp.Max, _plan.Element, before, maximum);
+            maximum = Larger(before, maximum);
             Body.Store(_maxima, row, maximum);
 
             // While a row is -inf alone, its exponentials are 0; what comes later may count.
@@ -149,7 +153,10 @@ internal sealed class AttentionLoops
         Body.For(from, to, _plan.Wide, mayBeEmpty: false, key =>
         {
             var at = Body.Add(place, key);
-            var power = Body.Map(MapOp.Exp, _plan.Element, Body.Sub(_tile.Load(_tile.Scores, at, _plan.Wide), shift));
+            var exponent = Body.Sub(_tile.Load(_tile.Scores, at, _plan.Wide), shift);
+            var isZero = Body.Less(exponent, BodyMath.Number(Scalar.Float(_plan.Element, _plan.Element == ElementType.F32 ? ZeroBelow32 : ZeroBelow64), _plan.Wide));
+            var power = Body.Map(MapOp.Exp, _plan.Element, Body.Select(isZero, BodyMath.Number(_plan.Element, 0, _plan.Wide), exponent));
+            power = Body.Select(isZero, BodyMath.Number(_plan.Element, 0, _plan.Wide), power);
             Body.Store(_tile.Scores, at, power);
             Body.Assign(total, Body.Add(total, power));
         });
@@ -273,6 +280,9 @@ internal sealed class AttentionLoops
     private LoopExpr Below(LoopExpr start, int lanes, SizeExpr size) => lanes == 1
         ? Body.Less(start, BodyMath.Index(size))
         : Body.Less(Body.Let(new RampExpr(new LaneType(ElementType.I64, lanes), start, BodyMath.Index(1))), BodyMath.Index(size));
+
+    // A nan is left out: its exponential is nan, and so are the row's total and results, whatever the maximum is.
+    private LoopExpr Larger(LoopExpr most, LoopExpr value) => Body.Select(Body.Less(most, value), value, most);
 
     private LoopExpr Infinity(int lanes) => BodyMath.Number(Scalar.Float(_plan.Element, double.NegativeInfinity), lanes);
 }

@@ -24,11 +24,11 @@ internal sealed record AttentionPlan(
     int BlockKeys)
 {
     // Rows of a chunk: the more, the less packing; but enough chunks for some threads.
-    private const int MostRows = 128;
+    private const int MostRows = 256;
     private const int FewestRows = 32;
-    private const long GoodChunks = 16;
+    private const long GoodChunks = 8;
 
-    private const int MostKeys = 64;
+    private const int MostKeys = 128;
 
     // Of a chunk's locals; the rest is left for what masks and the epilogue may keep.
     private const int StackBytes = KernelVerifier.MaxLocalBytes - (48 * 1024);
