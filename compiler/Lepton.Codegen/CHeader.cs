@@ -61,10 +61,10 @@ public static class CHeader
         text.Append($"int32_t {entry.Symbol}(lep_context* context, void** tensors, const int64_t* dims, uint8_t* arena);\n");
         text.Append($"int64_t {entry.Symbol}_arena(const int64_t* dims); /* bytes; align the arena to 64 */\n");
         text.Append("/* To be done once for a set of parameters, when _prepared says more than 0 bytes: point context->prepared at so many, aligned to 64,\n");
-        text.Append(" * and call _prepare; of the tensors it reads the inputs that are parameters. Runs with context->prepared then read them, at the same time\n");
-        text.Append(" * too. key: 0, or where to put a number that is the same for sizes and entries that can use one block. */\n");
+        text.Append(" * and call _prepare; of the tensors it reads the inputs that are parameters. Runs with context->prepared then read it, at the same time\n");
+        text.Append(" * too. facts: 0, or where to put a number that is the same for sizes and entries that can use one block, and the bytes of _prepare's arena. */\n");
         text.Append($"int32_t {entry.Symbol}_prepare(lep_context* context, void** tensors, const int64_t* dims, uint8_t* arena);\n");
-        text.Append($"int64_t {entry.Symbol}_prepared(const int64_t* dims, int64_t* key);\n\n");
+        text.Append($"int64_t {entry.Symbol}_prepared(const int64_t* dims, int64_t facts[2]);\n\n");
 
         var parameters = inputs.Select(t => $"const {CType(t.Element)}* {Name(t.Name)}")
             .Concat(entry.Results.Select(t => $"{CType(t.Element)}* {Name(t.Name)}"))
@@ -75,8 +75,10 @@ public static class CHeader
         text.Append($"  void* lep_tensors[] = {{{string.Join(", ", all.Select(t => $"(void*){Name(t.Name)}").DefaultIfEmpty("0"))}}};\n");
         text.Append($"  int64_t lep_dims[] = {{{string.Join(", ", entry.Dims.Select(d => Name(d) + "_size").DefaultIfEmpty("0"))}}};\n");
         text.Append($"  int64_t lep_bytes = {entry.Symbol}_arena(lep_dims);\n");
+        text.Append("  int64_t lep_facts[2] = {0};\n");
+        text.Append($"  int64_t lep_kept = {entry.Symbol}_prepared(lep_dims, lep_facts);\n");
+        text.Append("  if (lep_bytes < lep_facts[1]) lep_bytes = lep_facts[1];\n");
         text.Append("  lep_bytes = (lep_bytes + 63) & ~(int64_t)63;\n");
-        text.Append($"  int64_t lep_kept = {entry.Symbol}_prepared(lep_dims, 0);\n");
         text.Append("  uint8_t* lep_block = (uint8_t*)malloc((size_t)(lep_bytes + lep_kept) + 64);\n");
         text.Append("  if (!lep_block) return 3;\n");
         text.Append("  uint8_t* lep_arena = (uint8_t*)(((uintptr_t)lep_block + 63) & ~(uintptr_t)63);\n");

@@ -13,10 +13,15 @@ internal static class ArenaPlanner
     public static EntryProgram Run(EntryProgram program)
     {
         program = WithoutIntermediates(program);
-        var buffers = program.Arena;
+        var (body, arena) = Plan(program.Body, program.Arena);
+        var (prepare, prepareArena) = Plan(program.Prepare, program.Arena);
+        return program with { Body = body, Arena = arena, Prepare = prepare, PrepareArena = prepareArena };
+    }
+
+    private static (ValueList<HostStatement> Body, ValueList<SizeExpr> Slots) Plan(ValueList<HostStatement> body, ValueList<SizeExpr> buffers)
+    {
         var lives = new LifeSpans(buffers.Count);
-        lives.Walk(program.Prepare);
-        lives.Walk(program.Body);
+        lives.Walk(body);
         lives.Settle();
         var slotOf = new int[buffers.Count];
         var slots = new List<SizeExpr>();
@@ -39,7 +44,7 @@ internal static class ArenaPlanner
         }
 
         var toSlot = new Renumber(b => b.Kind == BufferKind.Arena ? b with { Number = slotOf[b.Number] } : b);
-        return program with { Arena = slots.ToValueList(), Body = toSlot.Of(program.Body), Prepare = toSlot.Of(program.Prepare) };
+        return (toSlot.Of(body), slots.ToValueList());
     }
 
     // What is prepared only for other prepared things need not outlive that: it moves to the arena.

@@ -25,6 +25,9 @@ public sealed record EntryProgram(EntryManifest Manifest, ValueList<SizeExpr> Ar
     /// <summary>What is done once for a set of parameters: it reads parameters and constants, and writes <see cref="Prepared"/>.</summary>
     public ValueList<HostStatement> Prepare { get; init; } = [];
 
+    /// <summary>Its arena: the buffers of kind Arena that <see cref="Prepare"/> names are these.</summary>
+    public ValueList<SizeExpr> PrepareArena { get; init; } = [];
+
     /// <summary>Bytes of each prepared buffer (over the dims), laid out like the arena in a block that outlives the runs.</summary>
     public ValueList<SizeExpr> Prepared { get; init; } = [];
 }

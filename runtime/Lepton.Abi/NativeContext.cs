@@ -21,12 +21,12 @@ namespace Lepton.Abi;
 /// int32_t lep_ENTRY(lep_context*, void** tensors, const int64_t* dims, uint8_t* arena);   // a NativeStatus
 /// int64_t lep_ENTRY_arena(const int64_t* dims);                                          // bytes; align the arena to 64
 /// int32_t lep_ENTRY_prepare(lep_context*, void** tensors, const int64_t* dims, uint8_t* arena); // writes context->prepared
-/// int64_t lep_ENTRY_prepared(const int64_t* dims, int64_t* key);                         // its bytes; align it to 64
+/// int64_t lep_ENTRY_prepared(const int64_t* dims, int64_t facts[2]);                     // its bytes; align it to 64
 /// </code>
 /// Work that depends on parameters, constants and sizes alone (folded or packed weights) is done by <c>lep_ENTRY_prepare</c>: once, before the
 /// first <c>lep_ENTRY</c> with these parameters, and again when the parameters have changed; of <c>tensors</c> it looks at the parameters
-/// alone. Any number of runs may read one prepared block at once. <c>key</c> may be 0; else a number is written there that is the same for
-/// calls (of any sizes, of any entry of the module) that can use one block.
+/// alone. Any number of runs may read one prepared block at once. <c>facts</c>, unless it is 0 or nothing is prepared: a number that is the
+/// same for calls (of any sizes, of any entry of the module) that can use one block, and the bytes of the arena of <c>lep_ENTRY_prepare</c>.
 /// <c>tensors</c>: arguments, then parameters, then results, in manifest order; each contiguous, row-major. <c>dims</c>: the entry's size
 /// variables in manifest order. Work is cut into chunks by size alone, so results never depend on the number of threads.
 /// </summary>

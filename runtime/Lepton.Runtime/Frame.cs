@@ -198,8 +198,8 @@ internal sealed unsafe class Frame : IDisposable
             throw new LeptonRunException($"entry {Plan.Manifest.Name} needs {bytes} bytes for intermediate results with {DimsText()}: too many");
         }
 
-        var key = 0L;
-        var prepared = ((delegate* unmanaged<long*, long*, long>)code.Prepared)(NativeDims, &key);
+        var facts = stackalloc long[2];
+        var prepared = ((delegate* unmanaged<long*, long*, long>)code.Prepared)(NativeDims, facts);
         if (prepared is < 0 or > TensorShape.MaxBytes)
         {
             throw new LeptonRunException($"entry {Plan.Manifest.Name} needs {prepared} bytes for what it prepares with {DimsText()}: too many");
@@ -225,22 +225,17 @@ internal sealed unsafe class Frame : IDisposable
                 context.Parallel = WorkPool.Callback;
             }
 
-            var memory = (nint)(arena is null ? Nothing : arena.Pointer);
             if (prepared > 0)
             {
                 block = (_parameterSource ?? module.NoParameters).Enter(
-                    module, key, prepared, (Frame: this, code.Prepare, Context: (nint)(&context), Memory: memory, Cancellation: cancellation), static (made, s) =>
-                    {
-                        var on = (NativeContext*)s.Context;
-                        on->Prepared = made.Pointer;
-                        s.Frame.Call(s.Prepare, on, s.Memory, s.Cancellation);
-                    },
+                    module, facts[0], prepared, (Frame: this, code.Prepare, Context: (nint)(&context), Bytes: facts[1], Cancellation: cancellation),
+                    static (made, s) => s.Frame.Prepare(made, s.Prepare, (NativeContext*)s.Context, s.Bytes, s.Cancellation),
                     cancellation);
                 context.Prepared = block.Pointer;
             }
 
             options.Recorder?.Attach(&context, threads);
-            Call(code.Run, &context, memory, cancellation);
+            Call(code.Run, &context, arena is null ? Nothing : arena.Pointer, cancellation);
         }
         catch (OutOfMemoryException e)
         {
@@ -257,9 +252,17 @@ internal sealed unsafe class Frame : IDisposable
         }
     }
 
-    private void Call(nint function, NativeContext* context, nint arena, CancellationToken cancellation)
+    // Rare: its arena is not kept.
+    private void Prepare(PreparedBlock block, nint function, NativeContext* context, long arenaBytes, CancellationToken cancellation)
     {
-        var status = (NativeStatus)((delegate* unmanaged<NativeContext*, void**, long*, byte*, int>)function)(context, Pointers, NativeDims, (byte*)arena);
+        using var arena = new AlignedMemory(arenaBytes, zeroed: false);
+        context->Prepared = block.Pointer;
+        Call(function, context, arena.Pointer, cancellation);
+    }
+
+    private void Call(nint function, NativeContext* context, byte* arena, CancellationToken cancellation)
+    {
+        var status = (NativeStatus)((delegate* unmanaged<NativeContext*, void**, long*, byte*, int>)function)(context, Pointers, NativeDims, arena);
         switch (status)
         {
             case NativeStatus.Done:

@@ -113,8 +113,8 @@ static void run(void* library, const char* file) {
 
   for (int variant = 0; variant < 3; variant++) {
     void* tensors[257];
-    unsigned char* maps[258];
-    int64_t lengths[258];
+    unsigned char* maps[259];
+    int64_t lengths[259];
     for (int i = 0; i < all; i++) {
       tensors[i] = guarded(sizes[i], variant < 2, &maps[i], &lengths[i]);
       if (i < inputs) memcpy(tensors[i], data[i], sizes[i]); else memset(tensors[i], 0xa5, sizes[i]);
@@ -129,8 +129,10 @@ static void run(void* library, const char* file) {
       arena_size = arena_bytes(dims);
       arena = guarded(arena_size, 1, &maps[all], &lengths[all]);
       memset(arena, 0xff, arena_size);
-      context.prepared = guarded(prepared_bytes(dims, 0), 1, &maps[all + 1], &lengths[all + 1]);
-      found = prepare(&context, tensors, dims, arena);
+      int64_t facts[2] = {0};
+      context.prepared = guarded(prepared_bytes(dims, facts), 1, &maps[all + 1], &lengths[all + 1]);
+      found = prepare(&context, tensors, dims, guarded(facts[1], 1, &maps[all + 2], &lengths[all + 2]));
+      munmap(maps[all + 2], lengths[all + 2]);
       if (!found) found = entry(&context, tensors, dims, arena);
       munmap(maps[all], lengths[all]);
       munmap(maps[all + 1], lengths[all + 1]);

@@ -92,7 +92,7 @@ public static class LoopText
         var host = new Host(text, module);
         if (entry.Prepare.Count > 0)
         {
-            text.Append("  prepare {\n");
+            text.Append($"  prepare {{{(entry.PrepareArena.Count == 0 ? "" : $" // arena {string.Join(", ", entry.PrepareArena)}")}\n");
             host.Block(entry.Prepare, 2);
             text.Append("  }\n");
         }

@@ -21,14 +21,18 @@ internal sealed record Factor(NodeId Node, ValueList<int> Labels)
     };
 
     /// <summary>a·b over the labels of both, of which b's are the more.</summary>
-    public static Factor Multiply(GraphAssembler graph, Factor few, Factor many)
-    {
-        var shape = graph.TypeOf(many.Node).Shape;
-        var spread = graph.View(few.Node, shape, few.Labels.Select(l => AxisAccess.Axis(IndexOf(many.Labels, l))).ToValueList());
-        return many with { Node = graph.Map(MapOp.Mul, spread, many.Node) };
-    }
+    public static Factor Multiply(GraphAssembler graph, Factor few, Factor many) => many with { Node = graph.Map(MapOp.Mul, Spread(graph, few, many), many.Node) };
+
+    /// <summary>many · few or many / few.</summary>
+    public static Factor Apply(GraphAssembler graph, MapOp op, Factor few, Factor many) => many with { Node = graph.Map(op, many.Node, Spread(graph, few, many)) };
 
     public bool IsWithin(Factor other) => Labels.All(other.Labels.Contains);
+
+    private static NodeId Spread(GraphAssembler graph, Factor few, Factor many)
+    {
+        var shape = graph.TypeOf(many.Node).Shape;
+        return graph.View(few.Node, shape, few.Labels.Select(l => AxisAccess.Axis(IndexOf(many.Labels, l))).ToValueList());
+    }
 
     private static Factor StripView(GraphAssembler graph, NodeId node, ViewNode view, ValueList<int> labels)
     {

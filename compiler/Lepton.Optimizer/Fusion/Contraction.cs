@@ -18,8 +18,8 @@ internal sealed partial class Planner
     {
         var reads = ReadsOf(id);
         var strategy = IsAttention(id) ? KernelStrategy.Attention : KernelStrategy.Contraction;
-        if (!_apart && _reads[id.Value]?.First is { } first && CanTakeContract(first.Group, first) && first.Group.Space == _graph[id].Type.Shape
-            && ((reads.Count == 1 && !_isOutput[id.Value]) || TakesOutput(first.Group)))
+        if (!_apart && _reads[id.Value]?.First is { } first && first.Group.IsOnce == IsOnce(id) && CanTakeContract(first.Group, first)
+            && first.Group.Space == _graph[id].Type.Shape && ((reads.Count == 1 && !_isOutput[id.Value]) || TakesOutput(first.Group, id)))
         {
             first.Group.Strategy = strategy;
             if (reads.Count > 1 || _isOutput[id.Value])
@@ -34,7 +34,7 @@ internal sealed partial class Planner
 
         foreach (var read in reads)
         {
-            Note(id, read, false, read.Group.Strategy switch
+            Note(id, read, false, IsOnce(id) && !read.Group.IsOnce ? "depends on parameters alone: done once" : read.Group.Strategy switch
             {
                 KernelStrategy.Contraction or KernelStrategy.Attention => "one contraction per kernel",
                 KernelStrategy.Rowwise => "a row-wise kernel needs whole rows of it",

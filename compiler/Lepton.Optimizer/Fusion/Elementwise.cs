@@ -35,6 +35,12 @@ internal sealed partial class Planner
             return;
         }
 
+        if (!_apart && IsOnce(id) && _once.Pays(id) && reads.Any(r => !r.Group.IsOnce))
+        {
+            Store(id, "depends on parameters alone: done once");
+            return;
+        }
+
         if (reads.Count > 1)
         {
             // Order matters: asking may decide that a group is row-wise.
@@ -126,7 +132,7 @@ internal sealed partial class Planner
 
     private OpenGroup? FirstReaderThatStores(NodeId id)
     {
-        if (_reads[id.Value]?.First is not { } first || !TakesOutput(first.Group))
+        if (_reads[id.Value]?.First is not { } first || !TakesOutput(first.Group, id))
         {
             return null;
         }
@@ -161,7 +167,7 @@ internal sealed partial class Planner
             foreach (var read in LatestReads(operand))
             {
                 var group = read.Group;
-                if ((read.Levels & Level.Space) != 0 && group.Strategy == KernelStrategy.Map && TakesOutput(group)
+                if ((read.Levels & Level.Space) != 0 && group.Strategy == KernelStrategy.Map && TakesOutput(group, id)
                     && group.Position < firstReader && group.Space == _graph[id].Type.Shape)
                 {
                     group.Outputs.Add(id);
@@ -184,7 +190,7 @@ internal sealed partial class Planner
         }
     }
 
-    private static bool TakesOutput(OpenGroup group) =>
-        group.Strategy is KernelStrategy.Map or KernelStrategy.Rowwise or KernelStrategy.Contraction
+    private bool TakesOutput(OpenGroup group, NodeId id) =>
+        group.IsOnce == IsOnce(id) && group.Strategy is KernelStrategy.Map or KernelStrategy.Rowwise or KernelStrategy.Contraction
         && group.Outputs.Count < MaxOutputs && group.Elementwise < MaxElementwise;
 }

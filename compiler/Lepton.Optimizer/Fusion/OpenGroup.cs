@@ -34,6 +34,9 @@ internal sealed class OpenGroup(int position, KernelStrategy strategy, ValueList
     /// <summary>Row-wise: the tensors of which the reductions' sources are elementwise functions; empty: there is no reduction.</summary>
     public HashSet<NodeId> Bases { get; } = [];
 
+    /// <summary>All that it stores depends on parameters alone: it runs once for a set of them.</summary>
+    public bool IsOnce { get; init; }
+
     public int Elementwise { get; set; }
 
     public List<NodeId> Members { get; } = [];

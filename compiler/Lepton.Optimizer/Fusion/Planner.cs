@@ -19,6 +19,7 @@ internal sealed partial class Planner
     private readonly Graph _graph;
     private readonly bool _apart;
     private readonly Origins _origins;
+    private readonly OnceNodes _once;
     private readonly ReadList?[] _reads;
     private readonly bool[] _isOutput;
     private readonly List<OpenGroup> _groups = [];
@@ -30,6 +31,7 @@ internal sealed partial class Planner
         _graph = graph;
         _apart = apart;
         _origins = new Origins(graph);
+        _once = new OnceNodes(graph, _origins);
         _reads = new ReadList?[graph.Nodes.Count];
         _isOutput = new bool[graph.Nodes.Count];
         foreach (var output in graph.Outputs)
@@ -107,12 +109,15 @@ internal sealed partial class Planner
 
     private OpenGroup Begin(NodeId id, KernelStrategy strategy)
     {
-        var group = new OpenGroup(id.Value, strategy, _graph[id].Type.Shape);
+        var group = new OpenGroup(id.Value, strategy, _graph[id].Type.Shape) { IsOnce = IsOnce(id) };
         _groups.Add(group);
         group.Outputs.Add(id);
         Enter(id, group, Level.Space, 0, false);
         return group;
     }
+
+    // Done once for a set of parameters. Results of a run are written by the run.
+    private bool IsOnce(NodeId id) => !_isOutput[id.Value] && _once.MayKeep(id);
 
     private void Note(NodeId producer, Read read, bool fused, string reason) => _notes.Add(new FusionNote(producer, read.Consumer, fused, reason));
 }

@@ -22,8 +22,8 @@ internal sealed partial class Planner
     {
         var full = _graph[reduce.Source].Type.Shape;
         var mustBeStored = MustBeStored(id);
-        if (!_apart && _reads[id.Value]?.First is { } first && BecomeRowwise(first, reduce) && first.Resolved == first.Group.RowLevel
-            && ((ReadsOf(id).Count == 1 && !mustBeStored) || TakesOutput(first.Group)))
+        if (!_apart && _reads[id.Value]?.First is { } first && first.Group.IsOnce == IsOnce(id) && BecomeRowwise(first, reduce) && first.Resolved == first.Group.RowLevel
+            && ((ReadsOf(id).Count == 1 && !mustBeStored) || TakesOutput(first.Group, id)))
         {
             if (ReadsOf(id).Count > 1 || mustBeStored)
             {
@@ -37,7 +37,7 @@ internal sealed partial class Planner
 
         foreach (var read in ReadsOf(id))
         {
-            Note(id, read, false, read.Group.Strategy switch
+            Note(id, read, false, IsOnce(id) && !read.Group.IsOnce ? "depends on parameters alone: done once" : read.Group.Strategy switch
             {
                 KernelStrategy.Rowwise => "other rows or other reduced axes",
                 KernelStrategy.Map when read.IsAligned => "used by several kernels",
@@ -53,7 +53,7 @@ internal sealed partial class Planner
             return;
         }
 
-        var group = new OpenGroup(id.Value, KernelStrategy.Rowwise, reduce.Type.Shape);
+        var group = new OpenGroup(id.Value, KernelStrategy.Rowwise, reduce.Type.Shape) { IsOnce = IsOnce(id) };
         group.BecomeRowwise(full, reduce.Axes, rootIsRow: true);
         _groups.Add(group);
         group.Outputs.Add(id);
@@ -100,7 +100,7 @@ internal sealed partial class Planner
         var firstReader = _reads[id.Value]?.First?.Group.Position ?? int.MaxValue;
         for (var i = groups.Count - 1; i >= Math.Max(0, groups.Count - MaxRepeats); i--)
         {
-            if (groups[i].Bases.Contains(_origins.Base(reduce.Source)) && TakesOutput(groups[i]) && groups[i].Position < firstReader)
+            if (groups[i].Bases.Contains(_origins.Base(reduce.Source)) && TakesOutput(groups[i], id) && groups[i].Position < firstReader)
             {
                 return groups[i];
             }

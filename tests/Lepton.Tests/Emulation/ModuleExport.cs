@@ -81,7 +81,7 @@ internal sealed unsafe class ModuleExport(string folder, CpuTarget target)
     private static (int Status, NativeContext Context) Run(JitModule code, string symbol, long[] dims, byte[][] tensors)
     {
         var pins = tensors.Select(t => GCHandle.Alloc(t, GCHandleType.Pinned)).ToList();
-        void* arena = null, prepared = null;
+        void* arena = null, prepared = null, scratch = null;
         try
         {
             var addresses = pins.Select(p => p.AddrOfPinnedObject()).ToArray();
@@ -93,9 +93,11 @@ internal sealed unsafe class ModuleExport(string folder, CpuTarget target)
                 var entry = (delegate* unmanaged<NativeContext*, void**, long*, void*, int>)code.Lookup(symbol);
                 var prepare = (delegate* unmanaged<NativeContext*, void**, long*, void*, int>)code.Lookup(symbol + "_prepare");
                 var context = default(NativeContext);
-                bytes = ((delegate* unmanaged<long*, long*, long>)code.Lookup(symbol + "_prepared"))(sizes, null);
+                var facts = stackalloc long[2];
+                bytes = ((delegate* unmanaged<long*, long*, long>)code.Lookup(symbol + "_prepared"))(sizes, facts);
                 context.Prepared = (byte*)(prepared = NativeMemory.AlignedAlloc((nuint)bytes + ArenaAlignment, ArenaAlignment));
-                var status = prepare(&context, (void**)places, sizes, arena);
+                scratch = NativeMemory.AlignedAlloc((nuint)facts[1] + ArenaAlignment, ArenaAlignment);
+                var status = prepare(&context, (void**)places, sizes, scratch);
                 status = status != 0 ? status : entry(&context, (void**)places, sizes, arena);
                 return (status, context);
             }
@@ -104,6 +106,7 @@ internal sealed unsafe class ModuleExport(string folder, CpuTarget target)
         {
             NativeMemory.AlignedFree(arena);
             NativeMemory.AlignedFree(prepared);
+            NativeMemory.AlignedFree(scratch);
             pins.ForEach(p => p.Free());
         }
     }

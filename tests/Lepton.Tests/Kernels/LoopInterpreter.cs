@@ -18,8 +18,9 @@ public sealed class LoopInterpreter : HostStatementVisitor
     private readonly EntryProgram _entry;
     private readonly byte[][] _tensors;
     private readonly byte[][] _constants;
-    private readonly byte[] _arena;
-    private readonly long[] _slots;
+    private byte[] _arena = [];
+    private long[] _slots = [];
+    private ValueList<SizeExpr> _buffers;
     private readonly byte[][] _prepared;
     private readonly (byte[] Memory, long Offset, long End)[] _pointers;
     private readonly Dictionary<string, long> _sizes;
@@ -28,14 +29,6 @@ public sealed class LoopInterpreter : HostStatementVisitor
     {
         (_module, _entry, _tensors, _sizes) = (module, entry, tensors, sizes);
         _constants = module.Constants.Select(c => c.Bytes).ToArray();
-        _slots = new long[entry.Arena.Count + 1];
-        for (var i = 0; i < entry.Arena.Count; i++)
-        {
-            _slots[i + 1] = _slots[i] + ((entry.Arena[i].Evaluate(Size) + 63) / 64 * 64);
-        }
-
-        _arena = new byte[_slots[^1]];
-        Array.Fill(_arena, (byte)0xA5);
         _prepared = [.. entry.Prepared.Select(p => Rubbish(p.Evaluate(Size)))];
         _pointers = new (byte[], long, long)[entry.Pointers];
     }
@@ -46,8 +39,8 @@ public sealed class LoopInterpreter : HostStatementVisitor
     public static LoopFailure? Run(KernelModule module, string entry, byte[][] tensors, IReadOnlyDictionary<string, long> dims)
     {
         var run = new LoopInterpreter(module, module.Entries.Single(e => e.Manifest.Name == entry), tensors, new Dictionary<string, long>(dims));
-        run.Walk(run._entry.Prepare);
-        run.Walk(run._entry.Body);
+        run.Run(run._entry.Prepare, run._entry.PrepareArena);
+        run.Run(run._entry.Body, run._entry.Arena);
         return run.Failure;
     }
 
@@ -103,6 +96,19 @@ public sealed class LoopInterpreter : HostStatementVisitor
     public override void Visit(SwapPointers statement) =>
         (_pointers[statement.First], _pointers[statement.Second]) = (_pointers[statement.Second], _pointers[statement.First]);
 
+    private void Run(ValueList<HostStatement> body, ValueList<SizeExpr> arena)
+    {
+        _buffers = arena;
+        _slots = new long[arena.Count + 1];
+        for (var i = 0; i < arena.Count; i++)
+        {
+            _slots[i + 1] = _slots[i] + ((arena[i].Evaluate(Size) + 63) / 64 * 64);
+        }
+
+        _arena = Rubbish(_slots[^1]);
+        Walk(body);
+    }
+
     private static byte[] Rubbish(long bytes)
     {
         var memory = new byte[bytes];
@@ -132,7 +138,7 @@ public sealed class LoopInterpreter : HostStatementVisitor
             BufferKind.Tensor => (_tensors[buffer.Number], 0, _tensors[buffer.Number].Length),
             BufferKind.Constant => (_constants[buffer.Number], 0, _constants[buffer.Number].Length),
             BufferKind.Prepared => (_prepared[buffer.Number], 0, _prepared[buffer.Number].Length),
-            BufferKind.Arena => (_arena, _slots[buffer.Number], _slots[buffer.Number] + _entry.Arena[buffer.Number].Evaluate(Size)),
+            BufferKind.Arena => (_arena, _slots[buffer.Number], _slots[buffer.Number] + _buffers[buffer.Number].Evaluate(Size)),
             _ => _pointers[buffer.Number],
         };
         return (memory, start + buffer.Offset.Evaluate(Size), end);

@@ -28,7 +28,7 @@ public sealed class NativeFixture : IDisposable
         }
 
         #define NOTHING_PREPARED(entry) \
-          int64_t lep_##entry##_prepared(const int64_t* d, int64_t* key) { return 0; } \
+          int64_t lep_##entry##_prepared(const int64_t* d, int64_t* facts) { return 0; } \
           int32_t lep_##entry##_prepare(lep_context* c, void** t, const int64_t* d, uint8_t* arena) { return 0; }
 
         // affine: y[N] = 2*x + 1, by way of an intermediate result in the arena
@@ -98,11 +98,12 @@ public sealed class NativeFixture : IDisposable
 
         // kept: y = the first number prepared from w = {told, begun, value}: prepare counts, waits until told, goes on when cancelled
         int64_t lep_kept_arena(const int64_t* d) { return 0; }
-        int64_t lep_kept_prepared(const int64_t* d, int64_t* key) { if (key) *key = 5; return 64; }
+        int64_t lep_kept_prepared(const int64_t* d, int64_t* facts) { if (facts) facts[0] = 5, facts[1] = 100; return 64; }
         int32_t lep_kept_prepare(lep_context* c, void** t, const int64_t* d, uint8_t* arena) {
           volatile int32_t* w = t[0];
           atomic_fetch_add((_Atomic int32_t*)t[0] + 1, 1);
           while (!w[0]) if (c->cancel && *c->cancel) return 2;
+          arena[99] = 1;
           *(int32_t*)c->prepared = w[2];
           return 0;
         }

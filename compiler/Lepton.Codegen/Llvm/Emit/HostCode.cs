@@ -93,8 +93,9 @@ internal sealed class HostCode : HostStatementVisitor
     public static string Define(KernelModule module, EntryProgram program, bool profile)
     {
         var symbol = program.Manifest.Symbol;
+        var prepare = program with { Arena = program.PrepareArena };
         return Define(module, program, program.Body, symbol, profile) + DefineArena(program)
-            + Define(module, program, program.Prepare, symbol + "_prepare", profile) + PreparedCode.Define(module, program);
+            + Define(module, prepare, program.Prepare, symbol + "_prepare", profile) + PreparedCode.Define(module, program);
     }
 
     /// <summary>Bytes up to the next place that is aligned.</summary>

@@ -9,7 +9,7 @@ using Lepton.Kernels.Loops;
 namespace Lepton.Codegen.Llvm.Emit;
 
 /// <summary>
-/// <c>lep_ENTRY_prepared</c>: the size of the prepared block, and its key. The key is made of all that decides what is in the block, so that
+/// <c>lep_ENTRY_prepared</c>: the size of the prepared block, its key, and the arena that making it needs. The key is made of all that decides what is in the block, so that
 /// code made for several sizes of a call, and several entries, find the block of the others:
 /// <code>
 /// key = mix(hash of the kernels and statements that prepare, with the names of the parameters and the bytes of the constants; the sizes in them)
@@ -33,7 +33,7 @@ internal static class PreparedCode
             }
 
             var (write, done) = (text.NewLabel("write"), text.NewLabel("done"));
-            text.Line($"br i1 {text.Value("icmp eq ptr %key, null")}, label %{done}, label %{write}");
+            text.Line($"br i1 {text.Value("icmp eq ptr %facts, null")}, label %{done}, label %{write}");
             text.Label(write);
             var facts = new Facts(module, program);
             var key = facts.Hash().ToString(CultureInfo.InvariantCulture);
@@ -43,12 +43,14 @@ internal static class PreparedCode
                 key = text.Value($"xor i64 {key}, {text.Value($"lshr i64 {key}, 29")}");
             }
 
-            text.Line($"store i64 {key}, ptr %key");
+            text.Line($"store i64 {key}, ptr %facts");
+            var arena = program.PrepareArena.Aggregate("0", (sum, b) => text.Value($"add i64 {sum}, {HostCode.Rounded(text, size.Value(b))}"));
+            text.Line($"store i64 {arena}, ptr {text.Value("getelementptr i64, ptr %facts, i64 1")}");
             text.FallInto(done);
         }
 
         text.Line($"ret i64 {total}");
-        return text.Define($"i64 @{program.Manifest.Symbol}_prepared(ptr %dims, ptr %key)");
+        return text.Define($"i64 @{program.Manifest.Symbol}_prepared(ptr %dims, ptr %facts)");
 
         string Dim(string name) => text.Value($"load i64, ptr {text.Value($"getelementptr i64, ptr %dims, i64 {dims[name]}")}");
     }
