@@ -271,6 +271,10 @@ public static class KernelVerifier
                 case LaneReduceExpr e:
                     Require(Of(e.Vector) with { Lanes = 1 } == e.Type && e.Kind < ReduceKind.ArgMax, "a reduction of lanes");
                     break;
+                case ShuffleExpr e:
+                    Require(
+                        Of(e.A) == e.Type && Of(e.B) == e.Type && e.Lanes.Count == e.Type.Lanes && e.Lanes.All(l => l >= 0 && l < 2 * e.Type.Lanes), "a shuffle");
+                    break;
                 case LaneExpr e:
                     Require(Of(e.Vector) with { Lanes = 1 } == e.Type && e.Lane >= 0 && e.Lane < e.Vector.Type.Lanes, "a lane");
                     break;

@@ -191,6 +191,8 @@ public sealed class BodyBuilder
                 return Place(r.Vector);
             case LaneExpr l:
                 return Place(l.Vector);
+            case ShuffleExpr s:
+                return Union([s.A, s.B]);
             case LoadExpr l:
                 return Memory(l.Buffer, Union([l.Index, l.Stride ?? l.Index, l.Mask ?? l.Index]));
             case GatherExpr g:

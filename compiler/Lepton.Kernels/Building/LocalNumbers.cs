@@ -93,5 +93,7 @@ internal static class LocalNumbers
         public override LoopExpr Visit(LaneReduceExpr e) => e with { Vector = e.Vector.Accept(this) };
 
         public override LoopExpr Visit(LaneExpr e) => e with { Vector = e.Vector.Accept(this) };
+
+        public override LoopExpr Visit(ShuffleExpr e) => e with { A = e.A.Accept(this), B = e.B.Accept(this) };
     }
 }

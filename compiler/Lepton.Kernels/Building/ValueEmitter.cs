@@ -15,6 +15,9 @@ public sealed class ValueEmitter(KernelBuilder kernel)
     /// <summary>Called for each load with the address in elements.</summary>
     public Action<NodeId, IndexForm>? OnLoad { get; set; }
 
+    /// <summary>Asked before each load for a value that was loaded in another way; null: load as usual.</summary>
+    public Func<NodeId, IndexForm, Coords, LoopExpr?>? Loaded { get; set; }
+
     /// <summary>
     /// From now on the node's value comes from <paramref name="value"/> (null: no longer): how a strategy hands in what its own loops made,
     /// the maximum of a row or a tile of a product.
@@ -78,7 +81,7 @@ public sealed class ValueEmitter(KernelBuilder kernel)
     {
         var address = RowMajor(at.Axes, kernel.Graph[node].Type.Shape);
         OnLoad?.Invoke(node, address);
-        return Load(kernel.Read(node), kernel.Graph[node].Type.Element, address, at);
+        return Loaded?.Invoke(node, address, at) ?? Load(kernel.Read(node), kernel.Graph[node].Type.Element, address, at);
     }
 
     /// <summary>Loads element number <paramref name="address"/> of a buffer in the best form: scalar, contiguous, strided, or gathered.</summary>

@@ -92,6 +92,12 @@ public sealed record LaneExpr(LaneType Type, LoopExpr Vector, int Lane) : LoopEx
     public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
 }
 
+/// <summary>Lane l is lane Lanes[l] of A and B, one behind the other.</summary>
+public sealed record ShuffleExpr(LaneType Type, LoopExpr A, LoopExpr B, ValueList<int> Lanes) : LoopExpr(Type)
+{
+    public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
+}
+
 /// <summary>A translation of every expression.</summary>
 public abstract class LoopExprVisitor<T>
 {
@@ -116,4 +122,6 @@ public abstract class LoopExprVisitor<T>
     public abstract T Visit(LaneReduceExpr expr);
 
     public abstract T Visit(LaneExpr expr);
+
+    public abstract T Visit(ShuffleExpr expr);
 }

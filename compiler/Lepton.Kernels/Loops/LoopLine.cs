@@ -114,6 +114,17 @@ internal sealed class LoopLine(string text, IReadOnlyDictionary<int, LaneType> t
                 var lane = (int)Integer();
                 Expect(")");
                 return new LaneExpr(type, vector, lane);
+            case "shuffle":
+                Expect("(");
+                var (a, b) = (Expr(), Take(",") ? Expr() : throw bad("',' is missing"));
+                var order = new List<int>();
+                while (Take(","))
+                {
+                    order.Add((int)Integer());
+                }
+
+                Expect(")");
+                return new ShuffleExpr(type, a, b, order.ToValueList());
         }
 
         Expect("(");

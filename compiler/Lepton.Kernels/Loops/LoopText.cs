@@ -235,5 +235,7 @@ public static class LoopText
         public override string Visit(LaneReduceExpr e) => $"lanes.{e.Type}({e.Kind.ToString().ToLowerInvariant()}, {Print(e.Vector)})";
 
         public override string Visit(LaneExpr e) => $"lane.{e.Type}({Print(e.Vector)}, {e.Lane})";
+
+        public override string Visit(ShuffleExpr e) => $"shuffle.{e.Type}({Print(e.A)}, {Print(e.B)}, {string.Join(", ", e.Lanes)})";
     }
 }

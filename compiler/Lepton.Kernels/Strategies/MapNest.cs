@@ -135,15 +135,14 @@ internal sealed class MapNest
         Counted(first, end, rows, outer, (l, i) => tile = l == across ? i : Keep(l, i, tile), () =>
         {
             var (start, stop) = Range(Body, Space.ToScalar(tile), Block, size);
-            Body.For(BodyMath.Index(0), BodyMath.Index(_inner), Block, mayBeEmpty: false, from =>
+            if (_plan.Side > 1 && _scan is null)
             {
-                var to = Body.Min(Body.Add(from, BodyMath.Index(Block)), BodyMath.Index(_inner));
-                Body.For(start, stop, 1, mayBeEmpty: false, b =>
-                {
-                    _loops[across] = Space.Counter(b, size);
-                    Row(from, to);
-                });
-            });
+                Squares(start, stop);
+                return;
+            }
+
+            Body.For(BodyMath.Index(0), BodyMath.Index(_inner), Block, mayBeEmpty: false, from =>
+                AcrossRows(start, stop, from, Body.Min(Body.Add(from, BodyMath.Index(Block)), BodyMath.Index(_inner))));
         });
         return rowChunks * SizeExpr.Min(SizeExpr.One, _inner);
 
@@ -152,6 +151,48 @@ internal sealed class MapNest
             _loops[loop] = index;
             return same;
         }
+    }
+
+    private void AcrossRows(LoopExpr start, LoopExpr stop, LoopExpr from, LoopExpr to) => Body.For(start, stop, 1, mayBeEmpty: true, b =>
+    {
+        _loops[_plan.Across] = Space.Counter(b, _plan.Loops[_plan.Across].Size);
+        Row(from, to);
+    });
+
+    // Squares of n × n, turned over in registers; two side by side fill a line of what is stored, and those below each other read lines to their end:
+    //   for i in steps of 2 n:  for b in steps of n:  two squares;  rows left over.   Then columns left over.
+    private void Squares(LoopExpr start, LoopExpr stop)
+    {
+        var side = _plan.Side;
+        var whole = _inner - SizeExpr.Mod(_inner, side);
+        var end = Body.Sub(stop, Body.Rem(Body.Sub(stop, start), BodyMath.Index(side)));
+        Body.For(BodyMath.Index(0), BodyMath.Index(whole), 2 * side, mayBeEmpty: true, from =>
+        {
+            var to = Body.Min(Body.Add(from, BodyMath.Index(2 * side)), BodyMath.Index(whole));
+            Body.For(start, end, side, mayBeEmpty: true, b => Body.For(from, to, side, mayBeEmpty: true, i => Square(b, i)));
+            AcrossRows(end, stop, from, to);
+        });
+        if (whole != _inner)
+        {
+            AcrossRows(start, stop, BodyMath.Index(whole), BodyMath.Index(_inner));
+        }
+    }
+
+    private void Square(LoopExpr b, LoopExpr i)
+    {
+        // Rows b … b+n-1 are all inside.
+        var row = Space.Counter(b, _plan.Loops[_plan.Across].Size - (_plan.Side - 1));
+        _loops[^1] = Space.Counter(i, _inner, vectorised: true);
+        var crossed = new CrossedLoads(_kernel, row, _loops[^1], _plan.Side);
+        _kernel.Values.Loaded = crossed.Load;
+        for (var m = 0; m < _plan.Side; m++)
+        {
+            crossed.Row = m;
+            _loops[_plan.Across] = row + IndexForm.Of(SizeExpr.Constant(m));
+            Element(_plan.Side);
+        }
+
+        _kernel.Values.Loaded = null;
     }
 
     // Runs row numbers first … end-1 and keeps the indices of the loops that they stand for: taken apart once, then counted on with carries.

@@ -13,7 +13,8 @@ internal sealed record NestLoop(ValueList<int> Axes, SizeExpr Size);
 /// The loop, not the innermost, along which something is contiguous that the innermost loop strides through: the two are run in square blocks,
 /// so that both sides stay in the cache. -1: none.
 /// </param>
-internal sealed record NestPlan(ValueList<SizeExpr> Shape, ValueList<NestLoop> Loops, int Lanes, ValueList<NestEdge> Edges, int Across, string Note)
+/// <param name="Side">Of the squares of such a block that are turned over in registers; 1: none.</param>
+internal sealed record NestPlan(ValueList<SizeExpr> Shape, ValueList<NestLoop> Loops, int Lanes, ValueList<NestEdge> Edges, int Across, int Side, string Note)
 {
     // Strides up to this many elements still share cache lines.
     private const long NearStride = 4;
@@ -80,11 +81,16 @@ internal sealed record NestPlan(ValueList<SizeExpr> Shape, ValueList<NestLoop> L
         var innerAxis = loops.Count > 0 && loops[^1].Axes.Count == 1 ? loops[^1].Axes[0] : -1;
         ValueList<NestEdge> edges = loops.Count == 0 ? [] : guards.Select(g => NestEdge.Of(trial.Space, g.Form, g.Size, symbols, innerAxis)).OfType<NestEdge>().Distinct().ToValueList();
         var across = edges.Count > 0 ? -1 : FindAcross(loops, symbols, addresses);
+
+        // A register of elements is a side, as long as the rows take half of all registers; of bytes, 16 are enough.
+        var options = context.Options;
+        var side = across < 0 ? 1 : Math.Min(lanes * options.RegisterBytes / options.VectorBytes, lanes == options.VectorBytes ? 16 : options.Registers / 2);
         var note = (loops.Count == 0 ? "one element" : $"{(loops.Count == 1 ? "flat loop" : $"{loops.Count} loops")} over {string.Join(" x ", loops.Select(l => l.Size))}")
             + (lanes > 1 ? $", {lanes} lanes" : "")
             + (edges.Count > 0 ? ", edges apart" : "")
-            + (across >= 0 ? $", loops {across} and {loops.Count - 1} in square blocks" : "");
-        return new NestPlan(shape, loops, lanes, edges, across, note);
+            + (across >= 0 ? $", loops {across} and {loops.Count - 1} in square blocks" : "")
+            + (side > 1 ? $", {side} x {side} in registers" : "");
+        return new NestPlan(shape, loops, lanes, edges, across, side, note);
     }
 
     /// <summary>The indices of the shape's axes, from those of the loops.</summary>

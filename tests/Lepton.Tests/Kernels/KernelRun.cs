@@ -183,6 +183,12 @@ internal sealed class KernelRun : LoopStatementVisitor
             return values;
         }
 
+        public override Scalar[] Visit(ShuffleExpr e)
+        {
+            Scalar[] both = [.. e.A.Accept(this), .. e.B.Accept(this)];
+            return Lanes(e.Type, l => both[e.Lanes[l]]);
+        }
+
         public override Scalar[] Visit(LaneExpr e) => [e.Vector.Accept(this)[e.Lane]];
 
         private static Scalar[] Fill(int lanes, Scalar value)

@@ -28,7 +28,7 @@ public sealed class LoopTextTests
             store b1[v3 stride 1 where v5] = v2
             prefetch b0[v3]
             prefetch far b2[7]
-            store b2[0] = v4
+            store b2[0] = shuffle.f32x2((1 f32x2), (2 f32x2), 3, 0)
           }
           while {
             v6 = lanes.f32(sum, v2)
@@ -86,7 +86,8 @@ public sealed class LoopTextTests
     [InlineData("v4 = load.f32x16 b0[v3]", "v4 = load.f32x16 b7[v3]", "no buffer 7")]
     [InlineData("v4 = load.f32x16 b0[v3]", "v4 = load.f64x16 b0[v3]", "a load of f64x16")]
     [InlineData("v4 = load.f32x16 b0[v3]", "v4 = load.f32x16 b0[v3 where (true bool)]", "the mask")]
-    [InlineData("store b2[0] = v4", "store b0[0] = v4", "only read")]
+    [InlineData("store b2[0] = ", "store b0[0] = ", "only read")]
+    [InlineData("(2 f32x2), 3, 0)", "(2 f32x2), 4, 0)", "a shuffle")]
     [InlineData("v8 = ramp.i64x16(0, 2)", "v8 = ramp.i64x16(0, v3)", "v3 is not bound here")]
     [InlineData("v2 := splat.f32x16(v6)", "v6 := lane.f32(v2, 0)", "v6 is assigned")]
     [InlineData("v2 := splat.f32x16(v6)", "v2 := splat.f32x8(v6)", "v2 is assigned")]

@@ -99,7 +99,7 @@ public sealed class MapKernelTests
         var x = Random(ElementType.F32, 7, 70, 150);
         var graph = Parse("view %0 [i1, i0] : f32[150, 70]; exp %1 : f32[150, 70]", x);
         var module = Check(TrivialFusion.Run(graph, inline: true), [x]);
-        Assert.Equal("2 loops over 150 x 70, 16 lanes, loops 0 and 1 in square blocks", Assert.Single(module.Kernels).Note);
+        Assert.Equal("2 loops over 150 x 70, 16 lanes, loops 0 and 1 in square blocks, 8 x 8 in registers", Assert.Single(module.Kernels).Note);
         var y = Random(ElementType.F64, 8, 3, 70, 20, 2);
         Check("view %0 [i1, i2, i0, i3] : f64[20, 3, 70, 2]", y);
         Check("view %0 [i0, i2, i1, i3] : f64[3, 20, 70, 2]", y);

@@ -83,6 +83,12 @@ internal sealed class ExprCode(
         ? Value(expr.Vector)
         : text.Value($"extractelement {expr.Vector.Type.Text()} {Value(expr.Vector)}, i32 {expr.Lane}");
 
+    public override string Visit(ShuffleExpr expr)
+    {
+        var (type, numbers) = (expr.Type.Text(), string.Join(", ", expr.Lanes.Select(l => $"i32 {l}")));
+        return text.Value($"shufflevector {type} {Value(expr.A)}, {type} {Value(expr.B)}, <{expr.Lanes.Count} x i32> <{numbers}>");
+    }
+
     // v[0..n/2] op v[n/2..n], and again, to one lane.
     public override string Visit(LaneReduceExpr expr)
     {

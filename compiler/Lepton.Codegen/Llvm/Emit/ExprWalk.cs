@@ -36,4 +36,6 @@ internal abstract class ExprWalk : LoopExprVisitor<bool>
     public override bool Visit(LaneReduceExpr expr) => Look(expr.Vector);
 
     public override bool Visit(LaneExpr expr) => Look(expr.Vector);
+
+    public override bool Visit(ShuffleExpr expr) => Look(expr.A, expr.B);
 }
