@@ -10,28 +10,44 @@ namespace Lepton.Kernels.Strategies;
 /// States may have lanes; each lane is a reduction of its own until <see cref="FoldLanes"/>.
 /// </summary>
 /// <param name="quick">
-/// The largest (or smallest) number as if there were no nan, in one instruction instead of four, and beside it the sum: if that is nan there may have been one
-/// (or inf - inf), and the careful fold has to be asked.
+/// Extremes as if there were no nan, in one instruction instead of four, and beside it the sum: if that is nan there may have been one (or inf - inf), and the
+/// careful fold has to be asked. Positions in 32 bits, of elements that each lane sees in order; there is at least one. State: extreme, position, sum.
 /// </param>
 internal sealed class RowwiseFold(ReduceKind kind, ElementType element, bool quick = false)
 {
     private readonly ElementType _element = element.ComputeType();
 
     /// <summary>The quick form, if there is one.</summary>
-    public RowwiseFold? Quick => kind is ReduceKind.Max or ReduceKind.Min && _element.IsFloat() ? new RowwiseFold(kind, element, quick: true) : null;
+    /// <param name="hasShortPositions">Whether positions fit into 32 bits and come in order.</param>
+    public RowwiseFold? Quick(bool hasShortPositions) =>
+        (HasPosition && hasShortPositions) || (kind is ReduceKind.Max or ReduceKind.Min && _element.IsFloat()) ? new RowwiseFold(kind, element, quick: true) : null;
 
     public bool IsQuick => quick;
+
+    /// <summary>Whether a quick state may be wrong, a bool; null: it is right.</summary>
+    public LoopExpr? IsSuspect(BodyBuilder body, LoopExpr[] state) =>
+        _element.IsFloat() ? body.LaneReduce(ReduceKind.Any, body.Map(MapOp.IsNan, ElementType.Bool, state[^1])) : null;
+
+    /// <summary>A quick state as that of the careful fold.</summary>
+    public LoopExpr[] ToCareful(BodyBuilder body, LoopExpr[] state) => HasPosition ? [state[0], body.Cast(state[1], ElementType.I64)] : [state[0]];
 
     public bool HasPosition => kind is ReduceKind.ArgMax or ReduceKind.ArgMin;
 
     /// <summary>The element type of each part of the state.</summary>
-    public ValueList<ElementType> Parts => HasPosition ? [_element, ElementType.I64] : quick ? [_element, _element] : [_element];
+    public ValueList<ElementType> Parts => (quick, HasPosition) switch
+    {
+        (true, _) => [_element, .. HasPosition ? [ElementType.I32] : default(ValueList<ElementType>), .. _element.IsFloat() ? [_element] : default(ValueList<ElementType>)],
+        (false, true) => [_element, ElementType.I64],
+        (false, false) => [_element],
+    };
 
     /// <summary>The state over nothing. Of a position only -1 counts.</summary>
-    public LoopExpr[] Neutral(int lanes) => HasPosition
-        ? [BodyMath.Number(_element, 0, lanes), Reducers.Neutral(kind, _element, lanes)]
-        : quick ? [Reducers.Neutral(kind, _element, lanes), BodyMath.Number(_element, 0, lanes)]
+    public LoopExpr[] Neutral(int lanes) => quick
+        ? [Reducers.Neutral(Extreme, _element, lanes), .. Parts.Skip(1).Select(p => BodyMath.Number(p, 0, lanes))]
+        : HasPosition ? [BodyMath.Number(_element, 0, lanes), Reducers.Neutral(kind, _element, lanes)]
         : [Reducers.Neutral(kind, _element, lanes)];
+
+    private ReduceKind Extreme => kind is ReduceKind.Max or ReduceKind.ArgMax ? ReduceKind.Max : ReduceKind.Min;
 
     /// <summary>
     /// The state with one more element per lane, the product of <paramref name="factors"/>; a sum takes the last one in by fma.
@@ -55,7 +71,15 @@ internal sealed class RowwiseFold(ReduceKind kind, ElementType element, bool qui
 
         if (quick)
         {
-            return Join(body, state, [value, value]);
+            if (!HasPosition)
+            {
+                return Join(body, state, [value, value]);
+            }
+
+            // An equal one that comes later does not win.
+            var wins = Beats(body, value, state[0]);
+            var place = body.Splat(body.Cast(position!, ElementType.I32), lanes);
+            return [body.Select(wins, value, state[0]), body.Select(wins, place, state[1]), .. WithSum(body, state, value)];
         }
 
         if (!HasPosition)
@@ -78,8 +102,15 @@ internal sealed class RowwiseFold(ReduceKind kind, ElementType element, bool qui
     {
         if (quick)
         {
-            var keeps = body.Map(kind == ReduceKind.Max ? MapOp.Greater : MapOp.Less, ElementType.Bool, left[0], right[0]);
-            return [body.Select(keeps, left[0], right[0]), body.Add(left[1], right[1])];
+            var stays = Beats(body, left[0], right[0]);
+            if (!HasPosition)
+            {
+                return [body.Select(stays, left[0], right[0]), .. WithSum(body, left, right[^1])];
+            }
+
+            var isFirst = body.And(body.Map(MapOp.Equal, ElementType.Bool, left[0], right[0]), body.Less(left[1], right[1]))!;
+            stays = body.Map(MapOp.Or, ElementType.Bool, stays, isFirst);
+            return [body.Select(stays, left[0], right[0]), body.Select(stays, left[1], right[1]), .. WithSum(body, left, right[^1])];
         }
 
         if (!HasPosition)
@@ -116,22 +147,21 @@ internal sealed class RowwiseFold(ReduceKind kind, ElementType element, bool qui
                 : [body.LaneReduce(kind, state[0])];
         }
 
-        var single = new LoopExpr[lanes][];
-        for (var lane = 0; lane < lanes; lane++)
-        {
-            single[lane] = [.. state.Select(s => body.Let(new LaneExpr(s.Type with { Lanes = 1 }, s, lane)))];
-        }
-
+        // Each half is joined where the first one lies; the lanes behind it are of no interest.
+        var now = state;
         for (var half = lanes / 2; half > 0; half /= 2)
         {
-            for (var lane = 0; lane < half; lane++)
-            {
-                single[lane] = Join(body, single[lane], single[lane + half]);
-            }
+            var order = Enumerable.Range(0, lanes).Select(l => (l + half) % lanes).ToValueList();
+            now = Join(body, now, [.. now.Select(s => body.Let(new ShuffleExpr(s.Type, s, s, order)))]);
         }
 
-        return single[0];
+        return [.. now.Select(s => body.Let(new LaneExpr(s.Type with { Lanes = 1 }, s, 0)))];
     }
+
+    private LoopExpr Beats(BodyBuilder body, LoopExpr value, LoopExpr best) =>
+        body.Map(Extreme == ReduceKind.Max ? MapOp.Greater : MapOp.Less, ElementType.Bool, value, best);
+
+    private LoopExpr[] WithSum(BodyBuilder body, LoopExpr[] state, LoopExpr value) => _element.IsFloat() ? [body.Add(state[^1], value)] : [];
 
     /// <summary>What the reduction's node has as its value.</summary>
     public static LoopExpr Result(LoopExpr[] state) => state[^1];

@@ -83,9 +83,9 @@ internal sealed class RowwiseLoops
             LoopExpr? suspect = null;
             foreach (var (f, fold) in folds.Index().Where(f => f.Item.Fold.IsQuick))
             {
-                var isNan = Body.LaneReduce(ReduceKind.Any, Body.Map(MapOp.IsNan, ElementType.Bool, states[n][f][1]));
-                suspect = suspect is null ? isNan : Body.Map(MapOp.Or, ElementType.Bool, suspect, isNan);
-                states[n][f] = [states[n][f][0]];
+                var isSuspect = fold.Fold.IsSuspect(Body, states[n][f]);
+                suspect = suspect is null || isSuspect is null ? suspect ?? isSuspect : Body.Map(MapOp.Or, ElementType.Bool, suspect, isSuspect);
+                states[n][f] = fold.Fold.ToCareful(Body, states[n][f]);
             }
 
             if (suspect is not null)
@@ -105,11 +105,13 @@ internal sealed class RowwiseLoops
         return states;
     }
 
+    private bool HasShortPositions => _layout.IsInOrder && _plan.RowLength.AsConstant is >= 1 and <= int.MaxValue;
+
     // A pass that stores something is not run again with careful folds.
     private RowwiseReduction[] Folds(int pass, bool quick) =>
     [
         .. _plan.Reductions.Where(r => r.Pass == pass).Select(r =>
-            quick && _plan.Stores.All(s => s.PerRow || s.Pass != pass) && _plan.Kept.All(k => k.First != pass) && r.Fold.Quick is { } fold
+            quick && _plan.Stores.All(s => s.PerRow || s.Pass != pass) && _plan.Kept.All(k => k.First != pass) && r.Fold.Quick(HasShortPositions) is { } fold
                 ? r with { Fold = fold }
                 : r),
     ];
