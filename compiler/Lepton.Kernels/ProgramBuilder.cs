@@ -12,6 +12,7 @@ namespace Lepton.Kernels;
 public sealed class ProgramBuilder
 {
     private readonly List<Kernel> _kernels = [];
+    private readonly Dictionary<string, int> _kernelNumbers = [];
     private readonly List<ConstantData> _constants = [];
     private readonly Dictionary<ConstantNode, int> _constantNumbers = [];
     private readonly HashSet<string> _names = [];
@@ -54,10 +55,23 @@ public sealed class ProgramBuilder
         return name;
     }
 
+    /// <summary>The number of a kernel. Kernels that differ in names alone are one: layers of one shape are translated once.</summary>
     public int AddKernel(Kernel kernel)
     {
-        _kernels.Add(kernel);
-        return _kernels.Count - 1;
+        var text = LoopText.Print(kernel with
+        {
+            Name = "",
+            Buffers = kernel.Buffers.Select(b => b with { Name = "" }).ToValueList(),
+            Locals = kernel.Locals.Select(l => l with { Name = "" }).ToValueList(),
+        });
+        if (!_kernelNumbers.TryGetValue(text, out var number))
+        {
+            number = _kernels.Count;
+            _kernelNumbers.Add(text, number);
+            _kernels.Add(kernel);
+        }
+
+        return number;
     }
 
     public void Add(HostStatement statement) => _statements.Add(statement);

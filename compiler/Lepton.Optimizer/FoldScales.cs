@@ -101,10 +101,10 @@ public static class FoldScales
 
         private (NodeId, Affine)? Times(MapNode map, Affine value, NodeId scale)
         {
-            var (contract, factor) = (value.Contract, Factor.Strip(_target, scale, value.Contract.Output));
+            var (contract, factor) = (value.Contract, Factor.Plain(_target, scale, value.Contract.Output));
             if (factor.Labels.Count == 0)
             {
-                return null; // a number is as good behind the product
+                return null; // one number is as good behind the product
             }
 
             var into = -1;

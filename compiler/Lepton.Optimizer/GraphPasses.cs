@@ -62,6 +62,9 @@ public static class GraphPasses
         // Factors are recognised by their composed views, equal factors by being one node.
         new("form-contractions", (g, o) => FormContractions.Run(g, o.FastMath), After: ["compose-views", "common-subexpressions"]),
 
+        // Factors of factors are found once both are contractions.
+        new("order-products", (g, o) => OrderProducts.Run(g, o.Exact), After: ["form-contractions"]),
+
         // Scales of whole contractions are looked for once these are formed.
         new("fold-scales", (g, o) => FoldScales.Run(g, o.Exact), After: ["form-contractions"]),
 

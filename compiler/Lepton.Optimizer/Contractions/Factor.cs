@@ -20,6 +20,10 @@ internal sealed record Factor(NodeId Node, ValueList<int> Labels)
         _ => new Factor(node, labels),
     };
 
+    /// <summary>As <see cref="Strip"/>, but only plain views are, so that no node is added where it may not be used.</summary>
+    public static Factor Plain(GraphAssembler graph, NodeId node, ValueList<int> labels) =>
+        graph[node] is ViewNode view && Affine.IsPlain(graph, view) ? Strip(graph, node, labels) : new Factor(node, labels);
+
     /// <summary>a·b over the labels of both, of which b's are the more.</summary>
     public static Factor Multiply(GraphAssembler graph, Factor few, Factor many) => many with { Node = graph.Map(MapOp.Mul, Spread(graph, few, many), many.Node) };
 

@@ -48,15 +48,16 @@ internal static class ExplainCommand
     {
         var counts = new LaunchCounts(module);
         var (launches, prepared) = (counts.Of(module.Entries[0]), counts.Prepared(module.Entries[0]));
-        Console.WriteLine($"entry {name}: {launches.Count} kernel{(launches.Count == 1 ? "" : "s")}");
+        var different = launches.DistinctBy(l => l.Kernel.Name).Count();
+        Console.WriteLine($"entry {name}: {launches.Count} kernel{(launches.Count == 1 ? "" : "s")}{(different == launches.Count ? "" : $", {different} of them different")}");
         var peak = PeakFlops.OfOneCore();
-        foreach (var (kernel, _) in prepared)
+        foreach (var kernel in prepared.Select(p => p.Kernel).DistinctBy(k => k.Name))
         {
             Console.WriteLine($"\n{kernel.Name} ({kernel.Strategy.ToString().ToLowerInvariant()}), once for a set of parameters");
             Console.WriteLine($"  {kernel.Note}");
         }
 
-        foreach (var (kernel, times) in launches)
+        foreach (var (kernel, times) in launches.GroupBy(l => l.Kernel.Name).Select(g => (g.First().Kernel, g.Sum(l => l.Launches))))
         {
             Console.WriteLine($"\n{kernel.Name} ({kernel.Strategy.ToString().ToLowerInvariant()})" + (times == 1 ? "" : $", {times} times"));
             Console.WriteLine($"  {kernel.Note}");

@@ -1,0 +1,179 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Optimizer.Contractions;
+
+namespace Lepton.Optimizer;
+
+/// <summary>
+/// Products of several factors in the cheapest order:
+/// <code>
+/// (a @ b) @ v                             ->   a @ (b @ v)                  n³ + n²  ->  2n²  multiplications
+/// sum[j, k] a[i, j] * b[j, k] * v[k]      ->   sum[j] a[i, j] * (sum[k] b[j, k] * v[k])
+/// </code>
+/// Contractions, and products with what is repeated, that only another contraction reads are taken apart into their factors; <see cref="ProductOrder"/> finds the order. Products of
+/// what does not change from run to run, or from step to step in a loop, cost nothing, since they are made once. Another order of sums and
+/// products rounds elsewhere but not more: every path from a factor to the result still has at most as many roundings as there are terms and
+/// factors. For floats of at least 32 bits, not in the exact mode; integers always.
+/// </summary>
+public static class OrderProducts
+{
+    // Beyond, the order is as it was.
+    private const int MaxFactors = 8;
+
+    // What an order must save: sizes may be guesses.
+    private const double Worthwhile = 0.8;
+
+    public static Graph Run(Graph graph, bool exact = false) => Rewrite.InBodies(graph, g => new Ordering(g, exact).Run());
+
+    /// <param name="Factors">Of the whole product, contractions inside taken apart.</param>
+    /// <param name="Cost">As it stands.</param>
+    private sealed record Product(ValueList<Factor> Factors, ValueList<int> Output, double Cost);
+
+    private sealed class Ordering(Graph graph, bool exact)
+    {
+        private readonly int[] _uses = graph.CountUses();
+        private readonly Dictionary<NodeId, Product> _products = [];
+        private readonly List<bool> _isInvariant = [];
+        private GraphAssembler _target = null!;
+        private int _position;
+
+        public Graph Run() => Rewrite.Flat(graph, (target, node) =>
+        {
+            _target = target;
+            var isOnce = _uses[_position++] == 1;
+            if (node is MapNode { Op: MapOp.Mul } map && isOnce && MayReorder(map.Type.Element))
+            {
+                var made = target.Add(node);
+                if (Scaled(map) is { } scaled)
+                {
+                    _products[made] = scaled;
+                }
+
+                return made;
+            }
+
+            if (node is not ContractNode contract || !MayReorder(contract.Type.Element))
+            {
+                return target.Add(node);
+            }
+
+            var product = Flatten(contract);
+            var best = product.Factors.Count is > 2 and <= MaxFactors ? Cheapest(contract, product) : null;
+            var id = best?.Id ?? target.Add(contract);
+            if (isOnce)
+            {
+                _products[id] = product with { Cost = best?.Cost ?? product.Cost };
+            }
+
+            return id;
+        });
+
+        private bool MayReorder(ElementType element) => element.IsInteger() || (!exact && element is (ElementType.F32 or ElementType.F64));
+
+        // a[i, j] * s[j]: two factors, one of which depends on fewer indices.
+        private Product? Scaled(MapNode map)
+        {
+            var labels = Enumerable.Range(0, map.Type.Rank).ToValueList();
+            var (left, right) = (Factor.Plain(_target, map.Arguments[0], labels), Factor.Plain(_target, map.Arguments[1], labels));
+            return left.Labels.Count != right.Labels.Count && (left.Labels.Count == labels.Count || right.Labels.Count == labels.Count)
+                ? new Product([left, right], labels, map.Arguments.All(IsInvariant) ? 0 : 2 * Costs.Elements(map.Type.Shape))
+                : null;
+        }
+
+        private Product Flatten(ContractNode contract)
+        {
+            var factors = new List<Factor>();
+            var sizes = new Dictionary<int, double>();
+            var fresh = contract.Labels.SelectMany(l => l).Append(-1).Max() + 1;
+            double inner = 0;
+            for (var k = 0; k < contract.Factors.Count; k++)
+            {
+                var labels = contract.Labels[k];
+                for (var axis = 0; axis < labels.Count; axis++)
+                {
+                    sizes[labels[axis]] = Costs.Size(_target.TypeOf(contract.Factors[k]).Shape[axis]);
+                }
+
+                if (_products.TryGetValue(contract.Factors[k], out var product) && _target.TypeOf(contract.Factors[k]).Element == contract.Type.Element
+                    && factors.Count + product.Factors.Count <= MaxFactors)
+                {
+                    // Labels of the result have names here already; summed ones get new ones.
+                    var names = new Dictionary<int, int>();
+                    for (var axis = 0; axis < labels.Count; axis++)
+                    {
+                        names[product.Output[axis]] = labels[axis];
+                    }
+
+                    foreach (var factor in product.Factors)
+                    {
+                        factors.Add(factor with { Labels = factor.Labels.Select(l => names.TryGetValue(l, out var known) ? known : names[l] = fresh++).ToValueList() });
+                    }
+
+                    inner += product.Cost;
+                }
+                else
+                {
+                    factors.Add(new Factor(contract.Factors[k], labels));
+                }
+            }
+
+            var isInvariant = contract.Factors.All(IsInvariant);
+            var own = isInvariant ? 0 : contract.Factors.Count * sizes.Values.Aggregate(1.0, (a, b) => a * b);
+            return new Product(factors.ToValueList(), contract.Output, isInvariant ? 0 : inner + own);
+        }
+
+        private (NodeId Id, double Cost)? Cheapest(ContractNode contract, Product product)
+        {
+            var order = new ProductOrder(
+                product.Factors.Select(f => f.Labels).ToList(),
+                product.Factors.Select(f => f.Labels.Select((l, axis) => (l, Costs.Size(_target.TypeOf(f.Node).Shape[axis])))).SelectMany(p => p)
+                    .GroupBy(p => p.l).ToDictionary(g => g.Key, g => g.First().Item2),
+                product.Factors.Select(f => IsInvariant(f.Node)).ToList(),
+                contract.Output);
+            if (order.Cost > Worthwhile * product.Cost)
+            {
+                return null;
+            }
+
+            return (Make(order, order.All, contract, product.Factors).Node, order.Cost);
+        }
+
+        private Factor Make(ProductOrder order, int set, ContractNode contract, ValueList<Factor> factors)
+        {
+            if (int.PopCount(set) == 1)
+            {
+                return factors[int.TrailingZeroCount(set)];
+            }
+
+            // The whole keeps the axes of the result in their order.
+            var left = Make(order, order.LeftOf(set), contract, factors);
+            var right = Make(order, set & ~order.LeftOf(set), contract, factors);
+            var kept = set == order.All ? contract.Output : order.Kept(set);
+            if (set != order.All && kept.Count == left.Labels.Union(right.Labels).Count() && (left.IsWithin(right) || right.IsWithin(left)))
+            {
+                return left.IsWithin(right) ? Factor.Multiply(_target, left, right) : Factor.Multiply(_target, right, left);
+            }
+
+            return new Factor(ContractForm.Add(_target, contract.Type.Element, [left, right], kept), kept);
+        }
+
+        private bool IsInvariant(NodeId id)
+        {
+            for (var i = _isInvariant.Count; i < _target.Nodes.Count; i++)
+            {
+                var node = _target.Nodes[i];
+                var isInvariant = node is InputNode input
+                    ? input.Kind is InputKind.Parameter or InputKind.Capture
+                    : node is not (GatherNode or ScanNode or IterateNode or ScatterNode);
+                foreach (var operand in node.Operands.Span)
+                {
+                    isInvariant &= _isInvariant[operand.Value];
+                }
+
+                _isInvariant.Add(isInvariant);
+            }
+
+            return _isInvariant[id.Value];
+        }
+    }
+}
