@@ -8,13 +8,18 @@ namespace Lepton.Kernels.Strategies;
 /// <summary>
 /// A scan in which every element of the states goes its way alone: one kernel, with the states in registers through all steps.
 /// <code>
-/// for i { s = initial[i];  for t to T { s = f(s, captures[i], t) };  final[i] = s }
+/// for i { s = initial[i];  for t to T { s = f(s, captures[i], t);  emits[t, i] = g(s, …) };  final[i] = s }
 /// </code>
+/// What a step takes from rows of its own, and what it emits, lies one step behind the other: that pays for states of few elements (running
+/// sums), where a kernel for each step would take longer to start than to run.
 /// </summary>
 internal sealed class ElementwiseScan
 {
     // A longer body would only spill its registers.
     private const int MostNodes = 256;
+
+    // As many elements as lie in a few cache lines.
+    private const long FewElements = 64;
 
     private readonly LoweringContext _outer;
     private readonly LoweringContext _body;
@@ -23,7 +28,7 @@ internal sealed class ElementwiseScan
     private readonly ValueList<SizeExpr> _shape;
     private readonly NodeId[] _states;
     private readonly NodeId? _step;
-    private readonly bool _emits;
+    private readonly (NodeId Node, int Output)[] _emits;
 
     private ElementwiseScan(LoweringContext outer, ScanNode scan, FusedGraph body, ILookup<int, NodeId> results)
     {
@@ -36,7 +41,7 @@ internal sealed class ElementwiseScan
         _body = new LoweringContext(body, outer.Program, options) { Parameters = outer.Parameters };
         _states = [.. body.Graph.Inputs.Where(i => Kind(body.Graph, i) == InputKind.State)];
         _step = body.Graph.Inputs.Select(i => (NodeId?)i).FirstOrDefault(i => Kind(body.Graph, i!.Value) == InputKind.Step);
-        _emits = Enumerable.Range(_states.Length, body.Graph.Outputs.Count - _states.Length).Any(k => results[k].Any());
+        _emits = [.. Enumerable.Range(_states.Length, body.Graph.Outputs.Count - _states.Length).Where(k => results[k].Any()).Select(k => (body.Graph.Outputs[k].Node, k))];
     }
 
     private Graph Graph => _body.Graph;
@@ -65,7 +70,9 @@ internal sealed class ElementwiseScan
     private bool IsElementwise()
     {
         // Rows of a step are read, and emits stored, as fast as memory goes when step follows step, and across all rows when not.
-        if (Graph.Nodes.Count > MostNodes || _emits || _scan.States.Any(s => _outer.Graph[s].Type.Shape != _shape))
+        var isSmall = SizeExpr.Product(_shape).AsConstant <= FewElements || Graph.Nodes.Any(IsAlongSteps);
+        if (Graph.Nodes.Count > MostNodes || _scan.States.Any(s => _outer.Graph[s].Type.Shape != _shape)
+            || _emits.Any(e => !isSmall || Graph[e.Node].Type.Shape != _shape))
         {
             return false;
         }
@@ -80,6 +87,7 @@ internal sealed class ElementwiseScan
                 InputNode or SplatNode or ConstantNode or SizeNode or IotaNode or MapNode => true,
                 ViewNode view => !ofState[i] || IsSame(view),
                 ReshapeNode or ConcatNode => !ofState[i],
+                GatherNode gather => isSmall && !ofState[i] && gather.Access.All(a => a.Data < 0 || (a.Outside == Outside.Never && a.Site < 0)),
                 _ => false,
             };
             if (!computable)
@@ -90,6 +98,11 @@ internal sealed class ElementwiseScan
 
         return true;
     }
+
+    // x[…, t]: what an element takes in the next step lies beside what it takes in this one.
+    private bool IsAlongSteps(Node node) =>
+        node is GatherNode { Access: [.., { Data: >= 0 and var data }] } gather
+        && (gather.Indices[data] == _step || (Graph[gather.Indices[data]] is ViewNode { Source: var source } && source == _step));
 
     // x[i, j, …], which stands for a second output with the same value.
     private bool IsSame(ViewNode view) =>
@@ -109,18 +122,21 @@ internal sealed class ElementwiseScan
         }
 
         var members = Graph.Nodes.Select((n, i) => (Node: n, Id: new NodeId(i)))
-            .Where(m => m.Node is MapNode or ViewNode or ReshapeNode or ConcatNode)
+            .Where(m => m.Node is MapNode or ViewNode or ReshapeNode or ConcatNode or GatherNode)
             .Select(m => m.Id);
         var next = Graph.Outputs.Take(_states.Length).Select(o => o.Node).ToArray();
-        var kernel = new FusionGroup(group.Name, KernelStrategy.Map, members.ToValueList(), next.Distinct().ToValueList());
-        var stores = next.Select((node, k) => new NestStore(node, Target(k), index => index)).ToList();
+        var kernel = new FusionGroup(group.Name, KernelStrategy.Map, members.ToValueList(), next.Concat(_emits.Select(e => e.Node)).Distinct().ToValueList());
+        var stores = next.Select((node, k) => new NestStore(node, Target(k, []), index => index))
+            .Concat(_emits.Select(e => new NestStore(e.Node, Target(e.Output, [_scan.Count]), index => [IndexForm.Zero, .. index])))
+            .ToList();
         MapNest.Emit(_body, group.Name, kernel, _shape, stores, new NestScan(_scan.Count, Stand, (builder, at) => Element(builder, at, stores)));
     }
 
-    // Where final state k goes; all results of that output are there from then on.
-    private NestTarget Target(int k)
+    // Where output k goes, final states and stacked emits; all results of that output are there from then on.
+    private NestTarget Target(int k, ValueList<SizeExpr> stacked)
     {
-        var type = Graph[_states[k]].Type;
+        var own = Graph[Graph.Outputs[k].Node].Type;
+        var type = new TensorType(own.Element, [.. stacked, .. own.Shape]);
         var place = _results[k].Select(_outer.PlaceOf).OfType<BufferPlace>().FirstOrDefault() ?? new BufferPlace(_outer.Allocate(type.Element, type.Count));
         foreach (var result in _results[k])
         {
@@ -135,12 +151,18 @@ internal sealed class ElementwiseScan
     {
         foreach (var state in _states)
         {
-            kernel.Values.Bind(state, _ => kernel.Body.Read(kernel.Body.Declare(BodyMath.Number(Graph[state].Type.Element, 0))));
+            Bind(state, BodyMath.Number(Graph[state].Type.Element, 0));
         }
 
         if (_step is { } step)
         {
-            kernel.Values.Bind(step, _ => kernel.Body.Read(kernel.Body.Declare(BodyMath.Index(0))));
+            Bind(step, BodyMath.Index(0));
+        }
+
+        void Bind(NodeId node, LoopExpr start)
+        {
+            var value = kernel.Body.Read(kernel.Body.Declare(start));
+            kernel.Values.Bind(node, _ => value);
         }
     }
 
@@ -170,6 +192,12 @@ internal sealed class ElementwiseScan
                 var element = Graph[_states[k]].Type.Element;
                 var next = element is ElementType.F16 or ElementType.BF16 ? kernel.RoundTo(element, results[k]) : results[k];
                 body.Assign(states[k], body.Splat(next, at.Lanes));
+            }
+
+            for (var k = states.Length; k < stores.Count; k++)
+            {
+                var line = (kernel.Space.Counter(step, _scan.Count) * SizeExpr.Product(_shape)) + address;
+                values.Store(stores[k].Target.Buffer(kernel), line, results[k], at);
             }
 
             // Nothing of a step is known outside it.
