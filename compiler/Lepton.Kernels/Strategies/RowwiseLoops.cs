@@ -116,12 +116,16 @@ internal sealed class RowwiseLoops
                 : r),
     ];
 
-    private LoopExpr[][][] Passes((int Pass, RowwiseRows Rows)[] work, RowwiseRange outer, RowwiseRange inner, bool quick)
+    /// <summary>The only pass, over some of the outer reduced elements, from states that others have led to.</summary>
+    public LoopExpr[][][] Continue(IReadOnlyList<RowwiseRows> rows, RowwiseRange outer, LoopExpr[][][] states) =>
+        Passes([.. rows.Select(r => (0, r))], outer, default, quick: false, states);
+
+    private LoopExpr[][][] Passes((int Pass, RowwiseRows Rows)[] work, RowwiseRange outer, RowwiseRange inner, bool quick, LoopExpr[][][]? from = null)
     {
         var chains = _layout.AlongRow ? Chains(inner) : 1;
         var folds = work.Select(w => Folds(w.Pass, quick)).ToArray();
-        var states = work.Select((w, n) => Enumerable.Range(0, chains).Select(_ => folds[n].Select(f =>
-            f.Fold.Neutral(_layout.AlongRow ? _lanes : w.Rows.Lanes).Select(Body.Declare).ToArray()).ToArray()).ToArray()).ToArray();
+        var states = work.Select((w, n) => Enumerable.Range(0, chains).Select(_ => folds[n].Select((fold, f) =>
+            (from?[n][f] ?? fold.Fold.Neutral(_layout.AlongRow ? _lanes : w.Rows.Lanes)).Select(Body.Declare).ToArray()).ToArray()).ToArray()).ToArray();
         OuterLoop(outer, number =>
         {
             var starts = work.Select(w =>

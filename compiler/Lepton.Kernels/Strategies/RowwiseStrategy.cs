@@ -83,6 +83,12 @@ public sealed class RowwiseStrategy : IStrategy
         var inner = new RowwiseRange(BodyMath.Index(0), BodyMath.Index(layout.Length(plan)));
         var note = $"{width.Describe(plan, layout)}, {plan.Passes} pass{(plan.Passes == 1 ? "" : "es")}";
         var chunks = SizeExpr.CeilDiv(units.Count, perChunk);
+        if (RowwiseAcross.Suits(plan, layout, width))
+        {
+            RowwiseAcross.Lower(kernel, plan, layout, loops, units, width, note);
+            return;
+        }
+
         if (isPipeline)
         {
             RowwisePipeline.Emit(kernel, plan, loops, units, inner, from, to);
