@@ -14,6 +14,10 @@ public sealed class RowwiseStrategy : IStrategy
     // Windows up to this many elements (pooling) are written out inside a map over the results.
     private const long WindowLimit = 16;
 
+    // Rows that are read once come faster from memory several at a time, if each is some pages long.
+    private const int Streams = 4;
+    private const long StreamedRow = 1024;
+
     // What a chunk may keep of a row on its stack.
     private const long LocalBytes = 64 * 1024;
 
@@ -96,7 +100,7 @@ public sealed class RowwiseStrategy : IStrategy
             return;
         }
 
-        units.ForEach(loops, from, to, (_, rows) =>
+        void Whole(IReadOnlyList<RowwiseRows> rows)
         {
             for (var pass = 0; pass < plan.Passes; pass++)
             {
@@ -105,8 +109,22 @@ public sealed class RowwiseStrategy : IStrategy
             }
 
             loops.StoreRows(rows);
-        });
+        }
 
-        kernel.Launch(chunks, note);
+        var isStreamed = plan.Passes == 1 && layout.AlongRow && layout.OuterReduced.Count == 0 && plan.Reductions is [{ Fold.HasPosition: false }]
+            && width.Chains > 2 && perChunk.AsConstant >= Streams && plan.RowLength.AsConstant >= StreamedRow;
+        var rest = from;
+        if (isStreamed)
+        {
+            rest = kernel.Body.Sub(to, kernel.Body.Rem(kernel.Body.Sub(to, from), BodyMath.Index(Streams)));
+            kernel.Body.For(from, rest, Streams, mayBeEmpty: true, row =>
+            {
+                loops.Forget();
+                Whole([.. Enumerable.Range(0, Streams).Select(k => units.Row(loops, kernel.Body.Add(row, BodyMath.Index(k))))]);
+            });
+        }
+
+        units.ForEach(loops, rest, to, (_, rows) => Whole(rows));
+        kernel.Launch(chunks, note + (isStreamed ? $", {Streams} rows side by side" : ""));
     }
 }

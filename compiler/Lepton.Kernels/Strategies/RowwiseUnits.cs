@@ -66,7 +66,7 @@ internal sealed class RowwiseUnits(KernelBuilder kernel, RowwisePlan plan, Rowwi
     public void ForEach(RowwiseLoops loops, LoopExpr from, LoopExpr to, Action<IReadOnlyList<IndexForm>, IReadOnlyList<RowwiseRows>> emit)
     {
         var body = kernel.Body;
-        body.For(from, to, 1, mayBeEmpty: false, unit => Unit(loops, unit, emit));
+        body.For(from, to, 1, mayBeEmpty: true, unit => Unit(loops, unit, emit));
     }
 
     public void Unit(RowwiseLoops loops, LoopExpr unit, Action<IReadOnlyList<IndexForm>, IReadOnlyList<RowwiseRows>> emit)

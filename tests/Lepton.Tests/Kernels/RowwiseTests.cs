@@ -179,6 +179,17 @@ public sealed class RowwiseTests
         Assert.Equal(n < 5000, note.Contains("neighbouring rows", StringComparison.Ordinal));
     }
 
+    /// <summary>Large sums read memory in its order: several rows, or lines of several columns, at a time; with a rest of each.</summary>
+    [Fact]
+    public void Large_sums()
+    {
+        var tall = Random(ElementType.F32, 1, 41, 4200);
+        Assert.Contains("lines of", Check("f32[41, 4200]", "mul %0, %0 : f32[41, 4200]; reduce sum %1 [0] : f32[4200]; reduce max %0 [0] : f32[4200]", "%2 %3", tall));
+        Assert.Contains("lines of", Check("f32[2, 33, 4096]", "reduce min %0 [1] : f32[2, 4096]; exp %1 : f32[2, 4096]", "%2 %1", Random(ElementType.F32, 2, 2, 33, 4096)));
+        Assert.Contains("side by side", Check("f32[7, 4100]", "reduce max %0 [1] : f32[7]; neg %1 : f32[7]", "%2 %1", Random(ElementType.F32, 3, 7, 4100)));
+        Check("f16[9, 3000]", "reduce sum %0 [1] : f16[9]", "%1", Random(ElementType.F16, 3, 9, 3000));
+    }
+
     [Fact]
     public void A_long_row_is_fetched_while_the_one_before_is_computed_with()
     {
