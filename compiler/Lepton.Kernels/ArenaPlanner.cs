@@ -4,8 +4,8 @@ namespace Lepton.Kernels;
 
 /// <summary>
 /// Puts arena buffers into slots. A buffer lives from the first statement that names it to the last; one that is named outside a loop and in
-/// it lives through the whole loop, and so does one that a pointer may point at. Two buffers share a slot when their lives are apart and one
-/// provably is no larger than the other.
+/// it lives through the whole loop, and so does one that a pointer may point at. Buffers of known sizes lie in one slot, at
+/// <see cref="ArenaOffsets"/>; of others, two share a slot when their lives are apart and one provably is no larger than the other.
 /// </summary>
 internal static class ArenaPlanner
 {
@@ -13,22 +13,43 @@ internal static class ArenaPlanner
     public static EntryProgram Run(EntryProgram program)
     {
         program = WithoutIntermediates(program);
-        var (body, arena) = Plan(program.Body, program.Arena);
-        var (prepare, prepareArena) = Plan(program.Prepare, program.Arena);
-        return program with { Body = body, Arena = arena, Prepare = prepare, PrepareArena = prepareArena };
+        var (body, arena, plan) = Plan(program.Body, program.Arena);
+        var (prepare, prepareArena, _) = Plan(program.Prepare, program.Arena);
+        return program with { Body = body, Arena = arena, ArenaPlan = plan, Prepare = prepare, PrepareArena = prepareArena };
     }
 
-    private static (ValueList<HostStatement> Body, ValueList<SizeExpr> Slots) Plan(ValueList<HostStatement> body, ValueList<SizeExpr> buffers)
+    private static (ValueList<HostStatement> Body, ValueList<SizeExpr> Slots, ValueList<ArenaBuffer> Plan) Plan(
+        ValueList<HostStatement> body, ValueList<SizeExpr> buffers)
     {
         var lives = new LifeSpans(buffers.Count);
         lives.Walk(body);
         lives.Settle();
-        var slotOf = new int[buffers.Count];
+        var used = Enumerable.Range(0, buffers.Count).Where(b => lives.First[b] >= 0).ToArray();
+        var places = new ArenaBuffer[buffers.Count];
         var slots = new List<SizeExpr>();
-        var freeFrom = new List<int>();
+        if (used.Length <= ArenaOffsets.MaxBuffers && used.Where(b => buffers[b].IsConstant).ToArray() is { Length: > 0 } known)
+        {
+            var (offsets, size) = ArenaOffsets.Place([.. known.Select(b => new ArenaOffsets.Life(buffers[b].AsConstant!.Value, lives.First[b], lives.Last[b]))]);
+            slots.Add(size);
+            for (var i = 0; i < known.Length; i++)
+            {
+                places[known[i]] = new ArenaBuffer(0, offsets[i], buffers[known[i]], lives.First[known[i]], lives.Last[known[i]]);
+            }
+
+            used = [.. used.Except(known)];
+        }
+
+        Slots(used, buffers, lives, slots, places);
+        var toSlot = new Renumber(b => b.Kind == BufferKind.Arena ? b with { Number = places[b.Number].Slot, Offset = places[b.Number].Offset + b.Offset } : b);
+        return (toSlot.Of(body), slots.ToValueList(), places.Where(p => p is not null).ToValueList());
+    }
+
+    private static void Slots(int[] used, ValueList<SizeExpr> buffers, LifeSpans lives, List<SizeExpr> slots, ArenaBuffer[] places)
+    {
+        var freeFrom = Enumerable.Repeat(int.MaxValue, slots.Count).ToList();
 
         // By first use; among those, larger constants first. A slot is taken by the best fit, so that small buffers do not sit in large slots.
-        foreach (var buffer in Enumerable.Range(0, buffers.Count).Where(b => lives.First[b] >= 0).OrderBy(b => lives.First[b]).ThenByDescending(b => buffers[b].AsConstant ?? 0))
+        foreach (var buffer in used.OrderBy(b => lives.First[b]).ThenByDescending(b => buffers[b].AsConstant ?? 0))
         {
             var slot = BestSlot(buffers[buffer], lives.First[buffer], slots, freeFrom);
             if (slot < 0)
@@ -40,11 +61,8 @@ internal static class ArenaPlanner
 
             slots[slot] = SizeExpr.Max(slots[slot], buffers[buffer]);
             freeFrom[slot] = lives.Last[buffer] + 1;
-            slotOf[buffer] = slot;
+            places[buffer] = new ArenaBuffer(slot, SizeExpr.Zero, buffers[buffer], lives.First[buffer], lives.Last[buffer]);
         }
-
-        var toSlot = new Renumber(b => b.Kind == BufferKind.Arena ? b with { Number = slotOf[b.Number] } : b);
-        return (toSlot.Of(body), slots.ToValueList());
     }
 
     // What is prepared only for other prepared things need not outlive that: it moves to the arena.

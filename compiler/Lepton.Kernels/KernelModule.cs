@@ -22,6 +22,12 @@ public sealed class ConstantData(string name, ElementType element, byte[] bytes)
 /// </summary>
 public sealed record EntryProgram(EntryManifest Manifest, ValueList<SizeExpr> Arena, int Pointers, ValueList<HostStatement> Body)
 {
+    /// <summary>The buffers of the body's arena: where they lie in the slots, and when they live.</summary>
+    public ValueList<ArenaBuffer> ArenaPlan { get; init; } = [];
+
+    /// <summary>Bytes that a run needs besides its tensors: the arena, and what is prepared and kept.</summary>
+    public SizeExpr PlannedBytes => Arena.Concat(Prepared).Aggregate(SizeExpr.Zero, (sum, b) => sum + b);
+
     /// <summary>What is done once for a set of parameters: it reads parameters and constants, and writes <see cref="Prepared"/>.</summary>
     public ValueList<HostStatement> Prepare { get; init; } = [];
 

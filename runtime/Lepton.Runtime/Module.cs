@@ -124,6 +124,9 @@ public sealed class Module : IDisposable
     public static Module FromSource(ModuleManifest manifest, IEntryCodeSource source, IDisposable? owner) =>
         new(manifest, entry => new EntryPlan(entry, default, source), owner);
 
+    /// <summary>Native memory that is kept for runs just now, in bytes: for intermediate results, when no run uses it, and what entries prepared.</summary>
+    public long ReservedBytes => Arenas.Bytes + Prepared.Bytes;
+
     /// <summary>Gives back the memory that is kept for the next runs.</summary>
     public void Trim() => Arenas.Clear();
 

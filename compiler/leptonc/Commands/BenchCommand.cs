@@ -36,8 +36,10 @@ internal static class BenchCommand
             using var made = Inputs.Make(chosen, specs, sizes, null, 1, i => Standard(chosen.Manifest.Arguments[i], i));
             var run = new RunOptions { Threads = Source.AtLeastZero("--threads", parsed.GetValue(threads)), Parameters = made.Parameters, Sizes = made.Sizes };
             var times = Measure(chosen, made, run, Source.AtLeastZero("--seconds", parsed.GetValue(seconds)));
-            var (flops, bytes) = Cost(compilation.Lower([name], made.Sizes));
-            var result = new BenchResult(name, run.Threads == 0 ? Environment.ProcessorCount : run.Threads, times, flops, bytes, PeakFlops.OfOneCore());
+            var kernels = compilation.Lower([name], made.Sizes);
+            var (flops, bytes) = Cost(kernels);
+            var planned = kernels.Entries[0].PlannedBytes.Evaluate(d => made.Sizes[d]);
+            var result = new BenchResult(name, run.Threads == 0 ? Environment.ProcessorCount : run.Threads, times, flops, bytes, PeakFlops.OfOneCore(), planned);
             Console.WriteLine(parsed.GetValue(json) ? result.ToJson() : result.ToText());
             return 0;
         });
@@ -108,7 +110,7 @@ internal static class BenchCommand
 }
 
 /// <summary>What was measured.</summary>
-internal sealed record BenchResult(string Entry, int Threads, double[] Times, double Flops, double Bytes, double PeakOfOneCore)
+internal sealed record BenchResult(string Entry, int Threads, double[] Times, double Flops, double Bytes, double PeakOfOneCore, long PlannedBytes)
 {
     private double Median => Times.Order().ElementAt(Times.Length / 2);
 
@@ -127,6 +129,7 @@ internal sealed record BenchResult(string Entry, int Threads, double[] Times, do
             json.WriteNumber("min_ms", Minimum * 1e3);
             json.WriteNumber("gflops", Flops / Median / 1e9);
             json.WriteNumber("gbytes_per_s", Bytes / Median / 1e9);
+            json.WriteNumber("planned_bytes", PlannedBytes);
             json.WriteNumber("share_of_peak", Flops / Median / (PeakOfOneCore * Threads));
             json.WriteEndObject();
         }
@@ -137,5 +140,6 @@ internal sealed record BenchResult(string Entry, int Threads, double[] Times, do
     public string ToText() => string.Create(CultureInfo.InvariantCulture, $"""
         {Entry}: median {Median * 1e3:G4} ms, minimum {Minimum * 1e3:G4} ms, {Times.Length} samples, {Threads} thread{(Threads == 1 ? "" : "s")}
         {Flops / Median / 1e9:G4} GFLOP/s ({Flops / Median / (PeakOfOneCore * Threads):P1} of peak), {Bytes / Median / 1e9:G4} GB/s
+        {PlannedBytes / 1e6:G4} MB besides the tensors
         """);
 }

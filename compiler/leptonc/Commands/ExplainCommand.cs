@@ -74,7 +74,7 @@ internal static class ExplainCommand
     private static void Memory(EntryProgram program)
     {
         var peak = program.Arena.Aggregate(SizeExpr.Zero, (sum, slot) => sum + slot);
-        Console.WriteLine($"\nintermediate results: {peak} bytes in {program.Arena.Count} slots");
+        Console.WriteLine($"\nintermediate results: {program.ArenaPlan.Count} buffers in {peak} bytes; all of them together would take {program.ArenaPlan.Aggregate(SizeExpr.Zero, (sum, b) => sum + b.Bytes)}");
         if (program.Prepared.Count > 0)
         {
             Console.WriteLine($"prepared once and kept: {program.Prepared.Aggregate(SizeExpr.Zero, (sum, buffer) => sum + buffer)} bytes in {program.Prepared.Count} buffers");

@@ -5,6 +5,9 @@ internal sealed class ArenaPool
 {
     private readonly Slots<AlignedMemory> _free = new(64);
 
+    /// <summary>Of all blocks that no run holds.</summary>
+    internal long Bytes => _free.Sum(static b => b.Bytes);
+
     /// <summary>Memory of at least <paramref name="bytes"/> bytes, not cleared. Return it with <see cref="Return"/>.</summary>
     /// <exception cref="OutOfMemoryException">No memory of that size.</exception>
     internal AlignedMemory Rent(long bytes)

@@ -8,6 +8,8 @@ internal sealed class PreparedBlock(Module module, long key, long bytes) : IDisp
 {
     private readonly AlignedMemory _memory = new(bytes, zeroed: false);
 
+    internal long Bytes => _memory.IsClosed ? 0 : _memory.Bytes;
+
     internal unsafe byte* Pointer => _memory.Pointer;
 
     internal bool Fits(Module other, long otherKey, long otherBytes) => module == other && key == otherKey && bytes == otherBytes;
@@ -40,6 +42,17 @@ internal sealed class PreparedBlock(Module module, long key, long bytes) : IDisp
 internal sealed class PreparedBlocks : IDisposable
 {
     private readonly List<WeakReference<PreparedBlock>> _blocks = [];
+
+    internal long Bytes
+    {
+        get
+        {
+            lock (_blocks)
+            {
+                return _blocks.Sum(static b => b.TryGetTarget(out var block) ? block.Bytes : 0);
+            }
+        }
+    }
 
     internal void Add(PreparedBlock block)
     {

@@ -7,6 +7,17 @@ internal sealed class Slots<T>(int count)
 {
     private readonly T?[] _slots = new T?[count];
 
+    internal long Sum(Func<T, long> number)
+    {
+        long sum = 0;
+        foreach (var item in _slots)
+        {
+            sum += item is null ? 0 : number(item);
+        }
+
+        return sum;
+    }
+
     internal T? Take()
     {
         foreach (ref var slot in _slots.AsSpan())

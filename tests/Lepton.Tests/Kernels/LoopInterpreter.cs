@@ -21,6 +21,7 @@ public sealed class LoopInterpreter : HostStatementVisitor
     private byte[] _arena = [];
     private long[] _slots = [];
     private ValueList<SizeExpr> _buffers;
+    private ValueList<ArenaBuffer> _plan;
     private readonly byte[][] _prepared;
     private readonly (byte[] Memory, long Offset, long End)[] _pointers;
     private readonly Dictionary<string, long> _sizes;
@@ -39,8 +40,8 @@ public sealed class LoopInterpreter : HostStatementVisitor
     public static LoopFailure? Run(KernelModule module, string entry, byte[][] tensors, IReadOnlyDictionary<string, long> dims)
     {
         var run = new LoopInterpreter(module, module.Entries.Single(e => e.Manifest.Name == entry), tensors, new Dictionary<string, long>(dims));
-        run.Run(run._entry.Prepare, run._entry.PrepareArena);
-        run.Run(run._entry.Body, run._entry.Arena);
+        run.Run(run._entry.Prepare, run._entry.PrepareArena, []);
+        run.Run(run._entry.Body, run._entry.Arena, run._entry.ArenaPlan);
         return run.Failure;
     }
 
@@ -96,9 +97,9 @@ public sealed class LoopInterpreter : HostStatementVisitor
     public override void Visit(SwapPointers statement) =>
         (_pointers[statement.First], _pointers[statement.Second]) = (_pointers[statement.Second], _pointers[statement.First]);
 
-    private void Run(ValueList<HostStatement> body, ValueList<SizeExpr> arena)
+    private void Run(ValueList<HostStatement> body, ValueList<SizeExpr> arena, ValueList<ArenaBuffer> plan)
     {
-        _buffers = arena;
+        (_buffers, _plan) = (arena, plan);
         _slots = new long[arena.Count + 1];
         for (var i = 0; i < arena.Count; i++)
         {
@@ -129,6 +130,10 @@ public sealed class LoopInterpreter : HostStatementVisitor
         }
     }
 
+    // The largest of the buffers that start there; somewhere inside of one, the slot's end.
+    private long ArenaEnd(BufferRef place) => _plan.Where(b => b.Slot == place.Number && b.Offset == place.Offset).Select(b => (b.Offset + b.Bytes).Evaluate(Size))
+        .DefaultIfEmpty(_buffers[place.Number].Evaluate(Size)).Max();
+
     private long Size(string name) => _sizes[name];
 
     private (byte[] Memory, long Offset, long End) Resolve(BufferRef buffer)
@@ -138,7 +143,7 @@ public sealed class LoopInterpreter : HostStatementVisitor
             BufferKind.Tensor => (_tensors[buffer.Number], 0, _tensors[buffer.Number].Length),
             BufferKind.Constant => (_constants[buffer.Number], 0, _constants[buffer.Number].Length),
             BufferKind.Prepared => (_prepared[buffer.Number], 0, _prepared[buffer.Number].Length),
-            BufferKind.Arena => (_arena, _slots[buffer.Number], _slots[buffer.Number] + _buffers[buffer.Number].Evaluate(Size)),
+            BufferKind.Arena => (_arena, _slots[buffer.Number], _slots[buffer.Number] + ArenaEnd(buffer)),
             _ => _pointers[buffer.Number],
         };
         return (memory, start + buffer.Offset.Evaluate(Size), end);
