@@ -112,7 +112,8 @@ public sealed class SortStrategy : IStrategy
                     var left = Body.Read(low);
                     var middle = Body.Min(Body.Add(left, w), n);
                     var end = Body.Min(Body.Add(middle, w), n);
-                    Merge(from, to, left, middle, end);
+                    var isFull = Body.Map(MapOp.Equal, ElementType.Bool, Body.Sub(end, left), Body.Add(w, w));
+                    Body.If(isFull, () => MergeFull(from, to, left, w), () => Merge(from, to, left, middle, end));
                     Body.Assign(low, end);
                 });
                 Body.Assign(source, to);
@@ -120,6 +121,47 @@ public sealed class SortStrategy : IStrategy
                 Body.Assign(width, Body.Add(w, w));
             });
             return Body.Read(source);
+        }
+
+        // Two runs of w: the w least from their heads, the w greatest from their tails, at the same time and without a branch. After k < w steps
+        // k elements are gone from the heads of both runs together, so that neither is exhausted; so it is with the tails.
+        private void MergeFull(LoopExpr from, LoopExpr to, LoopExpr first, LoopExpr w)
+        {
+            var one = BodyMath.Index(1);
+            var last = Body.Sub(w, one);
+            var (start, target) = (Body.Add(from, first), Body.Add(to, first));
+            var (low, high) = (Body.Declare(start), Body.Declare(Body.Add(start, w)));
+            var (lowTail, highTail) = (Body.Declare(Body.Add(start, last)), Body.Declare(Body.Add(Body.Add(start, w), last)));
+            var end = Body.Add(Body.Add(target, w), last);
+            Body.For(BodyMath.Index(0), w, 1, true, k =>
+            {
+                var (i, j) = (Body.Read(low), Body.Read(high));
+                var isRight = Stands(j, i);
+                var right = Body.Cast(isRight, ElementType.I64);
+                Move(Body.Select(isRight, j, i), Body.Add(target, k));
+                Body.Assign(high, Body.Add(j, right));
+                Body.Assign(low, Body.Add(i, Body.Sub(one, right)));
+
+                // Of equals the right one is the last: the left one is only if the right one must stand before it.
+                var (p, q) = (Body.Read(lowTail), Body.Read(highTail));
+                var isLeft = Stands(q, p);
+                var left = Body.Cast(isLeft, ElementType.I64);
+                Move(Body.Select(isLeft, p, q), Body.Sub(end, k));
+                Body.Assign(lowTail, Body.Sub(p, left));
+                Body.Assign(highTail, Body.Sub(q, Body.Sub(one, left)));
+            });
+
+            // Whether the key at x must stand before the one at y.
+            LoopExpr Stands(LoopExpr x, LoopExpr y) => Precedes(Load(_keys, _key, x, null), Load(_keys, _key, y, null));
+
+            void Move(LoopExpr source, LoopExpr place)
+            {
+                Body.Store(_keys, place, Load(_keys, _key, source, null));
+                if (sort.Indices)
+                {
+                    Body.Store(_positions, place, Load(_positions, ElementType.I64, source, null));
+                }
+            }
         }
 
         private void Merge(LoopExpr from, LoopExpr to, LoopExpr left, LoopExpr middle, LoopExpr end)

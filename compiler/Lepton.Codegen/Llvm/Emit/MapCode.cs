@@ -15,7 +15,7 @@ internal sealed class MapCode(FunctionText text, ModuleParts parts)
         return op switch
         {
             MapOp.Cast => Cast(a[0], from, to),
-            MapOp.Select => text.Value($"select {IrTypes.Vector("i1", to.Lanes)} {a[0]}, {t} {a[1]}, {t} {a[2]}"),
+            MapOp.Select => text.Value($"select {IrTypes.Vector("i1", to.Lanes)} {a[0]}, {t} {a[1]}, {t} {a[2]}{Unpredictable(from)}"),
             MapOp.And => text.Value($"and {t} {a[0]}, {a[1]}"),
             MapOp.Or => text.Value($"or {t} {a[0]}, {a[1]}"),
             MapOp.Not => text.Value($"xor {t} {a[0]}, {IrTypes.Literal(from, Scalar.Bool(true))}"),
@@ -50,6 +50,9 @@ internal sealed class MapCode(FunctionText text, ModuleParts parts)
         var name = parts.Intrinsic(t, $"llvm.{(parts.Target.HasFma ? "fma" : "fmuladd")}.{type.Suffix()}", $"{t}, {t}, {t}");
         return text.Value($"call {t} {name}({t} {a}, {t} {b}, {t} {c})");
     }
+
+    // Data decides which of two indices is taken, in merges above all: a branch would be guessed wrong every other time.
+    private static string Unpredictable(LaneType type) => type == LaneType.Index ? ", !unpredictable !{}" : "";
 
     private string Compare(MapOp op, LaneType type, IReadOnlyList<string> a)
     {
