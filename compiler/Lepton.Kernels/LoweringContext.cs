@@ -33,6 +33,9 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
     /// <summary>Whether whole groups may move to what runs once: not from the body of a loop, which may run no step.</summary>
     public bool HasPrepare { get; init; }
 
+    /// <summary>Whether the graph is the body of a loop.</summary>
+    public bool IsLoopBody { get; init; }
+
     /// <summary>Where a node is; null when it is in no memory (yet). Constants of several numbers get their memory here.</summary>
     public Place? PlaceOf(NodeId node)
     {
@@ -60,14 +63,24 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
 
     /// <summary>
     /// Memory with what <paramref name="fill"/> computes from <paramref name="sources"/> alone, a packed factor for example. Where the sources
-    /// depend on parameters and constants alone, the kernels that fill launches run once for a set of parameters, else here, at each run.
+    /// depend on parameters and constants alone, the kernels that fill launches run once for a set of parameters; where no step of the loop
+    /// around changes them, once before the loop; else here, at each run.
     /// </summary>
     public BufferRef Once(IEnumerable<NodeId> sources, ElementType element, SizeExpr count, Action<BufferRef> fill)
     {
-        if (Program.IsPreparing || !sources.All(IsFixed))
+        var all = sources.ToArray();
+        if (Program.IsPreparing || !all.All(IsFixed))
         {
             var place = Allocate(element, count);
-            fill(place);
+            if (!Program.IsPreparing && all.All(IsInvariant))
+            {
+                Program.BeforeLoop(() => fill(place));
+            }
+            else
+            {
+                fill(place);
+            }
+
             return place;
         }
 
@@ -76,8 +89,23 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
         return prepared;
     }
 
+    /// <summary>Whether <see cref="Once"/> does not compute from a node at each run, or at each step of the loop around.</summary>
+    public bool IsOnce(NodeId node) => IsFixed(node) || IsInvariant(node);
+
+    /// <summary>Whether a node of a loop's body is made of captures and constants alone where it is computed, and cannot fail.</summary>
+    private bool IsInvariant(NodeId node) => IsLoopBody && Reaches(node, id => Graph[id] switch
+    {
+        InputNode input => input.Kind == InputKind.Capture,
+        ConstantNode => true,
+        GatherNode gather when gather.Access.Any(a => a.Site >= 0) => false,
+        _ => PlaceOf(id) is null ? null : false,
+    });
+
     /// <summary>Whether a node, with all that is computed for it, depends on parameters, constants and sizes alone.</summary>
-    public bool IsFixed(NodeId node)
+    public bool IsFixed(NodeId node) => Reaches(node, id => PlaceOf(id) is { } place ? IsFixed(place) : Graph[id] is InputNode ? false : null);
+
+    // Whether a walk from a node towards the inputs meets only what is fine; null: that depends on the operands.
+    private bool Reaches(NodeId node, Func<NodeId, bool?> isFine)
     {
         var open = new Stack<NodeId>([node]);
         var seen = new HashSet<NodeId>();
@@ -88,19 +116,14 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
                 continue;
             }
 
-            if (PlaceOf(id) is { } place)
+            if (isFine(id) is { } fine)
             {
-                if (!IsFixed(place))
+                if (!fine)
                 {
                     return false;
                 }
 
                 continue;
-            }
-
-            if (Graph[id] is InputNode)
-            {
-                return false;
             }
 
             foreach (var operand in Graph[id].Operands)

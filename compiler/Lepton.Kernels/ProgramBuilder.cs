@@ -21,6 +21,7 @@ public sealed class ProgramBuilder
     private readonly List<SizeExpr> _prepared = [];
     private List<HostStatement> _statements = [];
     private List<HostStatement> _prepare = [];
+    private List<HostStatement>? _beforeLoop;
     private int _counters;
 
     public IReadOnlyList<Kernel> Kernels => _kernels;
@@ -40,7 +41,7 @@ public sealed class ProgramBuilder
     {
         _buffers.Clear();
         _prepared.Clear();
-        (_statements, _prepare) = ([], []);
+        (_statements, _prepare, _beforeLoop) = ([], [], null);
         (Pointers, _counters) = (0, 0);
     }
 
@@ -76,15 +77,24 @@ public sealed class ProgramBuilder
 
     public void Add(HostStatement statement) => _statements.Add(statement);
 
-    /// <summary>What <paramref name="emit"/> adds, as a list of its own.</summary>
+    /// <summary>What <paramref name="emit"/> adds, as a list of its own: the steps of a loop.</summary>
     public ValueList<HostStatement> Within(Action emit)
     {
-        var outer = _statements;
-        _statements = [];
+        var (outer, before) = (_statements, _beforeLoop);
+        (_statements, _beforeLoop) = ([], outer);
         emit();
         var inner = _statements;
-        _statements = outer;
+        (_statements, _beforeLoop) = (outer, before);
         return inner.ToValueList();
+    }
+
+    /// <summary>What <paramref name="emit"/> adds runs before the loop whose steps are being listed.</summary>
+    public void BeforeLoop(Action emit)
+    {
+        var (inner, before) = (_statements, _beforeLoop);
+        (_statements, _beforeLoop) = (before ?? throw new CompilerBugException("kernels", "there is no loop to stand before"), null);
+        emit();
+        (_statements, _beforeLoop) = (inner, before);
     }
 
     /// <summary>Whether what is added now runs once for a set of parameters.</summary>

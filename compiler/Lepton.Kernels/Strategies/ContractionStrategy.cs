@@ -30,6 +30,11 @@ public sealed class ContractionStrategy : IStrategy
         }
 
         var id = contracts[0];
+        if (GatedContraction.TryLower(group, context, id))
+        {
+            return;
+        }
+
         var trial = new ContractionTrial(context, group, id);
         if (!trial.Fits)
         {

@@ -36,7 +36,7 @@ public sealed class LoopStrategy : IStrategy
         }
 
         var program = context.Program;
-        var body = new LoweringContext(context.Fused.Bodies[loop], program, context.Options) { Parameters = context.Parameters };
+        var body = new LoweringContext(context.Fused.Bodies[loop], program, context.Options) { Parameters = context.Parameters, IsLoopBody = true };
         var counter = program.NewCounter();
         var pointers = states.Select(_ => (Now: program.NewPointer(), Next: program.NewPointer())).ToArray();
         for (var k = 0; k < states.Count; k++)

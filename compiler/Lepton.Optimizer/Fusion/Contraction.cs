@@ -32,6 +32,14 @@ internal sealed partial class Planner
             return;
         }
 
+        if (reads.Count == 1 && TakesGates(id, reads[0]))
+        {
+            reads[0].Group.Strategy = strategy;
+            Note(id, reads[0], true, "a block of its columns from all slices is made at a time, and stays in the kernel");
+            Enter(id, reads[0]);
+            return;
+        }
+
         foreach (var read in reads)
         {
             Note(id, read, false, IsOnce(id) && !read.Group.IsOnce ? "depends on parameters alone: done once" : read.Group.Strategy switch

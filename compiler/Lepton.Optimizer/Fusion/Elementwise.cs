@@ -79,7 +79,7 @@ internal sealed partial class Planner
             return $"the kernel has {MaxElementwise} operations already";
         }
 
-        if (_origins.Contract(id) is { } contract && !CanTakeContract(group, read))
+        if (_origins.Contract(id) is { } contract && !CanTakeContract(group, read) && !TakesGates(id, read))
         {
             return $"stays with {contract}, as its epilogue";
         }

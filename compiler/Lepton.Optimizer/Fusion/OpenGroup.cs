@@ -39,6 +39,9 @@ internal sealed class OpenGroup(int position, KernelStrategy strategy, ValueList
 
     public int Elementwise { get; set; }
 
+    /// <summary>The contract that the group would take though it reads slices of its result.</summary>
+    public NodeId? Gated { get; set; }
+
     public List<NodeId> Members { get; } = [];
 
     public List<NodeId> Outputs { get; } = [];
