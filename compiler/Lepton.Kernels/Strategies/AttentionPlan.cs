@@ -68,15 +68,24 @@ internal sealed record AttentionPlan(
             most = Enumerable.Range(1, most).MinBy(r => ((blockRows + r - 1) / r * (r + 1), -r));
         }
 
-        while (Bytes() > StackBytes && blockRows > most)
+        // One after the other, until both blocks fit.
+        var unit = Math.Max(plan.Columns, wide);
+        while (Bytes() > StackBytes && (blockRows > most || blockKeys > unit))
         {
-            blockRows /= 2;
+            if (blockKeys > unit && (blockKeys >= blockRows || blockRows <= most))
+            {
+                blockKeys = RoundUp(blockKeys / 2, unit);
+            }
+            else
+            {
+                blockRows = Math.Max(most, blockRows / 2);
+            }
         }
 
         return plan with { TileRows = most, BlockRows = RoundUp(blockRows, most), BlockKeys = blockKeys };
 
-        long Bytes() =>
-            width * ((blockRows + most + blockKeys) * (long)(plan.Depth + plan.FeaturesPadded) + (most * blockKeys) + (3L * (blockRows + most)));
+        long Bytes() => width * (
+            ((blockRows + most) * (plan.Depth + plan.FeaturesPadded + 3L)) + (blockKeys * ((long)plan.Depth + plan.FeaturesPadded + most)));
     }
 
     public SizeExpr SizeOf(ValueList<int> axes) => SizeExpr.Product(axes.Select(a => Shape[a]));

@@ -11,11 +11,12 @@ namespace Lepton.Optimizer.Fusion;
 /// </summary>
 internal sealed partial class Planner
 {
-    // Below this many rows the scores are few, and packing k and v for them would cost more than it saves.
+    // With few rows, or few scores for each k and v, packing these costs more than storing the scores.
     private const long FewRows = 4;
+    private const long FewScores = 64 * 64;
 
-    // Of one q and one v together: blocks of them have to lie in a chunk's own memory.
-    private const long MostRowBytes = 4096;
+    // Of one q and one v together: longer ones leave too little of a chunk's own memory for blocks of many.
+    private const long MostRowBytes = 1024;
 
     private readonly Dictionary<NodeId, AttentionForm> _attentions = [];
     private int[]? _uses;
@@ -46,10 +47,11 @@ internal sealed partial class Planner
     {
         var (first, second) = ((ContractNode)_graph[form.Product], (ContractNode)_graph[form.Result]);
         var (logits, element) = (_graph[form.Logits].Type, second.Type.Element.ComputeType());
-        var rows = SizeExpr.Product(form.Rows.Select(a => logits.Shape[a])).AsConstant;
+        var rows = SizeExpr.Product(form.Rows.Select(a => logits.Shape[a]));
+        var scores = (rows * SizeExpr.Product(form.Keys.Select(a => logits.Shape[a]))).AsConstant;
         var depth = Count(first, form.Query, form.Depth) * Count(first, 1 - form.Query, form.Depth.Except(first.Labels[form.Query]));
         var features = Count(second, form.Value, form.Features);
-        return !(rows < FewRows) && logits.Count.AsConstant != 0
+        return !(rows.AsConstant < FewRows) && !(scores < FewScores) && logits.Count.AsConstant != 0
             && depth.AsConstant is >= 1 and var d && features.AsConstant is >= 1 and var e && (d + e) * element.ByteSize() <= MostRowBytes
             && element.IsFloat() && first.Type.Element.ComputeType() == element && logits.Element.ComputeType() == element;
     }
