@@ -32,7 +32,7 @@ internal static class ExplainCommand
             var module = compilation.Lower([name], sizes);
             Kernels(name, module);
             Memory(module.Entries[0]);
-            Notes(fused, "");
+            Console.Write($"\nfusion\n{FusionText.Print(fused)}");
             Console.WriteLine("\ncompile time, ms");
             foreach (var step in steps.GroupBy(s => s.Name))
             {
@@ -79,26 +79,5 @@ internal static class ExplainCommand
         {
             Console.WriteLine($"prepared once and kept: {program.Prepared.Aggregate(SizeExpr.Zero, (sum, buffer) => sum + buffer)} bytes in {program.Prepared.Count} buffers");
         }
-    }
-
-    private static void Notes(FusedGraph fused, string indent)
-    {
-        if (fused.Notes.Count > 0)
-        {
-            Console.WriteLine($"\n{indent}fusion");
-        }
-
-        foreach (var note in fused.Notes)
-        {
-            Console.WriteLine($"{indent}  {Name(note.Producer)} {(note.Fused ? "with" : "apart from")} {Name(note.Consumer)}: {note.Reason}");
-        }
-
-        foreach (var (node, body) in fused.Bodies)
-        {
-            Console.WriteLine($"\n{indent}body of {node} {fused.Graph[node].Name}");
-            Notes(body, indent + "  ");
-        }
-
-        string Name(NodeId id) => $"{id} {fused.Graph[id].Name}";
     }
 }

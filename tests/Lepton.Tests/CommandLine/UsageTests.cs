@@ -62,6 +62,17 @@ public class UsageTests
         Assert.DoesNotContain(lines, l => l.Length > 100);
     }
 
+    [Fact]
+    public void Explain_says_for_each_kernel_what_was_fused_why_not_and_in_how_many_bytes()
+    {
+        var (code, text, _) = Run("explain", Repository.PathOf("examples", "mlp.lep"), "--dim", "B=32");
+        Assert.Equal(0, code);
+        Assert.Contains("  + %", text);
+        Assert.Matches(@"\(contraction\): fusion saves \d+ bytes\n", text);
+        Assert.Matches(@"\| %\d+ \w+ apart from %\d+ \w+: .*, loads \d+ bytes\n", text);
+        Assert.Matches(@"intermediate results: \d+ buffers in \d+ bytes", text);
+    }
+
     private static (int Code, string Output, string Errors) Run(params string[] arguments)
     {
         var (output, errors) = (Console.Out, Console.Error);
