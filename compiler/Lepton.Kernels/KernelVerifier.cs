@@ -166,6 +166,9 @@ public static class KernelVerifier
             var value = Of(s.Value);
             Require(value.Element == ElementOf(s.Buffer).ComputeType(), $"a {value} is stored into buffer {s.Buffer} of {ElementOf(s.Buffer).Name()}");
             Require(s.Buffer >= kernel.Buffers.Count || kernel.Buffers[s.Buffer].Access != BufferAccess.Read, $"buffer {s.Buffer} is only read");
+            Require(
+                !s.Stream || (s.Stride is null && s.Mask is null && s.Buffer < kernel.Buffers.Count),
+                $"streaming into buffer {s.Buffer}");
             Memory(s.Index, s.Stride, s.Mask, value.Lanes);
         }
 

@@ -97,8 +97,8 @@ public sealed class BodyBuilder
         Inner.Statements.Add(new IfStatement(condition, yes, no));
     }
 
-    public void Store(int buffer, LoopExpr index, LoopExpr value, LoopExpr? stride = null, LoopExpr? mask = null) =>
-        Inner.Statements.Add(new StoreStatement(buffer, index, value, stride, mask));
+    public void Store(int buffer, LoopExpr index, LoopExpr value, LoopExpr? stride = null, LoopExpr? mask = null, bool stream = false) =>
+        Inner.Statements.Add(new StoreStatement(buffer, index, value, stride, mask, stream));
 
     /// <summary>Adds a statement as it is, in the innermost scope.</summary>
     public void Add(LoopStatement statement) => Inner.Statements.Add(statement);

@@ -42,7 +42,7 @@ internal static class LocalNumbers
         public override void Visit(IfStatement s) => _done = new IfStatement(Of(s.Condition), Of(s.Then), Of(s.Otherwise));
 
         public override void Visit(StoreStatement s) => _done = new StoreStatement(
-            _exprs.Number(s.Buffer), Of(s.Index), Of(s.Value), s.Stride is null ? null : Of(s.Stride), s.Mask is null ? null : Of(s.Mask));
+            _exprs.Number(s.Buffer), Of(s.Index), Of(s.Value), s.Stride is null ? null : Of(s.Stride), s.Mask is null ? null : Of(s.Mask), s.Stream);
 
         public override void Visit(PrefetchStatement s) => _done = s with { Buffer = _exprs.Number(s.Buffer), Index = Of(s.Index) };
 

@@ -109,7 +109,8 @@ public sealed class ValueEmitter(KernelBuilder kernel)
     }
 
     /// <summary>Stores a value at element number <paramref name="address"/>, which has the lane part of the value.</summary>
-    public void Store(int buffer, IndexForm address, LoopExpr value, Coords at)
+    /// <param name="stream">Past the caches where the lanes are contiguous; the address is a multiple of them.</param>
+    public void Store(int buffer, IndexForm address, LoopExpr value, Coords at, bool stream = false)
     {
         var (body, space) = (kernel.Body, kernel.Space);
         if (space.IsUniform(address))
@@ -134,7 +135,7 @@ public sealed class ValueEmitter(KernelBuilder kernel)
 
         var start = space.ToScalar(IndexForm.From(address.Offset, address.Terms, SizeExpr.Zero));
         var stride = address.Lane == SizeExpr.One ? null : BodyMath.Index(address.Lane);
-        body.Store(buffer, start, body.Splat(value, at.Lanes), stride, at.Mask is null ? null : body.Splat(at.Mask, at.Lanes));
+        body.Store(buffer, start, body.Splat(value, at.Lanes), stride, at.Mask is null ? null : body.Splat(at.Mask, at.Lanes), stream && stride is null && at.Mask is null);
     }
 
     private LoopExpr Lane(LoopExpr vector, int lane) => vector.Type.Lanes == 1 ? vector : kernel.Body.Let(new LaneExpr(vector.Type with { Lanes = 1 }, vector, lane));

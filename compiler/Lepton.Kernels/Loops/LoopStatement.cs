@@ -45,7 +45,11 @@ public sealed record IfStatement(LoopExpr Condition, ValueList<LoopStatement> Th
 }
 
 /// <summary>Lane l is written to element Index + l·Stride (Stride null: 1), where Mask (bool lanes, null: all) holds. The value's compute type is rounded to the buffer's.</summary>
-public sealed record StoreStatement(int Buffer, LoopExpr Index, LoopExpr Value, LoopExpr? Stride = null, LoopExpr? Mask = null) : LoopStatement
+/// <param name="Stream">
+/// Past the caches, if the buffer starts on a cache line: memory is not read before it is written. Index is a multiple of the lanes, Stride and Mask are null, and
+/// the buffer is written once.
+/// </param>
+public sealed record StoreStatement(int Buffer, LoopExpr Index, LoopExpr Value, LoopExpr? Stride = null, LoopExpr? Mask = null, bool Stream = false) : LoopStatement
 {
     public override void Accept(LoopStatementVisitor visitor) => visitor.Visit(this);
 }

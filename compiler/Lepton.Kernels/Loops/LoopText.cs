@@ -191,7 +191,7 @@ public static class LoopText
         }
 
         public override void Visit(StoreStatement s) =>
-            text.Append($"store b{s.Buffer}[{Print(s.Index)}{Part(" stride ", s.Stride)}{Part(" where ", s.Mask)}] = {Print(s.Value)}\n");
+            text.Append($"{(s.Stream ? "stream" : "store")} b{s.Buffer}[{Print(s.Index)}{Part(" stride ", s.Stride)}{Part(" where ", s.Mask)}] = {Print(s.Value)}\n");
 
         public override void Visit(PrefetchStatement s) => text.Append($"prefetch {(s.Far ? "far " : "")}b{s.Buffer}[{Print(s.Index)}]\n");
 

@@ -140,10 +140,10 @@ public sealed class LoopTextReader
                 var then = Block();
                 var otherwise = Line == "} else {" ? Inside() : Closed();
                 return new IfStatement(test, then, otherwise);
-            case "store":
+            case ("store" or "stream") and var word:
                 var (buffer, index, stride, mask) = line.Place();
                 line.Expect("=");
-                return Next(new StoreStatement(buffer, index, line.Expr(), stride, mask));
+                return Next(new StoreStatement(buffer, index, line.Expr(), stride, mask, word == "stream"));
             case "prefetch":
                 var far = line.Take("far");
                 var (fetched, place, _, _) = line.Place();

@@ -36,6 +36,9 @@ internal sealed record NestScan(SizeExpr Count, Action<KernelBuilder> Stand, Act
 /// </summary>
 internal sealed class MapNest
 {
+    // Results as large as a last-level cache are out of it before anybody reads them.
+    private const long StreamBytes = 16 << 20;
+
     // Side of the square blocks of transposed accesses: 64 lines of 64 bytes.
     private const long Block = 64;
 
@@ -334,7 +337,12 @@ internal sealed class MapNest
         {
             var value = _kernel.Values.Emit(store.Value, at);
             var address = ValueEmitter.RowMajor(store.Index(at.Axes), store.Target.Shape);
-            _kernel.Values.Store(store.Target.Buffer(_kernel), address, value, at);
+            var isStreamed = lanes > 1 && _loops.Length == 1 && _plan.Edges.Count == 0 && address.Equals(_loops[0]) && IsLargeResult(store.Target);
+            _kernel.Values.Store(store.Target.Buffer(_kernel), address, value, at, isStreamed);
         }
     }
+
+    private bool IsLargeResult(NestTarget target) =>
+        target.Place is { Kind: BufferKind.Tensor, Offset: var offset } && offset == SizeExpr.Zero && _context.Options.ChunkElements % _plan.Lanes == 0
+        && SizeExpr.Product(target.Shape).AsConstant * target.Element.ByteSize() >= StreamBytes;
 }

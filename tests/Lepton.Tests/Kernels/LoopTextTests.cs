@@ -26,6 +26,7 @@ public sealed class LoopTextTests
             v5 = less.boolx16(v4, (-inf f32x16))
             v2 := fma.f32x16(v4, v4, v2)
             store b1[v3 stride 1 where v5] = v2
+            stream b1[v3] = v2
             prefetch b0[v3]
             prefetch far b2[7]
             store b2[0] = shuffle.f32x2((1 f32x2), (2 f32x2), 3, 0)
@@ -92,6 +93,7 @@ public sealed class LoopTextTests
     [InlineData("v2 := splat.f32x16(v6)", "v6 := lane.f32(v2, 0)", "v6 is assigned")]
     [InlineData("v2 := splat.f32x16(v6)", "v2 := splat.f32x8(v6)", "v2 is assigned")]
     [InlineData("lane.bool(less.boolx16(v8, (3 i64x16)), 0)", "lane.bool(less.boolx16(v8, (3 i64x16)), 16)", "a lane")]
+    [InlineData("stream b1[v3]", "stream b2[v3]", "streaming")]
     [InlineData("prefetch b0[v3]", "prefetch b0[v5]", "the index")]
     [InlineData("f16[32]", "f16[200000]", "more than")]
     [InlineData("v9 = gather.f32x16 b0[v8", "v9 = gather.f32x16 b0[v1", "a gather")]

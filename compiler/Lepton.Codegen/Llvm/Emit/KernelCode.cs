@@ -21,6 +21,7 @@ internal sealed class KernelCode : LoopStatementVisitor
     private readonly string?[] _mutable;
     private readonly Place[] _places;
     private readonly ExprCode _expr;
+    private readonly Dictionary<int, string> _aligned;
     private readonly MemoryCode _memory;
 
     private KernelCode(Kernel kernel, ModuleParts parts, IReadOnlyList<string> sizes)
@@ -32,7 +33,10 @@ internal sealed class KernelCode : LoopStatementVisitor
         _memory = new MemoryCode(_text, parts);
         var sizeValues = sizes.Select((name, i) => (name, i)).ToDictionary(s => s.name, s => $"%size{s.i}");
         var size = new SizeCode(_text, name => sizeValues[name]);
-        HashSet<SizeExpr> used = [.. SizesOf(kernel)];
+        var finder = new SizeFinder();
+        finder.Look(kernel.Body);
+        _aligned = finder.Streamed.ToDictionary(b => b, b => _memory.IsAligned(_places[b]));
+        HashSet<SizeExpr> used = [.. finder.Found];
         var known = used.ToDictionary(s => s, size.Value); // at the head, where they dominate everything
         _expr = new ExprCode(_text, parts, _memory, _places, s => known[s], Variable);
     }
@@ -113,13 +117,23 @@ internal sealed class KernelCode : LoopStatementVisitor
         _text.Label(done);
     }
 
-    public override void Visit(StoreStatement statement) => _memory.Store(
-        _places[statement.Buffer],
-        statement.Value.Type,
-        _expr.Value(statement.Index),
-        _expr.Value(statement.Value),
-        statement.Stride is null ? null : _expr.Value(statement.Stride),
-        statement.Mask is null ? null : _expr.Value(statement.Mask));
+    public override void Visit(StoreStatement statement)
+    {
+        var (place, index, value) = (_places[statement.Buffer], _expr.Value(statement.Index), _expr.Value(statement.Value));
+        if (statement.Stream)
+        {
+            _memory.Stream(place, statement.Value.Type, index, value, _aligned[statement.Buffer]);
+            return;
+        }
+
+        _memory.Store(
+            place,
+            statement.Value.Type,
+            index,
+            value,
+            statement.Stride is null ? null : _expr.Value(statement.Stride),
+            statement.Mask is null ? null : _expr.Value(statement.Mask));
+    }
 
     public override void Visit(PrefetchStatement statement) =>
         _memory.Prefetch(_places[statement.Buffer], _expr.Value(statement.Index), statement.Far);
@@ -179,6 +193,11 @@ internal sealed class KernelCode : LoopStatementVisitor
     private void Chunks()
     {
         Loop(Kernel.ChunkVariable, "%first", "%end", 1, () => Body(_kernel.Body));
+        if (_aligned.Count > 0)
+        {
+            _memory.Fence();
+        }
+
         _text.Line("ret void");
     }
 

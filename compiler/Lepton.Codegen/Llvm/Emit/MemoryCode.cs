@@ -6,6 +6,8 @@ namespace Lepton.Codegen.Llvm.Emit;
 /// <summary>Loads and stores of lanes, with the conversions between memory and registers.</summary>
 internal sealed class MemoryCode(FunctionText text, ModuleParts parts)
 {
+    private const int LineBytes = 64;
+
     /// <summary>How many stores so far were of integers that may have been cut to their width just before.</summary>
     public int NarrowStores { get; private set; }
 
@@ -104,6 +106,31 @@ internal sealed class MemoryCode(FunctionText text, ModuleParts parts)
             text.Line($"call void {name}({vector} {raw}, <{type.Lanes} x ptr> {pointers}, i32 {align}, <{type.Lanes} x i1> {mask})");
         }
     }
+
+    /// <summary>A contiguous store past the caches where <paramref name="isAligned"/> holds, else as usual.</summary>
+    public void Stream(Place place, LaneType type, string index, string value, string isAligned)
+    {
+        var (memory, raw) = (IrTypes.Vector(IrTypes.Memory(place.Element), type.Lanes), ToMemory(value, place.Element, type));
+        var (stream, store, done) = (text.NewLabel("stream"), text.NewLabel("store"), text.NewLabel("stored"));
+        var address = Address(place, index);
+        text.Line($"br i1 {isAligned}, label %{stream}, label %{store}");
+        text.Label(stream);
+        text.Line($"store {memory} {raw}, ptr {address}, align {System.Math.Min(LineBytes, type.Lanes * place.Element.ByteSize())}, !nontemporal !{{i32 1}}");
+        text.Line($"br label %{done}");
+        text.Label(store);
+        text.Line($"store {memory} {raw}, ptr {address}, align {place.Element.ByteSize()}");
+        text.FallInto(done);
+    }
+
+    /// <summary>Whether a buffer starts on a cache line, an i1.</summary>
+    public string IsAligned(Place place)
+    {
+        var bits = text.Value($"and i64 {text.Value($"ptrtoint ptr {place.Pointer} to i64")}, {LineBytes - 1}");
+        return text.Value($"icmp eq i64 {bits}, 0");
+    }
+
+    /// <summary>What is behind it sees what was streamed before it.</summary>
+    public void Fence() => text.Line($"call void {parts.Intrinsic("void", "llvm.x86.sse.sfence", "")}()");
 
     /// <summary>Asks for the line of an element that may lie outside.</summary>
     public void Prefetch(Place place, string index, bool far)

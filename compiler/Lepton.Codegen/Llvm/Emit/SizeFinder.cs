@@ -3,12 +3,14 @@ using Lepton.Kernels.Loops;
 
 namespace Lepton.Codegen.Llvm.Emit;
 
-/// <summary>Collects the sizes that a kernel's body reads.</summary>
+/// <summary>Collects what code at a kernel's head answers: the sizes that its body reads, and the buffers that it streams into.</summary>
 internal sealed class SizeFinder : LoopStatementVisitor
 {
     private readonly Expressions _expressions = new();
 
     public HashSet<SizeExpr> Found => _expressions.Found;
+
+    public SortedSet<int> Streamed { get; } = [];
 
     public void Look(ValueList<LoopStatement> body)
     {
@@ -44,7 +46,14 @@ internal sealed class SizeFinder : LoopStatementVisitor
         Look(statement.Otherwise);
     }
 
-    public override void Visit(StoreStatement statement) => Look(statement.Index, statement.Value, statement.Stride, statement.Mask);
+    public override void Visit(StoreStatement statement)
+    {
+        Look(statement.Index, statement.Value, statement.Stride, statement.Mask);
+        if (statement.Stream)
+        {
+            Streamed.Add(statement.Buffer);
+        }
+    }
 
     public override void Visit(PrefetchStatement statement) => Look(statement.Index);
 
