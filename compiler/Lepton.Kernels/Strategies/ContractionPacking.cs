@@ -39,10 +39,23 @@ internal static class ContractionPacking
         return index;
     }
 
-    public static BufferRef A(FusionGroup group, LoweringContext context, ContractionPlan plan, ContractionSchedule schedule)
+    /// <summary>The panels of A: packed once when it depends on parameters alone, else here.</summary>
+    public static BufferRef A(FusionGroup group, LoweringContext context, ContractionPlan plan, ContractionSchedule schedule) => context.Once(
+        plan.FactorsOf(plan.A),
+        plan.Element,
+        plan.SizeOf(plan.OuterOf(plan.A)) * Rows(plan, schedule) * plan.KSize,
+        place => PackA(group, context, plan, schedule, place));
+
+    /// <summary>The panels of B: packed once when it depends on parameters alone, else here.</summary>
+    public static BufferRef B(FusionGroup group, LoweringContext context, ContractionPlan plan, ContractionSchedule schedule) => context.Once(
+        plan.FactorsOf(plan.B),
+        plan.Element,
+        plan.SizeOf(plan.OuterOf(plan.B)) * Columns(plan, schedule) * plan.KSize,
+        place => PackB(group, context, plan, schedule, place));
+
+    private static void PackA(FusionGroup group, LoweringContext context, ContractionPlan plan, ContractionSchedule schedule, BufferRef place)
     {
         var (outer, all) = (plan.OuterOf(plan.A), Rows(plan, schedule));
-        var place = context.Allocate(plan.Element, plan.SizeOf(outer) * all * plan.KSize);
         var (kernel, buffer) = PackKernel(group, context, plan, "a", place);
         var (body, depth) = (kernel.Body, BodyMath.Index(plan.KSize));
         var panels = SizeExpr.CeilDiv(plan.MSize, schedule.Rows);
@@ -66,7 +79,6 @@ internal static class ContractionPacking
         }
 
         kernel.Launch(NonEmpty(plan, plan.SizeOf(outer) * blocks), $"packs {plan.MSize} x {plan.KSize} in panels of {schedule.Rows} rows");
-        return place;
 
         void Panels(LoopExpr from, LoopExpr to, int height, LoopExpr extra) => body.For(from, to, 1, mayBeEmpty: true, panel =>
         {
@@ -75,10 +87,9 @@ internal static class ContractionPacking
         });
     }
 
-    public static BufferRef B(FusionGroup group, LoweringContext context, ContractionPlan plan, ContractionSchedule schedule)
+    private static void PackB(FusionGroup group, LoweringContext context, ContractionPlan plan, ContractionSchedule schedule, BufferRef place)
     {
         var (outer, all) = (plan.OuterOf(plan.B), Columns(plan, schedule));
-        var place = context.Allocate(plan.Element, plan.SizeOf(outer) * all * plan.KSize);
         var (kernel, buffer) = PackKernel(group, context, plan, "b", place);
         var body = kernel.Body;
         var chunkDepth = schedule.KAligned ? schedule.Depth : ChunkDepth;
@@ -97,7 +108,6 @@ internal static class ContractionPacking
             pack.PackB(buffer, body.Add(start, body.Mul(n, depth)), index, n, masked, kFrom, kTo)));
         kernel.Launch(
             NonEmpty(plan, plan.SizeOf(outer) * columnBlocks * depthBlocks), $"packs {plan.KSize} x {plan.NSize} in panels of {schedule.Columns} columns");
-        return place;
     }
 
     private static (KernelBuilder Kernel, int Buffer) PackKernel(FusionGroup group, LoweringContext context, ContractionPlan plan, string side, BufferRef place)

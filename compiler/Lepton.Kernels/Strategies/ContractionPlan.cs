@@ -37,6 +37,8 @@ internal sealed record ContractionPlan(
     /// <summary>The outer labels that a side has.</summary>
     public ValueList<int> OuterOf(ContractionSide side) => Outer.Where(l => side.Factors.Any(f => Node.Labels[f].Contains(l))).ToValueList();
 
+    public IEnumerable<NodeId> FactorsOf(ContractionSide side) => side.Factors.Select(f => Node.Factors[f]);
+
     public SizeExpr MSize => SizeOf(M);
 
     public SizeExpr NSize => SizeOf(N);

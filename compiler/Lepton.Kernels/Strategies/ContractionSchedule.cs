@@ -44,6 +44,10 @@ internal sealed record ContractionSchedule(
     // A side up to this many bytes stays in the first-level cache as it is.
     private const long SmallSide = 16 * 1024;
 
+    private const long CacheLine = 64;
+    private const long CacheSets = 64;
+    private const long CacheWays = 8;
+
     // Blocks that are worth packing both sides for.
     private const long GoodRows = 96;
 
@@ -55,7 +59,8 @@ internal sealed record ContractionSchedule(
 
     public int Columns => Vectors * Lanes;
 
-    public static ContractionSchedule Of(ContractionPlan plan, KernelOptions options)
+    /// <param name="bIsFixed">B depends on parameters alone: its panels are packed once, and read by every run.</param>
+    public static ContractionSchedule Of(ContractionPlan plan, KernelOptions options, bool bIsFixed)
     {
         var width = Math.Max(plan.Element.ByteSize(), 4);
         var lanes = Math.Max(1, options.RegisterBytes / width);
@@ -76,7 +81,7 @@ internal sealed record ContractionSchedule(
         var aPlain = plan.A.IsPlain && plan.A.KMerges && (plan.A.IsContiguous || m * k * width <= SmallSide);
         var bPlain = plan.B.IsPlain && plan.B.KMerges && plan.B.IsContiguous && plan.N == plan.NInner;
         var rowTiles = m is { } given ? CeilDiv(given, rows) : long.MaxValue;
-        var bFromMemory = bPlain && (rowTiles <= 2 || n * k * width <= SmallSide);
+        var bFromMemory = bPlain && !bIsFixed && (rowTiles <= 2 || n * k * width <= SmallSide || PanelStays(n * width, Math.Min(depth, k ?? depth)));
 
         var (blockRows, blockColumns, outers) = m is { } mm && n is { } nn && k is { } kk
             ? Blocks(mm, nn, kk, plan.OuterSize.AsConstant, new Tile(rows, columns, depth, width), aPlain, IsCheap(plan))
@@ -86,13 +91,18 @@ internal sealed record ContractionSchedule(
         // An outer label that A does not have uses the same A again.
         var aOnce = oneColumnBlock && plan.OuterOf(plan.A) == plan.Outer;
         var a = aPlain ? PanelSource.Memory : aOnce && blockRows * depth * width <= PanelBytes ? PanelSource.Chunk : PanelSource.Kernel;
-        var b = bFromMemory ? PanelSource.Memory : oneRowBlock || (m <= FewBlocks * blockRows && blockRows >= GoodRows) ? PanelSource.Chunk : PanelSource.Kernel;
+        var b = bFromMemory ? PanelSource.Memory : bIsFixed ? PanelSource.Kernel : oneRowBlock || (m <= FewBlocks * blockRows && blockRows >= GoodRows) ? PanelSource.Chunk : PanelSource.Kernel;
         return new ContractionSchedule(
             (int)rows, oneRowBlock && m is not null, vectors, lanes, blockRows, blockColumns, (int)depth, aligned, a, b, outers);
     }
 
     // Packing B costs about as much as loading it: whole vectors, and nothing computed. Else no row block but a large one may repeat it.
     private static bool IsCheap(ContractionPlan plan) => plan.N == plan.NInner && plan.B.IsContiguous && plan.B.Guarded.Count == 0 && !plan.Prologue;
+
+    // A panel of B as it lies in memory, one line or two of every row, stays in the first-level cache (64 sets of 8 lines): rows whose distance
+    // is a multiple of many lines fall into few sets.
+    private static bool PanelStays(long? rowBytes, long depth) => rowBytes is { } bytes
+        && depth * 2 <= (bytes % CacheLine == 0 ? CacheSets / Math.Min(CacheSets, (bytes / CacheLine) & -(bytes / CacheLine)) : CacheSets) * CacheWays;
 
     private static (long Rows, long Columns, long Outers) Blocks(long m, long n, long k, long? outer, Tile tile, bool aFromMemory, bool bIsCheap)
     {
