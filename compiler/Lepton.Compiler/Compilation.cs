@@ -95,7 +95,7 @@ public sealed class Compilation
     {
         var fused = entries.Select(e => Fuse(e, dims)).ToList();
         var name = Path.GetFileNameWithoutExtension(Source.Path);
-        return CompileThread.Run(() => Timed("kernels", () => KernelLowering.Run(name, fused, OptionsFor(Target()))));
+        return CompileThread.Run(() => Timed("kernels", () => KernelLowering.Run(name, fused, OptionsFor(Target()) with { Exact = _options.Exact })));
     }
 
     /// <summary>How kernels are made for a target.</summary>

@@ -45,7 +45,15 @@ public sealed class ContractionStrategy : IStrategy
         var plan = ContractionPlan.Make(group, id, trial);
         if (plan is not null && !(plan.KSize.AsConstant <= ShortSum))
         {
-            ContractionKernel.Lower(group, context, plan);
+            if (!context.Options.Exact && WinogradPlan.Of(plan, trial, context) is { } winograd)
+            {
+                WinogradConvolution.Lower(group, context, winograd);
+            }
+            else
+            {
+                ContractionKernel.Lower(group, context, plan);
+            }
+
             return;
         }
 

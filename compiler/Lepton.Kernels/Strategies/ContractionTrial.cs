@@ -12,10 +12,12 @@ internal sealed class ContractionTrial
 
     private readonly ContractNode _node;
     private readonly Dictionary<int, int> _symbols = [];
-    private readonly HashSet<(int Factor, IndexForm Address)> _addresses = [];
+    private readonly HashSet<(int Factor, IndexForm Form)> _addresses = [];
+    private readonly HashSet<(int Factor, IndexForm Form)> _forms = [];
     private readonly HashSet<(int Factor, int Symbol)> _opaque = [];
     private readonly HashSet<(int Factor, int Symbol)> _guarded = [];
     private readonly HashSet<NodeId>[] _below;
+    private readonly IndexSpace _space;
 
     public ContractionTrial(LoweringContext context, FusionGroup group, NodeId contract)
     {
@@ -23,13 +25,14 @@ internal sealed class ContractionTrial
         _node = (ContractNode)Graph[contract];
         Sizes = ContractionPlan.SizesOf(Graph, _node);
         var trial = new KernelBuilder(context, "trial", group);
+        _space = trial.Space;
         foreach (var output in group.Outputs)
         {
             trial.Write(output);
         }
 
         Loops(trial, [.. Sizes.Keys.Order()], 0, () => Emit(trial, context, group, contract));
-        foreach (var (factor, address) in _addresses.Where(a => trial.Space.HasQuotient(a.Address)))
+        foreach (var (factor, address) in _addresses.Where(a => trial.Space.HasQuotient(a.Form)))
         {
             _opaque.UnionWith(trial.Space.BaseSymbols(address).Where(s => address.Coefficient(s) == SizeExpr.Zero).Select(s => (factor, s)));
         }
@@ -50,14 +53,14 @@ internal sealed class ContractionTrial
 
     public bool Merge(ValueList<int> factors, int a, int b) =>
         !_opaque.Any(o => factors.Contains(o.Factor) && (o.Symbol == _symbols[a] || o.Symbol == _symbols[b]))
-        && _addresses.Where(x => factors.Contains(x.Factor)).All(x => x.Address.Coefficient(_symbols[a]) == x.Address.Coefficient(_symbols[b]) * Sizes[b]);
+        && _addresses.Where(x => factors.Contains(x.Factor)).All(x => x.Form.Coefficient(_symbols[a]) == x.Form.Coefficient(_symbols[b]) * Sizes[b]);
 
     /// <summary>Whether two neighbouring labels of the result can be one where it is stored and where the epilogue reads.</summary>
     public bool MergeInResult(int a, int b) => Merge([Result], a, b);
 
     /// <summary>Whether elements lie side by side along a label, or are the same.</summary>
     public bool IsContiguous(ValueList<int> factors, int label) => _addresses.Where(a => factors.Contains(a.Factor))
-        .All(a => a.Address.Coefficient(_symbols[label]) is var c && (c == SizeExpr.Zero || c == SizeExpr.One));
+        .All(a => a.Form.Coefficient(_symbols[label]) is var c && (c == SizeExpr.Zero || c == SizeExpr.One));
 
     /// <summary>Whether a factor comes straight from memory: nothing is computed on the way, and nothing may lie outside.</summary>
     public bool IsPlain(int factor) =>
@@ -66,6 +69,10 @@ internal sealed class ContractionTrial
 
     /// <summary>Whether it depends on the label if something of these factors lies outside its tensor.</summary>
     public bool IsGuarded(ValueList<int> factors, int label) => factors.Any(f => _guarded.Contains((f, _symbols[label])));
+
+    /// <summary>Whether only label + tap counts, as where a filter slides: one more of the one is one less of the other.</summary>
+    public bool Slides(ValueList<int> factors, int label, int tap) => _forms.Concat(_addresses).Where(f => factors.Contains(f.Factor))
+        .All(f => !_space.HasQuotient(f.Form) && f.Form.Coefficient(_symbols[label]) == f.Form.Coefficient(_symbols[tap]));
 
     /// <summary>Whether a node is computed on the way to a factor.</summary>
     public bool IsBelow(NodeId node) => _below.Any(b => b.Contains(node));
@@ -90,7 +97,11 @@ internal sealed class ContractionTrial
     private void Emit(KernelBuilder trial, LoweringContext context, FusionGroup group, NodeId contract)
     {
         var (space, now) = (trial.Space, Result);
-        trial.Space.OnOpaque = form => _opaque.UnionWith(space.BaseSymbols(form).Select(s => (now, s)));
+        trial.Space.OnOpaque = form =>
+        {
+            _forms.Add((now, form));
+            _opaque.UnionWith(space.BaseSymbols(form).Select(s => (now, s)));
+        };
         trial.Values.OnLoad = (_, address) => _addresses.Add((now, address));
         trial.OnGuard = (form, _) => _guarded.UnionWith(space.BaseSymbols(form).Select(s => (now, s)));
         var index = Sizes.Keys.ToDictionary(l => l, l => Sizes[l] == SizeExpr.One ? IndexForm.Zero : IndexForm.Of(_symbols[l]));

@@ -32,10 +32,10 @@ internal static class KernelHarness
 
     public static void Check(string lines, params TensorValue[] inputs) => Check(Parse(lines, inputs), inputs);
 
-    public static KernelModule Check(FusedGraph fused, TensorValue[] inputs, double tolerance = 1e-5)
+    public static KernelModule Check(FusedGraph fused, TensorValue[] inputs, double tolerance = 1e-5, KernelOptions? options = null)
     {
         var graph = fused.Graph;
-        var module = KernelLowering.Run(fused);
+        var module = KernelLowering.Run(fused, options);
         var (actual, failure) = Run(module, graph, inputs);
         IReadOnlyList<TensorValue> expected;
         try
