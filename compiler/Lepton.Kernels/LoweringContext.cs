@@ -101,8 +101,13 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
         _ => PlaceOf(id) is null ? null : false,
     });
 
-    /// <summary>Whether a node, with all that is computed for it, depends on parameters, constants and sizes alone.</summary>
-    public bool IsFixed(NodeId node) => Reaches(node, id => PlaceOf(id) is { } place ? IsFixed(place) : Graph[id] is InputNode ? false : null);
+    /// <summary>Whether a node, with all that is computed for it, depends on parameters, constants and sizes alone, and cannot fail.</summary>
+    public bool IsFixed(NodeId node) => Reaches(node, id => PlaceOf(id) is { } place ? IsFixed(place) : Graph[id] switch
+    {
+        InputNode => false,
+        GatherNode gather when gather.Access.Any(a => a.Site >= 0) => false,
+        _ => null,
+    });
 
     // Whether a walk from a node towards the inputs meets only what is fine; null: that depends on the operands.
     private bool Reaches(NodeId node, Func<NodeId, bool?> isFine)

@@ -51,7 +51,7 @@ internal sealed class ContractionKernel
 
     public static void Lower(FusionGroup group, LoweringContext context, ContractionPlan plan)
     {
-        var schedule = ContractionSchedule.Of(plan, context.Options, plan.FactorsOf(plan.B).All(context.IsFixed));
+        var schedule = ContractionSchedule.Of(plan, context.Options, plan.FactorsOf(plan.B).All(context.IsOnce));
         new ContractionKernel(group, context, plan, schedule).Emit();
     }
 

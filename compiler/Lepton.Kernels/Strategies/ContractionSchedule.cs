@@ -59,8 +59,8 @@ internal sealed record ContractionSchedule(
 
     public int Columns => Vectors * Lanes;
 
-    /// <param name="bIsFixed">B depends on parameters alone: its panels are packed once, and read by every run.</param>
-    public static ContractionSchedule Of(ContractionPlan plan, KernelOptions options, bool bIsFixed)
+    /// <param name="bIsOnce">B is made of parameters alone, or is the same in all steps of a loop: its panels are packed once, and read again and again.</param>
+    public static ContractionSchedule Of(ContractionPlan plan, KernelOptions options, bool bIsOnce)
     {
         var width = Math.Max(plan.Element.ByteSize(), 4);
         var lanes = Math.Max(1, options.RegisterBytes / width);
@@ -81,7 +81,7 @@ internal sealed record ContractionSchedule(
         var aPlain = plan.A.IsPlain && plan.A.KMerges && (plan.A.IsContiguous || m * k * width <= SmallSide);
         var bPlain = plan.B.IsPlain && plan.B.KMerges && plan.B.IsContiguous && plan.N == plan.NInner;
         var rowTiles = m is { } given ? CeilDiv(given, rows) : long.MaxValue;
-        var bFromMemory = bPlain && !bIsFixed && (rowTiles <= 2 || n * k * width <= SmallSide || PanelStays(n * width, Math.Min(depth, k ?? depth)));
+        var bFromMemory = bPlain && (n * k * width <= SmallSide || (!bIsOnce && (rowTiles <= 2 || PanelStays(n * width, Math.Min(depth, k ?? depth)))));
 
         var (blockRows, blockColumns, outers) = m is { } mm && n is { } nn && k is { } kk
             ? Blocks(mm, nn, kk, plan.OuterSize.AsConstant, new Tile(rows, columns, depth, width), aPlain, IsCheap(plan))
@@ -91,7 +91,7 @@ internal sealed record ContractionSchedule(
         // An outer label that A does not have uses the same A again.
         var aOnce = oneColumnBlock && plan.OuterOf(plan.A) == plan.Outer;
         var a = aPlain ? PanelSource.Memory : aOnce && blockRows * depth * width <= PanelBytes ? PanelSource.Chunk : PanelSource.Kernel;
-        var b = bFromMemory ? PanelSource.Memory : bIsFixed ? PanelSource.Kernel : oneRowBlock || (m <= FewBlocks * blockRows && blockRows >= GoodRows) ? PanelSource.Chunk : PanelSource.Kernel;
+        var b = bFromMemory ? PanelSource.Memory : bIsOnce ? PanelSource.Kernel : oneRowBlock || (m <= FewBlocks * blockRows && blockRows >= GoodRows) ? PanelSource.Chunk : PanelSource.Kernel;
         return new ContractionSchedule(
             (int)rows, oneRowBlock && m is not null, vectors, lanes, blockRows, blockColumns, (int)depth, aligned, a, b, outers);
     }

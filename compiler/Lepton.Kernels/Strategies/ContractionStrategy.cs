@@ -5,8 +5,8 @@ using Lepton.Kernels.Building;
 namespace Lepton.Kernels.Strategies;
 
 /// <summary>
-/// A contract and the elementwise work behind it. In this order: products of matrices that are small or flat go directly, others blocked;
-/// what is no product of matrices (dot products, a matrix times a vector, one label in all factors) is summed row by row; the rest is computed
+/// A contract and the elementwise work behind it. In this order: convolutions for which that pays go by Winograd; products of matrices are one
+/// kernel, with packed sides where that pays; what is no product of matrices (dot products, a matrix times a vector, one label in all factors) is summed row by row; the rest is computed
 /// element by element.
 /// </summary>
 public sealed class ContractionStrategy : IStrategy

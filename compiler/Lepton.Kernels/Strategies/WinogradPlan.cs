@@ -55,7 +55,7 @@ internal sealed record WinogradPlan(ContractionPlan Base, int I, int J, int P, i
         }
 
         var winograd = new WinogradPlan(
-            plan, i, j, p, q, plan.K.Where(l => l != p && l != q).ToValueList(), plan.FactorsOf(plan.A).All(context.IsFixed));
+            plan, i, j, p, q, plan.K.Where(l => l != p && l != q).ToValueList(), plan.FactorsOf(plan.A).All(context.IsOnce));
         return winograd.Pays(context.Options.Eager) ? winograd : null;
 
         bool Has(ContractionSide side, int label) => side.Factors.Any(f => plan.Node.Labels[f].Contains(label));
