@@ -111,14 +111,27 @@ public sealed class Compilation
     {
         var kernels = Lower(entries, dims);
         var ir = Ir(kernels);
+        return new CompiledModule(Manifest(kernels), kernels, Timed("machine code", () => Code(ir)));
+    }
+
+    /// <summary>Object code to link into this process: large modules as several objects, made on all processors.</summary>
+    public IReadOnlyList<byte[]> CompileParts(IReadOnlyList<string> entries, IReadOnlyDictionary<string, long>? dims = null)
+    {
+        var kernels = Lower(entries, dims);
+        var parts = CompileThread.Run(() => Timed("llvm", () => LlvmBackend.EmitParts(kernels, Target(), _options.FastMath, _options.Profile)));
+        return Timed("machine code", () => CompileThread.Map(parts, Code));
+    }
+
+    private byte[] Code(string ir)
+    {
         var code = _options.Cache?.Find(ir, Target());
         if (code is null)
         {
-            code = Timed("machine code", () => ObjectCode.Emit(ir, Target()));
+            code = ObjectCode.Emit(ir, Target());
             _options.Cache?.Add(ir, Target(), code);
         }
 
-        return new CompiledModule(Manifest(kernels), kernels, code);
+        return code;
     }
 
     /// <summary>What a runtime needs to know of the kernels' entries.</summary>

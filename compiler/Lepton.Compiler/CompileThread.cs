@@ -46,4 +46,32 @@ internal static class CompileThread
         failure?.Throw();
         return result!;
     }
+
+    /// <summary>Calls <paramref name="work"/> for each item, on as many deep threads as there are processors; results in the items' order.</summary>
+    public static IReadOnlyList<TResult> Map<T, TResult>(IReadOnlyList<T> items, Func<T, TResult> work)
+    {
+        var (results, next) = (new TResult[items.Count], -1);
+        var helpers = Enumerable.Range(1, Math.Min(items.Count, Environment.ProcessorCount) - 1).Select(_ => Task.Run(() => Run(Take))).ToArray();
+        try
+        {
+            Take();
+        }
+        finally
+        {
+            Task.WaitAll(helpers.Select(h => h.ContinueWith(_ => { }, TaskScheduler.Default)).ToArray());
+        }
+
+        Array.ForEach(helpers, h => h.GetAwaiter().GetResult());
+        return results;
+
+        int Take()
+        {
+            for (var i = Interlocked.Increment(ref next); i < items.Count; i = Interlocked.Increment(ref next))
+            {
+                results[i] = work(items[i]);
+            }
+
+            return 0;
+        }
+    }
 }

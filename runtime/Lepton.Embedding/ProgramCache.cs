@@ -100,10 +100,38 @@ internal sealed class ProgramCache
         return true;
     }
 
-    /// <summary>Object code of an entry for some sizes (null: for all), or null.</summary>
-    public byte[]? FindCode(string entry, IReadOnlyDictionary<string, long>? sizes) => _store.Find(CodeKey(entry, sizes), _target);
+    /// <summary>Objects of an entry for some sizes (null: for all), or null.</summary>
+    public IReadOnlyList<byte[]>? FindCode(string entry, IReadOnlyDictionary<string, long>? sizes)
+    {
+        if (_store.Find(CodeKey(entry, sizes), _target) is not { } record)
+        {
+            return null;
+        }
 
-    public void AddCode(string entry, IReadOnlyDictionary<string, long>? sizes, byte[] code) => _store.Add(CodeKey(entry, sizes), _target, code);
+        using var reader = new BinaryReader(new MemoryStream(record));
+        var objects = new byte[reader.ReadInt32()][];
+        for (var i = 0; i < objects.Length; i++)
+        {
+            objects[i] = reader.ReadBytes(reader.ReadInt32());
+        }
+
+        return objects;
+    }
+
+    public void AddCode(string entry, IReadOnlyDictionary<string, long>? sizes, IReadOnlyList<byte[]> objects)
+    {
+        using var memory = new MemoryStream();
+        using var writer = new BinaryWriter(memory);
+        writer.Write(objects.Count);
+        foreach (var code in objects)
+        {
+            writer.Write(code.Length);
+            writer.Write(code);
+        }
+
+        writer.Flush();
+        _store.Add(CodeKey(entry, sizes), _target, memory.ToArray());
+    }
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 

@@ -70,11 +70,11 @@ internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? c
         }
     }
 
-    private byte[] Compiled(string entry, Dictionary<string, long>? sizes)
+    private IReadOnlyList<byte[]> Compiled(string entry, Dictionary<string, long>? sizes)
     {
         try
         {
-            return compilation.Value.Compile([entry], sizes).ObjectCode;
+            return compilation.Value.CompileParts([entry], sizes);
         }
         catch (GraphRunException e)
         {

@@ -37,7 +37,11 @@ try
         found.Add("ONNX Runtime " + OnnxRuntimePeer.Version(library));
     }
 
-    if (python.Length > 0)
+    if (python.Length == 0)
+    {
+        Console.WriteLine("not here: Python, and with it torch, numpy, scipy, numba");
+    }
+    else
     {
         foreach (var count in threadCounts)
         {

@@ -20,26 +20,28 @@ public sealed unsafe class JitModule : IDisposable
             cache?.Add(ir, target, code);
         }
 
-        return Link(code);
+        return Link([code]);
     }
 
-    /// <summary>Links an object made by <see cref="ObjectCode.Emit"/> for a target that this machine can run.</summary>
-    public static JitModule Link(ReadOnlySpan<byte> objectCode)
+    /// <summary>Links objects made by <see cref="ObjectCode.Emit"/> for a target that this machine can run; they may use each other's symbols.</summary>
+    public static JitModule Link(IReadOnlyList<byte[]> objects)
     {
         LlvmLibrary.Load();
         var jit = new JitHandle();
         try
         {
-            LLVMOpaqueMemoryBuffer* buffer;
-            using (var name = new Utf8("module.o"))
+            using var name = new Utf8("module.o");
+            foreach (var code in objects)
             {
-                fixed (byte* start = objectCode)
+                LLVMOpaqueMemoryBuffer* buffer;
+                fixed (byte* start = code)
                 {
-                    buffer = LLVM.CreateMemoryBufferWithMemoryRangeCopy((sbyte*)start, (nuint)objectCode.Length, name.Pointer);
+                    buffer = LLVM.CreateMemoryBufferWithMemoryRangeCopy((sbyte*)start, (nuint)code.Length, name.Pointer);
                 }
+
+                LlvmText.Check(LLVM.OrcLLJITAddObjectFile(jit.Pointer, LLVM.OrcLLJITGetMainJITDylib(jit.Pointer), buffer), "loading object code");
             }
 
-            LlvmText.Check(LLVM.OrcLLJITAddObjectFile(jit.Pointer, LLVM.OrcLLJITGetMainJITDylib(jit.Pointer), buffer), "loading object code");
             return new JitModule(jit);
         }
         catch

@@ -45,7 +45,7 @@ internal sealed class KernelCode : LoopStatementVisitor
     public static IReadOnlyList<string> SizeVariables(Kernel kernel) =>
         [.. SizesOf(kernel).Append(kernel.Chunks).SelectMany(s => s.Variables()).Distinct().Order(StringComparer.Ordinal)];
 
-    public static string Define(Kernel kernel, ModuleParts parts)
+    public static string Define(Kernel kernel, ModuleParts parts, bool exported = false)
     {
         var sizes = SizeVariables(kernel);
         var code = new KernelCode(kernel, parts, sizes);
@@ -53,7 +53,7 @@ internal sealed class KernelCode : LoopStatementVisitor
         var parameters = kernel.Buffers.Select((b, i) => $"ptr {(b.Access == BufferAccess.Read ? "noalias readonly" : "noalias")} %buffer{i}")
             .Concat(sizes.Select((_, i) => $"i64 %size{i}"));
         var body = code._text.Define($"internal void @{Symbol(kernel)}.body(ptr %ctx, i64 %first, i64 %end{string.Concat(parameters.Select(p => ", " + p))}) noinline");
-        return body + Launcher(kernel, sizes);
+        return body + Launcher(kernel, sizes, exported ? "" : "internal ");
     }
 
     public static string Symbol(Kernel kernel) => "lep." + kernel.Name;
@@ -158,7 +158,7 @@ internal sealed class KernelCode : LoopStatementVisitor
         return finder.Found;
     }
 
-    private static string Launcher(Kernel kernel, IReadOnlyList<string> sizes)
+    private static string Launcher(Kernel kernel, IReadOnlyList<string> sizes, string linkage)
     {
         var text = new FunctionText();
         var arguments = new List<string> { "ptr %ctx", "i64 %first", "i64 %end" };
@@ -174,7 +174,7 @@ internal sealed class KernelCode : LoopStatementVisitor
 
         text.Line($"call void @{Symbol(kernel)}.body({string.Join(", ", arguments)})");
         text.Line("ret void");
-        return text.Define($"internal void @{Symbol(kernel)}({ContextLayout.KernelParameters})");
+        return text.Define($"{linkage}void @{Symbol(kernel)}({ContextLayout.KernelParameters})");
     }
 
     private IEnumerable<Place> Places()
