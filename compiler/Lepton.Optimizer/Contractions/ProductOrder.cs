@@ -12,10 +12,12 @@ namespace Lepton.Optimizer.Contractions;
 /// </summary>
 internal sealed class ProductOrder
 {
-    private readonly IReadOnlyList<ValueList<int>> _factors;
-    private readonly IReadOnlyDictionary<int, double> _sizes;
-    private readonly ValueList<int> _output;
-    private readonly ValueList<int>[] _kept;
+    // A set of labels is the bits of a number.
+    private const int MaxLabels = 64;
+
+    private readonly int[] _labels;
+    private readonly double[] _sizes;
+    private readonly ulong[] _kept;
     private readonly double[] _cost;
     private readonly double[] _elements;
     private readonly int[] _left;
@@ -23,13 +25,30 @@ internal sealed class ProductOrder
     public ProductOrder(
         IReadOnlyList<ValueList<int>> factors, IReadOnlyDictionary<int, double> sizes, IReadOnlyList<bool> isMadeOnce, ValueList<int> output)
     {
-        (_factors, _sizes, _output) = (factors, sizes, output);
         All = (1 << factors.Count) - 1;
-        (_kept, _cost, _elements, _left) = (new ValueList<int>[All + 1], new double[All + 1], new double[All + 1], new int[All + 1]);
+        _labels = [.. sizes.Keys];
+        _sizes = [.. _labels.Select(l => sizes[l])];
+        (_kept, _cost, _elements, _left) = (new ulong[All + 1], new double[All + 1], new double[All + 1], new int[All + 1]);
+        if (_labels.Length > MaxLabels)
+        {
+            _cost[All] = double.PositiveInfinity;
+            return;
+        }
+
+        ulong Bits(ValueList<int> labels) => labels.Aggregate(0UL, (bits, l) => bits | (1UL << Array.IndexOf(_labels, l)));
+        var (own, wanted) = (factors.Select(Bits).ToArray(), Bits(output));
         for (var set = 1; set <= All; set++)
         {
-            _kept[set] = KeptOf(set);
-            var isOnce = Members(set).All(f => isMadeOnce[f]);
+            var (inside, outside, isOnce) = (0UL, wanted, true);
+            for (var f = 0; f < own.Length; f++)
+            {
+                var isMember = (set >> f & 1) != 0;
+                inside |= isMember ? own[f] : 0;
+                outside |= isMember ? 0 : own[f];
+                isOnce &= !isMember || isMadeOnce[f];
+            }
+
+            _kept[set] = int.PopCount(set) == 1 ? inside : inside & outside;
             if (int.PopCount(set) > 1)
             {
                 Split(set, isOnce);
@@ -44,7 +63,7 @@ internal sealed class ProductOrder
     public double Cost => _cost[All];
 
     /// <summary>The labels of the product of a set.</summary>
-    public ValueList<int> Kept(int set) => _kept[set];
+    public ValueList<int> Kept(int set) => _labels.Where((_, i) => (_kept[set] >> i & 1) != 0).ToValueList();
 
     /// <summary>One of the two sets that a set is the product of.</summary>
     public int LeftOf(int set) => _left[set];
@@ -64,7 +83,7 @@ internal sealed class ProductOrder
             }
 
             var right = set & ~left;
-            var cost = isOnce ? 0 : _cost[left] + _cost[right] + (2 * Product(_kept[left].Union(_kept[right])));
+            var cost = isOnce ? 0 : _cost[left] + _cost[right] + (2 * Product(_kept[left] | _kept[right]));
             var elements = own + _elements[left] + _elements[right];
             if (cost < _cost[set] || (cost == _cost[set] && elements < _elements[set]))
             {
@@ -73,15 +92,14 @@ internal sealed class ProductOrder
         }
     }
 
-    private ValueList<int> KeptOf(int set)
+    private double Product(ulong labels)
     {
-        var labels = Members(set).SelectMany(f => _factors[f]).Distinct().ToList();
-        return int.PopCount(set) == 1
-            ? labels.ToValueList()
-            : labels.Where(l => _output.Contains(l) || Members(All & ~set).Any(f => _factors[f].Contains(l))).ToValueList();
+        var product = 1.0;
+        for (; labels != 0; labels &= labels - 1)
+        {
+            product *= _sizes[System.Numerics.BitOperations.TrailingZeroCount(labels)];
+        }
+
+        return product;
     }
-
-    private double Product(IEnumerable<int> labels) => labels.Aggregate(1.0, (product, l) => product * _sizes[l]);
-
-    private IEnumerable<int> Members(int set) => Enumerable.Range(0, _factors.Count).Where(f => (set >> f & 1) != 0);
 }
