@@ -54,18 +54,7 @@ internal static class BenchCommand
     /// <summary>Seconds per run, one number for each run (or for each batch of runs, when one is too short for the clock).</summary>
     private static double[] Measure(Entry entry, Inputs made, RunOptions options, double seconds)
     {
-        using var invocation = entry.Bind(options);
-        for (var i = 0; i < made.Arguments.Length; i++)
-        {
-            invocation.SetInput(i, made.Arguments[i]);
-        }
-
-        var outputs = entry.AllocateOutputs([.. made.Arguments.Select(a => new TensorRef(a))], options);
-        for (var i = 0; i < outputs.Length; i++)
-        {
-            invocation.SetOutput(i, outputs[i]);
-        }
-
+        using var invocation = made.Bind(entry, options);
         invocation.Run();
         var warmUp = Stopwatch.GetTimestamp();
         var runs = 0L;
@@ -91,7 +80,6 @@ internal static class BenchCommand
             times.Add(Stopwatch.GetElapsedTime(before).TotalSeconds / batch);
         }
         while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds || times.Count < 3);
-        Array.ForEach(outputs, o => o.Dispose());
         return [.. times];
     }
 

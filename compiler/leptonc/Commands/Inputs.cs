@@ -8,6 +8,8 @@ namespace Lepton.CommandLine.Commands;
 /// <summary>The arguments and parameters of a run, made from the command line: files first, because they fix sizes; then what is generated.</summary>
 internal sealed class Inputs : IDisposable
 {
+    private readonly List<OwnedTensor> _results = [];
+
     private Inputs(OwnedTensor[] arguments, ParameterSet parameters, Dictionary<string, long> sizes) =>
         (Arguments, Parameters, Sizes) = (arguments, parameters, sizes);
 
@@ -16,6 +18,25 @@ internal sealed class Inputs : IDisposable
     public ParameterSet Parameters { get; }
 
     public Dictionary<string, long> Sizes { get; }
+
+    /// <summary>An invocation over these arguments and results of its own, which live as long as these inputs.</summary>
+    public Invocation Bind(Entry entry, RunOptions options)
+    {
+        var invocation = entry.Bind(options);
+        for (var i = 0; i < Arguments.Length; i++)
+        {
+            invocation.SetInput(i, Arguments[i]);
+        }
+
+        var outputs = entry.AllocateOutputs([.. Arguments.Select(a => new TensorRef(a))], options);
+        for (var i = 0; i < outputs.Length; i++)
+        {
+            invocation.SetOutput(i, outputs[i]);
+        }
+
+        _results.AddRange(outputs);
+        return invocation;
+    }
 
     /// <param name="entry">The entry.</param>
     /// <param name="specs">What <c>--in</c> said.</param>
@@ -86,6 +107,7 @@ internal sealed class Inputs : IDisposable
     public void Dispose()
     {
         Array.ForEach(Arguments, a => a.Dispose());
+        _results.ForEach(r => r.Dispose());
         Parameters.Dispose();
     }
 

@@ -52,18 +52,7 @@ internal static class ProfileCommand
     private static (List<RecordedRun> Runs, long Lost) Record(Entry entry, Inputs made, int threads, LaunchRecorder recorder, double seconds)
     {
         var options = new RunOptions { Threads = threads, Parameters = made.Parameters, Sizes = made.Sizes, Recorder = recorder };
-        using var invocation = entry.Bind(options);
-        for (var i = 0; i < made.Arguments.Length; i++)
-        {
-            invocation.SetInput(i, made.Arguments[i]);
-        }
-
-        var outputs = entry.AllocateOutputs([.. made.Arguments.Select(a => new TensorRef(a))], options);
-        for (var i = 0; i < outputs.Length; i++)
-        {
-            invocation.SetOutput(i, outputs[i]);
-        }
-
+        using var invocation = made.Bind(entry, options);
         var runs = new List<RecordedRun>();
         invocation.Run();
         var warm = Stopwatch.GetTimestamp();
@@ -82,7 +71,6 @@ internal static class ProfileCommand
             runs.Add(new RecordedRun(start, Stopwatch.GetTimestamp(), recorder.Launches.ToArray(), recorder.Batches.ToArray()));
         }
         while (runs.Count < MaxRuns && (runs.Count < 3 || Stopwatch.GetElapsedTime(first).TotalSeconds < seconds));
-        Array.ForEach(outputs, o => o.Dispose());
         return (runs, recorder.Lost);
     }
 

@@ -24,15 +24,10 @@ public sealed class AttentionTests
     private const int FewScores = 64 * 64;
     private const int MostRowBytes = 1024;
 
-    // By hand: LEPTON_FUZZ_ATTENTION=first-last.
-    private static (int First, int Last) Seeds() =>
-        Environment.GetEnvironmentVariable("LEPTON_FUZZ_ATTENTION")?.Split('-') is [var first, var last] ? (int.Parse(first), int.Parse(last)) : (0, 39);
-
     [Fact]
     public void Random_attentions_are_one_kernel_and_mean_the_same()
     {
-        var (from, to) = Seeds();
-        for (var seed = from; seed <= to; seed++)
+        foreach (var seed in KernelHarness.Seeds("LEPTON_FUZZ_ATTENTION", 39))
         {
             Check(seed);
         }

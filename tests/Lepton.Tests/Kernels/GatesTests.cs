@@ -12,15 +12,10 @@ namespace Lepton.Tests.Kernels;
 /// <summary>A flat product that is read in slices, one kernel, against the interpreter: rows around the tiles, slices, element types, every target.</summary>
 public sealed class GatesTests
 {
-    // By hand: LEPTON_FUZZ_GATES=first-last.
-    private static (int First, int Last) Seeds() =>
-        Environment.GetEnvironmentVariable("LEPTON_FUZZ_GATES")?.Split('-') is [var first, var last] ? (int.Parse(first), int.Parse(last)) : (0, 23);
-
     [Fact]
     public void Random_cells_are_one_kernel_and_mean_the_same()
     {
-        var (from, to) = Seeds();
-        for (var seed = from; seed <= to; seed++)
+        foreach (var seed in KernelHarness.Seeds("LEPTON_FUZZ_GATES", 23))
         {
             Check(seed);
         }

@@ -9,6 +9,13 @@ namespace Lepton.Tests.Kernels;
 /// <summary>Runs graphs through the lowering and compares with the interpreter of graphs.</summary>
 internal static class KernelHarness
 {
+    /// <summary>Which seeds to try: first-last, as an environment variable says it for a run by hand, else 0 … last.</summary>
+    public static IEnumerable<int> Seeds(string variable, int last)
+    {
+        var (from, to) = Environment.GetEnvironmentVariable(variable)?.Split('-') is [var first, var end] ? (int.Parse(first), int.Parse(end)) : (0, last);
+        return Enumerable.Range(from, to - from + 1);
+    }
+
     /// <summary>A graph from lines separated by ';' (inputs stand in front as %0 …); the last line's value is the result.</summary>
     public static Graph Parse(string lines, params TensorValue[] inputs)
     {
