@@ -87,14 +87,17 @@ internal sealed class Roofline
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Read(ReadOnlySpan<float> part)
     {
-        var vectors = MemoryMarshal.Cast<float, Vector<float>>(part);
+        // Four places at once: one alone waits for memory longer than memory takes.
+        var all = MemoryMarshal.Cast<float, Vector<float>>(part);
+        var quarter = all.Length / 4;
+        var (p, q, r, s) = (0, quarter, 2 * quarter, 3 * quarter);
         Vector<float> a = default, b = default, c = default, d = default;
-        for (; vectors.Length >= 8; vectors = vectors[8..])
+        for (; p + 1 < quarter; p += 2, q += 2, r += 2, s += 2)
         {
-            a += vectors[7] + vectors[6];
-            b += vectors[5] + vectors[4];
-            c += vectors[3] + vectors[2];
-            d += vectors[1] + vectors[0];
+            a += all[p] + all[p + 1];
+            b += all[q] + all[q + 1];
+            c += all[r] + all[r + 1];
+            d += all[s] + all[s + 1];
         }
 
         if (Vector.Sum(a + b + c + d) < 0)
