@@ -67,6 +67,9 @@ internal sealed class ContractionTrial
         Graph[_node.Factors[factor]].Type.Element.ByteSize() >= sizeof(float) && !_guarded.Any(g => g.Factor == factor)
         && _below[factor].All(n => Graph[n] is ViewNode or ReshapeNode);
 
+    /// <summary>Whether factors are views of one tensor: what may lie outside of it is then all that is read.</summary>
+    public bool IsOneView(ValueList<int> factors) => factors.Count == 1 && _below[factors[0]].All(n => Graph[n] is ViewNode);
+
     /// <summary>Whether it depends on the label if something of these factors lies outside its tensor.</summary>
     public bool IsGuarded(ValueList<int> factors, int label) => factors.Any(f => _guarded.Contains((f, _symbols[label])));
 

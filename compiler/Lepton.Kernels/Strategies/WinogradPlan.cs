@@ -62,8 +62,10 @@ internal sealed record WinogradPlan(ContractionPlan Base, int I, int J, int P, i
 
         int? Partner(int label) => taps.Where(t => trial.Slides(plan.B.Factors, label, t)).Select(t => (int?)t).FirstOrDefault();
 
-        // The last tile reads behind the last row that results ask for: that must be a tile that is full, or an access that may lie outside.
-        bool Reaches(int label) => plan.Sizes[label].AsConstant % WinogradTransforms.Outputs == 0 || trial.IsGuarded(plan.B.Factors, label);
+        // The last tile reads behind the last row that results ask for: that must be a tile that is full, or an access that may lie outside, and
+        // no other beside it.
+        bool Reaches(int label) => plan.Sizes[label].AsConstant % WinogradTransforms.Outputs == 0
+            || (trial.IsOneView(plan.B.Factors) && trial.IsGuarded(plan.B.Factors, label));
     }
 
     private bool Pays(bool anyway)

@@ -59,6 +59,32 @@ public sealed class WinogradTests
         Assert.DoesNotContain("winograd", Lower(Convolution("f64", 2, 3, 4, 7, 12, "i2 + i4, i3 + i5]", "9, 14"), inputs, 1e-12));
     }
 
+    /// <summary>Of two windows one may lie outside, the other may not: no tile may read behind the end of that one.</summary>
+    [Theory]
+    [InlineData(7, false)]
+    [InlineData(8, true)]
+    public void A_window_that_stays_inside_beside_one_that_does_not(int size, bool suits)
+    {
+        var (window, result) = ($"f64[1, 2, {size}, {size}, 3, 3]", $"f64[1, 3, {size}, {size}]");
+        var graph = GraphText.Parse($$"""
+            graph g() {
+              %0 = input argument x : f64[1, 2, {{size}}, {{size}}]
+              %1 = input argument w : f64[3, 2, 3, 3]
+              %2 = input argument z : f64[1, 2, {{size + 2}}, {{size + 2}}]
+              %3 = view %0 [i0, i1, i2 + i4 - 1 else fill, i3 + i5 - 1 else fill] fill 0 : {{window}}
+              %4 = view %2 [i0, i1, i2 + i4, i3 + i5] : {{window}}
+              %5 = mul %3, %4 : {{window}}
+              %6 = contract %5[0, 4, 2, 3, 5, 6], %1[1, 4, 5, 6] -> [0, 1, 2, 3] : {{result}}
+              output y = %6
+            }
+            """);
+        var inputs = new[]
+        {
+            Random(ElementType.F64, 1, 1, 2, size, size), Random(ElementType.F64, 2, 3, 2, 3, 3), Random(ElementType.F64, 3, 1, 2, size + 2, size + 2),
+        };
+        Assert.Equal(suits, Lower(graph, inputs, 1e-12).Contains("winograd", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Other_windows_are_left_alone()
     {
