@@ -60,7 +60,7 @@ internal sealed class WinogradConvolution
         var lanes = Power(_plan.KSize);
         var (many, k) = (Base.SizeOf(outer) * Base.MSize, _plan.KSize);
         var transforms = new WinogradTransforms(body, new LaneType(_element, lanes));
-        Chunks(kernel, many, Planes * k, (row, _) =>
+        Chunks(kernel, many, Planes * k, row =>
         {
             var index = new Dictionary<int, IndexForm>();
             Base.Unravel(kernel.Space, kernel.Space.Counter(body.FloorDiv(row, BodyMath.Index(Base.MSize)), Base.SizeOf(outer)), outer, index);
@@ -93,7 +93,7 @@ internal sealed class WinogradConvolution
         var rows = kernel.Local("rows", _element, checked((int)(Side * width)));
         var images = Base.SizeOf(outer) * _plan.KSize;
         var (down, across) = (new WinogradTransforms(body, new LaneType(_element, wide)), new WinogradTransforms(body, new LaneType(_element, lanes)));
-        Chunks(kernel, images * _plan.TileRows, Planes * tiles, (item, _) =>
+        Chunks(kernel, images * _plan.TileRows, Planes * tiles, item =>
         {
             var (image, ty) = (body.FloorDiv(item, BodyMath.Index(_plan.TileRows)), body.Rem(item, BodyMath.Index(_plan.TileRows)));
             var index = new Dictionary<int, IndexForm> { [_plan.P] = IndexForm.Zero, [_plan.Q] = IndexForm.Zero };
@@ -177,7 +177,7 @@ internal sealed class WinogradConvolution
         var (lanes, width) = (Power(tiles), Outputs * tiles);
         var rows = kernel.Local("rows", _element, checked((int)(Outputs * width)));
         var transforms = new WinogradTransforms(body, new LaneType(_element, lanes));
-        Chunks(kernel, images * _plan.TileRows, Planes * tiles, (item, _) =>
+        Chunks(kernel, images * _plan.TileRows, Planes * tiles, item =>
         {
             var (image, ty) = (body.FloorDiv(item, BodyMath.Index(_plan.TileRows)), body.Rem(item, BodyMath.Index(_plan.TileRows)));
             var first = body.Add(body.Mul(image, BodyMath.Index(_plan.Tiles)), body.Mul(ty, BodyMath.Index(tiles)));
@@ -247,12 +247,12 @@ internal sealed class WinogradConvolution
         body.For(BodyMath.Index(0), BodyMath.Index(count), lanes, mayBeEmpty: false, i =>
             emit(count % lanes == 0 ? i : body.Min(i, BodyMath.Index(count - lanes))));
 
-    private void Chunks(KernelBuilder kernel, SizeExpr items, long elements, Action<LoopExpr, long> emit)
+    private static void Chunks(KernelBuilder kernel, SizeExpr items, long elements, Action<LoopExpr> emit)
     {
         var perChunk = PerChunk(elements);
         var first = kernel.Body.Mul(BodyBuilder.Chunk, BodyMath.Index(perChunk));
         var end = kernel.Body.Min(kernel.Body.Add(first, BodyMath.Index(perChunk)), BodyMath.Index(items));
-        kernel.Body.For(first, end, 1, mayBeEmpty: false, item => emit(item, perChunk));
+        kernel.Body.For(first, end, 1, mayBeEmpty: false, emit);
     }
 
     private static SizeExpr ChunksOf(SizeExpr items, long elements) => SizeExpr.CeilDiv(items, PerChunk(elements));
