@@ -11,6 +11,9 @@ public enum KernelStrategy
     /// <summary>Reductions over trailing or leading axes and what follows them per row: sum, softmax, norms, argmax. Row-wise multi-pass.</summary>
     Rowwise,
 
+    /// <summary>A reduction or contraction over small windows that slide over a tensor: pooling, stencils, a convolution of each channel by itself.</summary>
+    Window,
+
     /// <summary>A contract with its prologue (inlined into packing) and epilogue (applied to tiles).</summary>
     Contraction,
 

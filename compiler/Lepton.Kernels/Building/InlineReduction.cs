@@ -13,75 +13,92 @@ internal static class InlineReduction
     // Windows up to this many elements are written out.
     private const long UnrollLimit = 16;
 
-    public static LoopExpr Reduce(KernelBuilder kernel, ValueEmitter emitter, ReduceNode node, Coords at)
+    public static LoopExpr Reduce(KernelBuilder kernel, ValueEmitter emitter, ReduceNode node, NodeId id, Coords at)
     {
         var shape = kernel.Graph[node.Source].Type.Shape;
         var sizes = node.Axes.Select(a => shape[a]).ToArray();
-        Coords Source(IndexForm[] reduced)
-        {
-            var axes = new IndexForm[shape.Count];
-            int next = 0, kept = 0;
-            for (var axis = 0; axis < axes.Length; axis++)
-            {
-                axes[axis] = next < node.Axes.Count && node.Axes[next] == axis ? reduced[next++] : at.Axes[kept++];
-            }
-
-            return at.With(axes);
-        }
-
-        var element = kernel.Graph[node.Source].Type.Element;
         var lanes = IsVector(kernel, at) ? at.Lanes : 1;
-        if (node.Kind is ReduceKind.ArgMax or ReduceKind.ArgMin)
+        return node.Kind is ReduceKind.ArgMax or ReduceKind.ArgMin
+            ? ArgBest(kernel, emitter, node, sizes, reduced => Source(node, shape.Count, at, reduced), kernel.Graph[node.Source].Type.Element, lanes)
+            : Sum(kernel, id, sizes, at, lanes);
+    }
+
+    public static LoopExpr Contract(KernelBuilder kernel, ContractNode node, NodeId id, Coords at)
+    {
+        var sizes = Sizes(kernel.Graph, node);
+        return Sum(kernel, id, [.. Summed(node, sizes).Select(l => sizes[l])], at, IsVector(kernel, at) ? at.Lanes : 1);
+    }
+
+    /// <summary>What a reduction (no argmax, no argmin) or contraction starts from, as a mutable variable.</summary>
+    public static VariableExpr Start(KernelBuilder kernel, NodeId id, int lanes) => kernel.Body.Declare(kernel.Graph[id] is ReduceNode reduce
+        ? Reducers.Neutral(reduce.Kind, kernel.Graph[reduce.Source].Type.Element, lanes)
+        : BodyMath.Number(kernel.Graph[id].Type.Element, 0, lanes));
+
+    /// <summary>Takes what stands at one place of the summed axes into the sum.</summary>
+    /// <param name="at">Of the result.</param>
+    /// <param name="reduced">The indices of the summed axes, in the order of the source's axes or of the labels.</param>
+    public static void Step(KernelBuilder kernel, NodeId id, Coords at, IndexForm[] reduced, VariableExpr sum)
+    {
+        var (body, emitter, lanes) = (kernel.Body, kernel.Values, sum.Type.Lanes);
+        if (kernel.Graph[id] is ReduceNode reduce)
         {
-            return ArgBest(kernel, emitter, node, sizes, Source, element, lanes);
+            var value = body.Splat(emitter.Emit(reduce.Source, Source(reduce, kernel.Graph[reduce.Source].Type.Rank, at, reduced)), lanes);
+            body.Assign(sum, Reducers.Combine(body, reduce.Kind, sum, value));
+            return;
         }
 
-        var sum = kernel.Body.Declare(Reducers.Neutral(node.Kind, element, lanes));
-        Loops(kernel, sizes, 0, new IndexForm[sizes.Length], reduced =>
+        var node = (ContractNode)kernel.Graph[id];
+        var (element, output, summed) = (node.Type.Element, node.Output.ToList(), Summed(node, Sizes(kernel.Graph, node)));
+        LoopExpr Factor(int f) => body.Cast(
+            emitter.Emit(node.Factors[f], at.With(node.Labels[f].Select(l => output.IndexOf(l) is >= 0 and var o ? at.Axes[o] : reduced[Array.IndexOf(summed, l)]))),
+            element);
+
+        var product = Factor(0);
+        for (var f = 1; f < node.Factors.Count - 1; f++)
         {
-            var value = kernel.Body.Splat(emitter.Emit(node.Source, Source(reduced)), lanes);
-            kernel.Body.Assign(sum, Reducers.Combine(kernel.Body, node.Kind, sum, value));
-        });
+            product = body.Map(MapOp.Mul, element, product, Factor(f));
+        }
+
+        product = body.Splat(product, lanes);
+        body.Assign(sum, node.Factors.Count == 1
+            ? body.Map(MapOp.Add, element, sum, product)
+            : body.Fma(product, body.Splat(Factor(node.Factors.Count - 1), lanes), sum));
+    }
+
+    private static LoopExpr Sum(KernelBuilder kernel, NodeId id, SizeExpr[] sizes, Coords at, int lanes)
+    {
+        var sum = Start(kernel, id, lanes);
+        Loops(kernel, sizes, 0, new IndexForm[sizes.Length], reduced => Step(kernel, id, at, reduced, sum));
         return kernel.Body.Read(sum);
     }
 
-    public static LoopExpr Contract(KernelBuilder kernel, ValueEmitter emitter, ContractNode node, Coords at)
+    private static Coords Source(ReduceNode node, int rank, Coords at, IndexForm[] reduced)
+    {
+        var axes = new IndexForm[rank];
+        int next = 0, kept = 0;
+        for (var axis = 0; axis < axes.Length; axis++)
+        {
+            axes[axis] = next < node.Axes.Count && node.Axes[next] == axis ? reduced[next++] : at.Axes[kept++];
+        }
+
+        return at.With(axes);
+    }
+
+    private static SortedDictionary<int, SizeExpr> Sizes(Graph graph, ContractNode node)
     {
         var sizes = new SortedDictionary<int, SizeExpr>();
         for (var f = 0; f < node.Factors.Count; f++)
         {
             for (var axis = 0; axis < node.Labels[f].Count; axis++)
             {
-                sizes[node.Labels[f][axis]] = kernel.Graph[node.Factors[f]].Type.Shape[axis];
+                sizes[node.Labels[f][axis]] = graph[node.Factors[f]].Type.Shape[axis];
             }
         }
 
-        var summed = sizes.Keys.Where(l => !node.Output.Contains(l)).ToArray();
-        var lanes = IsVector(kernel, at) ? at.Lanes : 1;
-        var body = kernel.Body;
-        var element = node.Type.Element;
-        var sum = body.Declare(BodyMath.Number(element, 0, lanes));
-        Loops(kernel, [.. summed.Select(l => sizes[l])], 0, new IndexForm[summed.Length], reduced =>
-        {
-            LoopExpr Factor(int f) => body.Cast(
-                emitter.Emit(
-                    node.Factors[f],
-                    at.With(node.Labels[f].Select(l => node.Output.ToList().IndexOf(l) is >= 0 and var o ? at.Axes[o] : reduced[Array.IndexOf(summed, l)]))),
-                element);
-
-            var product = Factor(0);
-            for (var f = 1; f < node.Factors.Count - 1; f++)
-            {
-                product = body.Map(MapOp.Mul, element, product, Factor(f));
-            }
-
-            product = body.Splat(product, lanes);
-            body.Assign(sum, node.Factors.Count == 1
-                ? body.Map(MapOp.Add, element, sum, product)
-                : body.Fma(product, body.Splat(Factor(node.Factors.Count - 1), lanes), sum));
-        });
-        return body.Read(sum);
+        return sizes;
     }
+
+    private static int[] Summed(ContractNode node, SortedDictionary<int, SizeExpr> sizes) => [.. sizes.Keys.Where(l => !node.Output.Contains(l))];
 
     private static LoopExpr ArgBest(
         KernelBuilder kernel, ValueEmitter emitter, ReduceNode node, SizeExpr[] sizes, Func<IndexForm[], Coords> source, ElementType element, int lanes)

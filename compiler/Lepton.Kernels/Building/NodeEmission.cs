@@ -170,9 +170,9 @@ internal sealed class NodeEmission(KernelBuilder kernel, ValueEmitter emitter, N
         return value ?? BodyMath.Number(node.Type.Element, 0);
     }
 
-    public override LoopExpr? Visit(ContractNode node) => InlineReduction.Contract(kernel, emitter, node, at);
+    public override LoopExpr? Visit(ContractNode node) => InlineReduction.Contract(kernel, node, self, at);
 
-    public override LoopExpr? Visit(ReduceNode node) => InlineReduction.Reduce(kernel, emitter, node, at);
+    public override LoopExpr? Visit(ReduceNode node) => InlineReduction.Reduce(kernel, emitter, node, self, at);
 
     public override LoopExpr? Visit(ScatterNode node) => throw NotInside(node);
 

@@ -57,6 +57,11 @@ public sealed class ContractionStrategy : IStrategy
             return;
         }
 
+        if (WindowReduction.TryLower(group, context, id))
+        {
+            return;
+        }
+
         var rows = RowwisePlan.Make(graph, group, id);
         if (rows is null || rows.RowLength.AsConstant <= ShortSum)
         {

@@ -42,6 +42,11 @@ public sealed class RowwiseStrategy : IStrategy
     /// <summary>A group whose passes are known.</summary>
     internal static void Lower(FusionGroup group, LoweringContext context, RowwisePlan plan)
     {
+        if (plan.Reductions is [var only] && plan.Stores.All(s => s.PerRow) && WindowReduction.TryLower(group, context, only.Id))
+        {
+            return;
+        }
+
         var layout = RowwiseLayout.Of(context, group, plan);
         plan = layout is null ? plan : plan with { Kept = plan.Kept.Where(k => k.Output is not null || KeepsLocally(context, plan, layout, k)).ToValueList() };
         if (layout is null)
