@@ -17,7 +17,7 @@ public static class KernelLowering
     {
         var program = new ProgramBuilder();
         var lowered = entries.Select(e => Entry(e, program, options ?? KernelOptions.Default)).ToValueList();
-        var module = new KernelModule(name, program.Kernels.ToValueList(), program.Constants.ToValueList(), lowered);
+        var module = new KernelModule(name, program.Kernels.ToValueList(), program.Constants.ToValueList(), lowered) { Uses = program.Uses.ToValueList() };
         KernelVerifier.Check(module);
         return module;
     }

@@ -1,10 +1,15 @@
 using Lepton.Abi;
 using Lepton.Kernels.Loops;
+using Lepton.Kernels.Scheduling;
 
 namespace Lepton.Kernels;
 
 /// <summary>What a backend translates: kernels, constants, and per entry a host program. Only Lepton.Kernels makes one.</summary>
-public sealed record KernelModule(string Name, ValueList<Kernel> Kernels, ValueList<ConstantData> Constants, ValueList<EntryProgram> Entries);
+public sealed record KernelModule(string Name, ValueList<Kernel> Kernels, ValueList<ConstantData> Constants, ValueList<EntryProgram> Entries)
+{
+    /// <summary>The kernels for which <see cref="KernelOptions.Schedules"/> was asked.</summary>
+    public ValueList<ScheduleUse> Uses { get; init; } = [];
+}
 
 /// <summary>Numbers that come with the module; 64-byte aligned, little-endian. Compared by reference: it may be large.</summary>
 public sealed class ConstantData(string name, ElementType element, byte[] bytes)

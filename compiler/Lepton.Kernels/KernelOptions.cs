@@ -1,3 +1,5 @@
+using Lepton.Kernels.Scheduling;
+
 namespace Lepton.Kernels;
 
 /// <summary>What schedules depend on besides sizes. The same options give the same kernels, whatever machine compiles.</summary>
@@ -5,8 +7,16 @@ namespace Lepton.Kernels;
 /// <param name="Registers">Vector registers of the target, of <paramref name="RegisterBytes"/> bytes each: the register tile of products of matrices.</param>
 /// <param name="Exact">No algorithm that rounds more than the sums as written do.</param>
 /// <param name="Eager">An algorithm that suits is taken also where it does not pay: how tests reach it with small sizes.</param>
+/// <param name="Schedules">Choices that stand above the model's; null: nobody asks.</param>
 /// <param name="ChunkElements">About how many elements one chunk of an elementwise kernel handles.</param>
-public sealed record KernelOptions(int VectorBytes = 64, int ChunkElements = 32768, int Registers = 16, int RegisterBytes = 32, bool Exact = false, bool Eager = false)
+public sealed record KernelOptions(
+    int VectorBytes = 64,
+    int ChunkElements = 32768,
+    int Registers = 16,
+    int RegisterBytes = 32,
+    bool Exact = false,
+    bool Eager = false,
+    Schedules? Schedules = null)
 {
     public static KernelOptions Default { get; } = new();
 }

@@ -1,6 +1,7 @@
 using Lepton.Abi;
 using Lepton.Graphs;
 using Lepton.Kernels.Loops;
+using Lepton.Kernels.Scheduling;
 
 namespace Lepton.Kernels;
 
@@ -154,6 +155,25 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
     };
 
     private static bool HasDimsOnly(SizeExpr size) => size.Variables().All(v => !ProgramBuilder.IsCounter(v));
+
+    /// <summary>
+    /// Asks how a kernel is made that computes a group. null: nobody plans or listens, and the model decides. What runs once is not asked for.
+    /// </summary>
+    public ScheduleUse? Schedule(FusionGroup group, ScheduleSpace space)
+    {
+        if (Options.Schedules is not { } schedules || Program.IsPreparing || GroupAlone.Of(this, group) is not { } alone)
+        {
+            return null;
+        }
+
+        var key = GroupAlone.Key(space.Name, alone);
+        var planned = schedules.Find(key);
+        var problem = planned is null ? null : space.Problem(planned);
+        var isPlanned = planned is not null && problem is null;
+        var use = new ScheduleUse(key, space, isPlanned ? planned! : space.Model, problem, isPlanned, alone);
+        Program.Note(use);
+        return use;
+    }
 
     /// <summary>Adds a kernel and the statement that runs it here.</summary>
     public void Launch(Kernel kernel, ValueList<BufferRef> buffers) => Program.Add(new Launch(Program.AddKernel(kernel), buffers));

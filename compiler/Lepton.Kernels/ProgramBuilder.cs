@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using Lepton.Abi;
 using Lepton.Graphs;
 using Lepton.Kernels.Loops;
+using Lepton.Kernels.Scheduling;
 
 namespace Lepton.Kernels;
 
@@ -16,6 +17,7 @@ public sealed class ProgramBuilder
     private readonly List<ConstantData> _constants = [];
     private readonly Dictionary<ConstantNode, int> _constantNumbers = [];
     private readonly HashSet<string> _names = [];
+    private readonly Dictionary<string, ScheduleUse> _uses = [];
     private readonly Dictionary<(SizeExpr, SizeExpr, SizeExpr), (SizeExpr, SizeExpr, SizeExpr)> _cuts = [];
     private readonly List<SizeExpr> _buffers = [];
     private readonly List<SizeExpr> _prepared = [];
@@ -27,6 +29,9 @@ public sealed class ProgramBuilder
     public IReadOnlyList<Kernel> Kernels => _kernels;
 
     public IReadOnlyList<ConstantData> Constants => _constants;
+
+    /// <summary>The kernels that a schedule was asked for, each key once.</summary>
+    public IEnumerable<ScheduleUse> Uses => _uses.Values;
 
     /// <summary>Bytes of each arena buffer of the entry.</summary>
     public IReadOnlyList<SizeExpr> Buffers => _buffers;
@@ -74,6 +79,8 @@ public sealed class ProgramBuilder
 
         return number;
     }
+
+    public void Note(ScheduleUse use) => _uses.TryAdd(use.Key, use);
 
     public void Add(HostStatement statement) => _statements.Add(statement);
 

@@ -1,6 +1,7 @@
 using Lepton.Abi;
 using Lepton.Graphs;
 using Lepton.Kernels.Loops;
+using Lepton.Kernels.Scheduling;
 
 namespace Lepton.Kernels.Building;
 
@@ -49,6 +50,9 @@ public sealed class KernelBuilder
 
     /// <summary>How often the work of the group's nodes is done for each of their elements.</summary>
     public SizeExpr Steps { get; set; } = SizeExpr.One;
+
+    /// <summary>What was asked about the kernel's schedule.</summary>
+    public ScheduleUse? Use { get; set; }
 
     public IEnumerable<KernelBuffer> Buffers => _buffers.Select(b => b.Buffer);
 
@@ -125,7 +129,7 @@ public sealed class KernelBuilder
         var body = LocalNumbers.Settle(Body.Finish(), _buffers.Count);
         Context.Launch(
             new Kernel(
-                Context.Program.UniqueName(Name), Group.Strategy, Buffers.ToValueList(), _locals.ToValueList(), chunks, body, Body.Variables, flops, bytes, note),
+                Context.Program.UniqueName(Name), Group.Strategy, Buffers.ToValueList(), _locals.ToValueList(), chunks, body, Body.Variables, flops, bytes, note) { Use = Use },
             _buffers.Select(b => b.Place).ToValueList());
     }
 

@@ -1,5 +1,6 @@
 using Lepton.Abi;
 using Lepton.Graphs;
+using Lepton.Kernels.Scheduling;
 
 namespace Lepton.Kernels.Loops;
 
@@ -37,4 +38,7 @@ public sealed record Kernel(
     string Note)
 {
     public const int ChunkVariable = 0;
+
+    /// <summary>What was asked about its schedule; null: nothing, the model decided.</summary>
+    public ScheduleUse? Use { get; init; }
 }

@@ -2,6 +2,7 @@ using Lepton.Abi;
 using Lepton.Graphs;
 using Lepton.Kernels.Building;
 using Lepton.Kernels.Loops;
+using Lepton.Kernels.Scheduling;
 
 namespace Lepton.Kernels.Strategies;
 
@@ -49,10 +50,11 @@ internal sealed class ContractionKernel
 
     private BodyBuilder Body => _kernel.Body;
 
-    public static void Lower(FusionGroup group, LoweringContext context, ContractionPlan plan)
+    public static void Lower(FusionGroup group, LoweringContext context, ContractionPlan plan, ContractionSchedule schedule, ScheduleUse? use)
     {
-        var schedule = ContractionSchedule.Of(plan, context.Options, plan.FactorsOf(plan.B).All(context.IsOnce));
-        new ContractionKernel(group, context, plan, schedule).Emit();
+        var kernel = new ContractionKernel(group, context, plan, schedule);
+        kernel._kernel.Use = use;
+        kernel.Emit();
     }
 
     private void Emit()

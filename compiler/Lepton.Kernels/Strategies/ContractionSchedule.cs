@@ -23,8 +23,20 @@ internal enum PanelSource
 /// <param name="Lanes">Of one vector; Columns = Vectors · Lanes.</param>
 /// <param name="KAligned">Depth is a multiple of all labels of k but the first: a block of k is a loop nest without divisions.</param>
 /// <param name="OutersPerChunk">How many products of matrices one chunk makes; more than one only when the block is the whole product.</param>
+/// <param name="BIsOnce">B is made of parameters alone, or is the same in all steps of a loop: its panels are packed once, and read again and again.</param>
 internal sealed record ContractionSchedule(
-    int Rows, bool EvenRows, int Vectors, int Lanes, long BlockRows, long BlockColumns, int Depth, bool KAligned, PanelSource A, PanelSource B, long OutersPerChunk)
+    int Rows,
+    bool EvenRows,
+    int Vectors,
+    int Lanes,
+    long BlockRows,
+    long BlockColumns,
+    int Depth,
+    bool KAligned,
+    PanelSource A,
+    PanelSource B,
+    long OutersPerChunk,
+    bool BIsOnce)
 {
     // Of what a chunk may have on its stack: partial sums, and panels of B and A.
     private const long SumBytes = 96 * 1024;
@@ -59,7 +71,6 @@ internal sealed record ContractionSchedule(
 
     public int Columns => Vectors * Lanes;
 
-    /// <param name="bIsOnce">B is made of parameters alone, or is the same in all steps of a loop: its panels are packed once, and read again and again.</param>
     public static ContractionSchedule Of(ContractionPlan plan, KernelOptions options, bool bIsOnce)
     {
         var width = Math.Max(plan.Element.ByteSize(), 4);
@@ -93,7 +104,7 @@ internal sealed record ContractionSchedule(
         var a = aPlain ? PanelSource.Memory : aOnce && blockRows * depth * width <= PanelBytes ? PanelSource.Chunk : PanelSource.Kernel;
         var b = bFromMemory ? PanelSource.Memory : bIsOnce ? PanelSource.Kernel : oneRowBlock || (m <= FewBlocks * blockRows && blockRows >= GoodRows) ? PanelSource.Chunk : PanelSource.Kernel;
         return new ContractionSchedule(
-            (int)rows, oneRowBlock && m is not null, vectors, lanes, blockRows, blockColumns, (int)depth, aligned, a, b, outers);
+            (int)rows, oneRowBlock && m is not null, vectors, lanes, blockRows, blockColumns, (int)depth, aligned, a, b, outers, bIsOnce);
     }
 
     // Packing B costs about as much as loading it: whole vectors, and nothing computed. Else no row block but a large one may repeat it.

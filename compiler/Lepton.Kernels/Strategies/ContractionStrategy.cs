@@ -45,15 +45,7 @@ public sealed class ContractionStrategy : IStrategy
         var plan = ContractionPlan.Make(group, id, trial);
         if (plan is not null && !(plan.KSize.AsConstant <= ShortSum))
         {
-            if (!context.Options.Exact && WinogradPlan.Of(plan, trial, context) is { } winograd)
-            {
-                WinogradConvolution.Lower(group, context, winograd);
-            }
-            else
-            {
-                ContractionKernel.Lower(group, context, plan);
-            }
-
+            Product(group, context, plan, WinogradPlan.Of(plan, trial, context));
             return;
         }
 
@@ -70,6 +62,23 @@ public sealed class ContractionStrategy : IStrategy
         else
         {
             RowwiseStrategy.Lower(group, context, rows);
+        }
+    }
+
+    private static void Product(FusionGroup group, LoweringContext context, ContractionPlan plan, WinogradPlan? winograd)
+    {
+        var model = ContractionSchedule.Of(plan, context.Options, plan.FactorsOf(plan.B).All(context.IsOnce));
+        var prefersWinograd = !context.Options.Exact && winograd is not null && winograd.Pays(context.Options.Eager);
+        var isKnown = (plan.OuterSize * plan.MSize * plan.NSize * plan.KSize).AsConstant >= 1;
+        var space = new ContractionSpace(plan, context.Options, model, winograd is not null, prefersWinograd);
+        var use = isKnown ? context.Schedule(group, space) : null;
+        if (use is null ? prefersWinograd : ContractionSpace.IsWinograd(use.Chosen))
+        {
+            WinogradConvolution.Lower(group, context, winograd!, use);
+        }
+        else
+        {
+            ContractionKernel.Lower(group, context, plan, use is { IsPlanned: true } ? space.Of(use.Chosen) : model, use);
         }
     }
 

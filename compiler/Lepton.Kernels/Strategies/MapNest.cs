@@ -2,6 +2,7 @@ using Lepton.Abi;
 using Lepton.Graphs;
 using Lepton.Kernels.Building;
 using Lepton.Kernels.Loops;
+using Lepton.Kernels.Scheduling;
 
 namespace Lepton.Kernels.Strategies;
 
@@ -49,12 +50,14 @@ internal sealed class MapNest
     private readonly NestScan? _scan;
     private readonly IndexForm[] _loops;
     private readonly SizeExpr _inner;
+    private readonly long _chunk;
 
-    private MapNest(LoweringContext context, string name, FusionGroup group, ValueList<SizeExpr> shape, IReadOnlyList<NestStore> stores, NestScan? scan)
+    private MapNest(LoweringContext context, string name, FusionGroup group, ValueList<SizeExpr> shape, IReadOnlyList<NestStore> stores, NestScan? scan, ScheduleUse? use)
     {
         (_context, _stores, _scan) = (context, stores, scan);
+        _chunk = use?.Chosen.Number(MapSpace.Chunk) ?? context.Options.ChunkElements;
         _plan = NestPlan.Of(context, group, shape, stores, scan?.Stand);
-        _kernel = new KernelBuilder(context, $"{context.Graph.Name}_{name}", group);
+        _kernel = new KernelBuilder(context, $"{context.Graph.Name}_{name}", group) { Use = use };
         foreach (var store in stores)
         {
             store.Target.Buffer(_kernel);
@@ -70,9 +73,15 @@ internal sealed class MapNest
     private IndexSpace Space => _kernel.Space;
 
     public static void Emit(
-        LoweringContext context, string name, FusionGroup group, ValueList<SizeExpr> shape, IReadOnlyList<NestStore> stores, NestScan? scan = null)
+        LoweringContext context,
+        string name,
+        FusionGroup group,
+        ValueList<SizeExpr> shape,
+        IReadOnlyList<NestStore> stores,
+        NestScan? scan = null,
+        ScheduleUse? use = null)
     {
-        var nest = new MapNest(context, name, group, shape, stores, scan);
+        var nest = new MapNest(context, name, group, shape, stores, scan, use);
         nest._kernel.Steps = scan?.Count ?? SizeExpr.One;
         var note = scan is null ? nest._plan.Note : $"{nest._plan.Note}, {scan.Count} steps with the states in registers";
         nest._kernel.Launch(nest._plan.Across >= 0 ? nest.Blocks() : nest.Rows(), note);
@@ -103,7 +112,7 @@ internal sealed class MapNest
     // chunk = (rows / rowsPerChunk) × (inner / block). Answers the number of chunks.
     private SizeExpr Rows()
     {
-        SizeExpr block = _context.Options.ChunkElements;
+        SizeExpr block = _chunk;
         var outer = Enumerable.Range(0, Math.Max(0, _loops.Length - 1)).ToArray();
         var rows = SizeExpr.Product(outer.Select(l => _plan.Loops[l].Size));
         var (pieces, rowsPerChunk, rowChunks) = _context.Program.Cut(rows, _inner, block);
@@ -132,7 +141,7 @@ internal sealed class MapNest
         var tiles = SizeExpr.CeilDiv(size, Block);
         var outer = Enumerable.Range(0, _loops.Length - 1).Select(l => (Loop: l, Size: l == across ? tiles : _plan.Loops[l].Size)).ToArray();
         var rows = SizeExpr.Product(outer.Select(o => o.Size));
-        var (_, rowsPerChunk, rowChunks) = _context.Program.Cut(rows, _inner * Block, _context.Options.ChunkElements);
+        var (_, rowsPerChunk, rowChunks) = _context.Program.Cut(rows, _inner * Block, _chunk);
         var (first, end) = Range(Body, BodyBuilder.Chunk, rowsPerChunk, rows);
         var tile = IndexForm.Zero;
         Counted(first, end, rows, outer, (l, i) => tile = l == across ? i : Keep(l, i, tile), () =>

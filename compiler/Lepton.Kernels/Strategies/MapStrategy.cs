@@ -13,7 +13,9 @@ public sealed class MapStrategy : IStrategy
     {
         foreach (var outputs in group.Outputs.GroupBy(o => context.Graph[o].Type.Shape))
         {
-            MapNest.Emit(context, group.Name, group, outputs.Key, outputs.Select(o => NestStore.Of(context, o)).ToList());
+            var element = context.Graph[outputs.First()].Type.Element;
+            var use = context.Schedule(group with { Outputs = outputs.ToValueList() }, new MapSpace(element, outputs.Key, context.Options));
+            MapNest.Emit(context, group.Name, group, outputs.Key, outputs.Select(o => NestStore.Of(context, o)).ToList(), use: use);
         }
     }
 }

@@ -17,7 +17,7 @@ namespace Lepton.Kernels.Strategies;
 internal sealed class RowwisePipeline
 {
     // Steps at the ends of a chunk are not worth more than a quarter of it.
-    private const long LeastRows = 8;
+    public const long LeastRows = 8;
 
     // Registers hold the states and the values of all passes at once.
     private const int MostMembers = 16;

@@ -14,10 +14,6 @@ public sealed class RowwiseStrategy : IStrategy
     // Windows up to this many elements (pooling) are written out inside a map over the results.
     private const long WindowLimit = 16;
 
-    // Rows that are read once come faster from memory several at a time, if each is some pages long.
-    private const int Streams = 4;
-    private const long StreamedRow = 1024;
-
     // What a chunk may keep of a row on its stack.
     private const long LocalBytes = 64 * 1024;
 
@@ -73,7 +69,10 @@ public sealed class RowwiseStrategy : IStrategy
     private static void WholeRows(FusionGroup group, LoweringContext context, RowwisePlan plan, RowwiseLayout layout)
     {
         var width = RowwiseWidth.Of(context, group, plan, layout);
-        var kernel = new KernelBuilder(context, $"{context.Graph.Name}_{group.Name}", group);
+        var isAcross = RowwiseAcross.Suits(plan, layout, width);
+        var space = new RowwiseSpace(context, group, plan, layout, width);
+        var use = isAcross || space.Count is not >= 1 ? null : context.Schedule(group, space);
+        var kernel = new KernelBuilder(context, $"{context.Graph.Name}_{group.Name}", group) { Use = use };
         foreach (var store in plan.Stores)
         {
             kernel.Write(store.Id);
@@ -81,10 +80,8 @@ public sealed class RowwiseStrategy : IStrategy
 
         kernel.AssumePositive(plan.Rows);
         var units = new RowwiseUnits(kernel, plan, layout, width);
-        var perChunk = SizeExpr.Max(
-            SizeExpr.One,
-            SizeExpr.FloorDiv(context.Options.ChunkElements, SizeExpr.Max(SizeExpr.One, plan.RowLength * (layout.AlongRow ? 1 : width.Tile))));
-        var isPipeline = RowwisePipeline.Suits(group, plan, layout, perChunk);
+        var (perChunk, order) = use is { IsPlanned: true } ? (use.Chosen.Number(RowwiseSpace.Chunk), RowwiseSpace.OrderOf(use.Chosen)) : (space.ModelChunk, space.ModelOrder);
+        var isPipeline = order == RowwiseOrder.Pipeline;
         var loops = new RowwiseLoops(kernel, plan, layout, width.Lanes, width.Chains, fetchAhead: !isPipeline);
         var from = kernel.Body.Mul(BodyBuilder.Chunk, BodyMath.Index(perChunk));
         var to = kernel.Body.Min(kernel.Body.Add(from, BodyMath.Index(perChunk)), BodyMath.Index(units.Count));
@@ -92,7 +89,7 @@ public sealed class RowwiseStrategy : IStrategy
         var inner = new RowwiseRange(BodyMath.Index(0), BodyMath.Index(layout.Length(plan)));
         var note = $"{width.Describe(plan, layout)}, {plan.Passes} pass{(plan.Passes == 1 ? "" : "es")}";
         var chunks = SizeExpr.CeilDiv(units.Count, perChunk);
-        if (RowwiseAcross.Suits(plan, layout, width))
+        if (isAcross)
         {
             RowwiseAcross.Lower(kernel, plan, layout, loops, units, width, note);
             return;
@@ -116,20 +113,19 @@ public sealed class RowwiseStrategy : IStrategy
             loops.StoreRows(rows);
         }
 
-        var isStreamed = plan.Passes == 1 && layout.AlongRow && layout.OuterReduced.Count == 0 && plan.Reductions is [{ Fold.HasPosition: false }]
-            && width.Chains > 2 && perChunk.AsConstant >= Streams && plan.RowLength.AsConstant >= StreamedRow;
+        var isStreamed = order == RowwiseOrder.Beside;
         var rest = from;
         if (isStreamed)
         {
-            rest = kernel.Body.Sub(to, kernel.Body.Rem(kernel.Body.Sub(to, from), BodyMath.Index(Streams)));
-            kernel.Body.For(from, rest, Streams, mayBeEmpty: true, row =>
+            rest = kernel.Body.Sub(to, kernel.Body.Rem(kernel.Body.Sub(to, from), BodyMath.Index(RowwiseSpace.Streams)));
+            kernel.Body.For(from, rest, RowwiseSpace.Streams, mayBeEmpty: true, row =>
             {
                 loops.Forget();
-                Whole([.. Enumerable.Range(0, Streams).Select(k => units.Row(loops, kernel.Body.Add(row, BodyMath.Index(k))))]);
+                Whole([.. Enumerable.Range(0, RowwiseSpace.Streams).Select(k => units.Row(loops, kernel.Body.Add(row, BodyMath.Index(k))))]);
             });
         }
 
         units.ForEach(loops, rest, to, (_, rows) => Whole(rows));
-        kernel.Launch(chunks, note + (isStreamed ? $", {Streams} rows side by side" : ""));
+        kernel.Launch(chunks, note + (isStreamed ? $", {RowwiseSpace.Streams} rows side by side" : ""));
     }
 }

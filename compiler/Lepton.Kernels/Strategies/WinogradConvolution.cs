@@ -2,6 +2,7 @@ using Lepton.Abi;
 using Lepton.Graphs;
 using Lepton.Kernels.Building;
 using Lepton.Kernels.Loops;
+using Lepton.Kernels.Scheduling;
 
 namespace Lepton.Kernels.Strategies;
 
@@ -41,7 +42,7 @@ internal sealed class WinogradConvolution
 
     private string Name => $"{_context.Graph.Name}_{_group.Name}";
 
-    public static void Lower(FusionGroup group, LoweringContext context, WinogradPlan plan)
+    public static void Lower(FusionGroup group, LoweringContext context, WinogradPlan plan, ScheduleUse? use)
     {
         var winograd = new WinogradConvolution(group, context, plan);
         var (outerA, outerB) = (plan.Base.OuterOf(plan.Base.A), plan.Base.OuterOf(plan.Base.B));
@@ -49,7 +50,7 @@ internal sealed class WinogradConvolution
             plan.Base.FactorsOf(plan.Base.A), winograd._element, plan.Base.SizeOf(outerA) * (Planes * plan.MSize * plan.KSize), place => winograd.Filters(place, outerA));
         var v = context.Allocate(winograd._element, plan.Base.SizeOf(outerB) * (Planes * plan.KSize * plan.Tiles));
         winograd.Inputs(v, outerB);
-        winograd.Results(winograd.Multiply(u, outerA, v, outerB));
+        winograd.Results(winograd.Multiply(u, outerA, v, outerB), use);
     }
 
     // U, row-major over plane, outer labels, m, k.
@@ -163,10 +164,10 @@ internal sealed class WinogradConvolution
     }
 
     // C, and what stands behind it, which wants whole rows: four of them are put together on the chunk's stack.
-    private void Results(BufferRef products)
+    private void Results(BufferRef products, ScheduleUse? use)
     {
         var above = _group.Members.Where(m => m != Base.Id && !Base.Below.Contains(m)).ToValueList();
-        var kernel = new KernelBuilder(_context, Name, new FusionGroup(_group.Name, _group.Strategy, above, _group.Outputs));
+        var kernel = new KernelBuilder(_context, Name, new FusionGroup(_group.Name, _group.Strategy, above, _group.Outputs)) { Use = use };
         foreach (var output in _group.Outputs)
         {
             kernel.Write(output);

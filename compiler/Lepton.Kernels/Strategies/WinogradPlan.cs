@@ -38,7 +38,16 @@ internal sealed record WinogradPlan(ContractionPlan Base, int I, int J, int P, i
 
     public long MSize => Base.MSize.AsConstant!.Value;
 
-    /// <summary>The plan, or null when the contraction is no such convolution, or gains nothing.</summary>
+    private const long Planes = WinogradTransforms.Inputs * WinogradTransforms.Inputs;
+
+    // Of the inputs and of the filters: how many transforms.
+    private long InputImages => Base.SizeOf(Base.OuterOf(Base.B)).AsConstant!.Value * KSize;
+
+    private long Filters => Base.SizeOf(Base.OuterOf(Base.A)).AsConstant!.Value * KSize * MSize;
+
+    private long Bytes => Planes * Tiles * (InputImages + (Base.OuterSize.AsConstant!.Value * MSize)) * Base.Element.ByteSize();
+
+    /// <summary>The plan, or null when the contraction is no such convolution, or would take too much memory.</summary>
     public static WinogradPlan? Of(ContractionPlan plan, ContractionTrial trial, LoweringContext context)
     {
         if (plan.Element is not (ElementType.F32 or ElementType.F64) || plan.N.Count != 2 || plan.Prologue
@@ -56,7 +65,7 @@ internal sealed record WinogradPlan(ContractionPlan Base, int I, int J, int P, i
 
         var winograd = new WinogradPlan(
             plan, i, j, p, q, plan.K.Where(l => l != p && l != q).ToValueList(), plan.FactorsOf(plan.A).All(context.IsOnce));
-        return winograd.Pays(context.Options.Eager) ? winograd : null;
+        return winograd.Bytes <= MaxBytes ? winograd : null;
 
         bool Has(ContractionSide side, int label) => side.Factors.Any(f => plan.Node.Labels[f].Contains(label));
 
@@ -68,19 +77,13 @@ internal sealed record WinogradPlan(ContractionPlan Base, int I, int J, int P, i
             || (trial.IsOneView(plan.B.Factors) && trial.IsGuarded(plan.B.Factors, label));
     }
 
-    private bool Pays(bool anyway)
+    /// <summary>Whether it gains so much that it is worth the rounding, or is to be taken anyway.</summary>
+    public bool Pays(bool anyway)
     {
-        const long planes = WinogradTransforms.Inputs * WinogradTransforms.Inputs;
         var outer = Base.OuterSize.AsConstant!.Value;
-        var (inputs, filters) = (Base.SizeOf(Base.OuterOf(Base.B)).AsConstant!.Value * KSize, Base.SizeOf(Base.OuterOf(Base.A)).AsConstant!.Value * KSize * MSize);
-        if (planes * Tiles * (inputs + (outer * MSize)) * Base.Element.ByteSize() > MaxBytes)
-        {
-            return false;
-        }
-
         var direct = PerProduct * outer * MSize * KSize * Height * Width * WinogradTransforms.Taps * WinogradTransforms.Taps;
-        var products = PerProduct * outer * MSize * KSize * planes * ((Tiles + 15) / 16 * 16);
-        var transforms = PerTile * Tiles * (inputs + (outer * MSize));
-        return anyway || products + transforms + (FilterIsFixed ? 0 : PerFilter * filters) < WorthIt * direct;
+        var products = PerProduct * outer * MSize * KSize * Planes * ((Tiles + 15) / 16 * 16);
+        var transforms = PerTile * Tiles * (InputImages + (outer * MSize));
+        return anyway || products + transforms + (FilterIsFixed ? 0 : PerFilter * Filters) < WorthIt * direct;
     }
 }
