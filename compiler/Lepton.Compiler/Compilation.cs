@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Lepton.Abi;
 using Lepton.Codegen.Llvm;
+using Lepton.Compiler.Scheduling;
 using Lepton.Graphs;
 using Lepton.Graphs.Building;
 using Lepton.Kernels;
@@ -91,11 +92,29 @@ public sealed class Compilation
     }
 
     /// <summary>The kernels and host programs of some entries.</summary>
+    /// <exception cref="ScheduleException">A planned schedule is not legal.</exception>
     public KernelModule Lower(IReadOnlyList<string> entries, IReadOnlyDictionary<string, long>? dims = null)
     {
         var fused = entries.Select(e => Fuse(e, dims)).ToList();
         var name = Path.GetFileNameWithoutExtension(Source.Path);
-        return CompileThread.Run(() => Timed("kernels", () => KernelLowering.Run(name, fused, OptionsFor(Target()) with { Exact = _options.Exact })));
+        var planned = _options.Schedules is { } file ? new PlannedLowering(file, Target(), Warn) : null;
+        var options = OptionsFor(Target()) with { Exact = _options.Exact, Schedules = planned?.Choices };
+        var module = CompileThread.Run(() => Timed("kernels", () => KernelLowering.Run(name, fused, options)));
+        planned?.Check(module, fused.Select(f => ScheduleSection.TitleOf(f.Graph.Name, dims ?? new Dictionary<string, long>())));
+        return module;
+    }
+
+    private void Warn(Diagnostic diagnostic)
+    {
+        lock (Report)
+        {
+            var known = Report.Diagnostics.Count;
+            Report.Add(diagnostic);
+            if (Report.Diagnostics.Count > known)
+            {
+                _options.Warning?.Invoke(diagnostic);
+            }
+        }
     }
 
     /// <summary>How kernels are made for a target.</summary>

@@ -1,4 +1,6 @@
 using Lepton.Codegen.Llvm;
+using Lepton.Compiler.Scheduling;
+using Lepton.Language.Text;
 
 namespace Lepton.Compiler;
 
@@ -27,6 +29,12 @@ public sealed record CompileOptions
 
     /// <summary>Makes code whose launches a recorder can see and tell apart (<c>leptonc profile</c>).</summary>
     public bool Profile { get; init; }
+
+    /// <summary>How kernels are made for which that was measured; null: the model of the target decides, and nobody asks.</summary>
+    public ScheduleFile? Schedules { get; init; }
+
+    /// <summary>Hears of schedules that are not used, once of each.</summary>
+    public Action<Diagnostic>? Warning { get; init; }
 
     /// <summary>Hears of every step: what it was and how long it took.</summary>
     public Action<string, TimeSpan>? Timing { get; init; }

@@ -41,12 +41,13 @@ public sealed class LeptonEngine : IDisposable
     public Entry this[string name] => _module[name];
 
     /// <summary>Compiles a program: the path of a <c>.lep</c> file, or the text itself.</summary>
-    /// <exception cref="LeptonCompileException">The program has errors.</exception>
+    /// <exception cref="LeptonCompileException">The program, or its file of schedules, has errors.</exception>
     /// <exception cref="FileNotFoundException">A path that names no file.</exception>
     public static LeptonEngine Compile(string pathOrText, LeptonOptions? options = null)
     {
         options ??= LeptonOptions.Default;
-        return Open(Read(pathOrText), options.ToCompileOptions(), options);
+        var source = Read(pathOrText);
+        return Open(source, options.ToCompileOptions(IsPath(pathOrText) ? pathOrText : null), options);
     }
 
     /// <summary>An engine over a source text. A program that the cache knows, with all files that it imports, is not compiled again.</summary>
@@ -85,9 +86,12 @@ public sealed class LeptonEngine : IDisposable
         : Signature.Module(compilation, compilation.Entries.Select(e => Signature.Of(compilation.Graph(e))));
 
     // A path has an ending and no line ends, braces or equations; everything else is a program.
+    private static bool IsPath(string pathOrText) =>
+        pathOrText.EndsWith(".lep", StringComparison.OrdinalIgnoreCase) && !pathOrText.AsSpan().ContainsAny("\n={");
+
     private static SourceText Read(string pathOrText)
     {
-        if (pathOrText.EndsWith(".lep", StringComparison.OrdinalIgnoreCase) && !pathOrText.AsSpan().ContainsAny("\n={"))
+        if (IsPath(pathOrText))
         {
             return File.Exists(pathOrText)
                 ? new SourceText(pathOrText, File.ReadAllText(pathOrText))

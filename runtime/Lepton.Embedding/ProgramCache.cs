@@ -39,7 +39,8 @@ internal sealed class ProgramCache
 
         // The path is part of it: messages name it, and imports are looked for beside it.
         var skip = string.Join(',', options.Skip.Order(StringComparer.Ordinal));
-        var program = $"program\n{Compiler}\n{source.Path}\n{Path.GetFullPath(source.Path)}\n{options.FastMath}\n{options.Exact} {options.Profile}\n{skip}\n{Hash(source.Text)}";
+        var schedules = options.Schedules is { } file ? $"{file.Path} {Hash(file.Print())}" : "";
+        var program = $"program\n{Compiler}\n{source.Path}\n{Path.GetFullPath(source.Path)}\n{options.FastMath}\n{options.Exact} {options.Profile}\n{skip}\n{schedules}\n{Hash(source.Text)}";
         return new ProgramCache(store, options.Target ?? HostCpu.Detect().Target, program);
     }
 

@@ -1,6 +1,7 @@
 using Lepton.Abi;
 using Lepton.Codegen.Llvm;
 using Lepton.Compiler;
+using Lepton.Compiler.Scheduling;
 using Lepton.Graphs;
 using Lepton.Runtime;
 
@@ -59,7 +60,10 @@ internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? c
             if (objectCode is null)
             {
                 objectCode = Compiled(entry.Name, sizes);
-                cache?.AddCode(entry.Name, sizes, objectCode);
+                if (compilation.Value.Report.Diagnostics.Count == 0)
+                {
+                    cache?.AddCode(entry.Name, sizes, objectCode);
+                }
             }
 
             var module = JitModule.Link(objectCode);
@@ -75,6 +79,10 @@ internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? c
         try
         {
             return compilation.Value.CompileParts([entry], sizes);
+        }
+        catch (ScheduleException e)
+        {
+            throw new LeptonCompileException(e.Diagnostics);
         }
         catch (GraphRunException e)
         {

@@ -114,7 +114,7 @@ internal sealed class ContractionSpace(ContractionPlan plan, KernelOptions optio
     {
         ValueList<string> sources = ["memory", "chunk", "kernel"];
         var by = new Knob("by", _mayRound ? ["tiles", "winograd"] : ["tiles"]);
-        return IsWinograd(choice) ? [by] :
+        return _mayRound && IsWinograd(choice) ? [by] :
         [
             by, new Knob("rows"), new Knob("vectors"), new Knob("block_rows"), new Knob("block_columns"), new Knob("block_depth"), new Knob("left", sources),
             new Knob("right", sources), new Knob("together"),
