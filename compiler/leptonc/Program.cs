@@ -3,6 +3,8 @@ using System.CommandLine.Help;
 using System.Text;
 using Lepton.Codegen.Llvm;
 using Lepton.CommandLine.Commands;
+using Lepton.Compiler.Scheduling;
+using Lepton.Embedding;
 using Lepton.Graphs;
 using Lepton.Runtime;
 using Lepton.Runtime.Files;
@@ -24,6 +26,7 @@ public static class Program
             RunCommand.Make(),
             BenchCommand.Make(),
             ProfileCommand.Make(),
+            TuneCommand.Make(),
             BuildCommand.Make(),
             ExplainCommand.Make(),
             EmitCommand.Make(),
@@ -65,6 +68,16 @@ public static class Program
         {
             Console.Error.WriteLine(ErrorText.Wrapped(e.Message));
             return Usage;
+        }
+        catch (ScheduleException e)
+        {
+            Source.Print(e.Diagnostics);
+            return Wrong;
+        }
+        catch (LeptonCompileException e)
+        {
+            Source.Print(e.Diagnostics);
+            return Wrong;
         }
         catch (Exception e) when (e is UserException or LeptonException or TensorFileException or LlvmMissingException or GraphRunException)
         {

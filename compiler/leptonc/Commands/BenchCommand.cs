@@ -24,23 +24,26 @@ internal static class BenchCommand
         {
             file, entry, dims, inputs, threads, seconds, json, target, exact, fast, skip,
         };
+        var schedules = new ScheduleOptions(command);
         command.SetAction(parsed =>
         {
             var sizes = Source.ParseDims(parsed.GetValue(dims)!);
-            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: true, parsed.GetValue(skip)) with { Cache = Codegen.Llvm.ObjectCache.OfUser() };
-            var compilation = Source.Compile(parsed.GetValue(file)!, options);
+            var path = parsed.GetValue(file)!;
+            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: true, parsed.GetValue(skip)) with { Cache = Codegen.Llvm.ObjectCache.OfUser() });
+            var compilation = Source.Compile(path, options);
             using var engine = LeptonEngine.Of(compilation);
             var name = Source.ChooseEntry(compilation, parsed.GetValue(entry));
             var chosen = engine[name];
             var specs = parsed.GetValue(inputs)!.Select(InputSpec.Parse).ToList();
             using var made = Inputs.Make(chosen, specs, sizes, null, 1, i => Standard(chosen.Manifest.Arguments[i], i));
             var run = new RunOptions { Threads = Source.AtLeastZero("--threads", parsed.GetValue(threads)), Parameters = made.Parameters, Sizes = made.Sizes };
-            var times = Measure(chosen, made, run, Source.AtLeastZero("--seconds", parsed.GetValue(seconds)));
+            using var model = options.Schedules is null ? null : LeptonEngine.Of(Source.Compile(path, options with { Schedules = null }));
+            var times = Measure(model is null ? [chosen] : [chosen, model[name]], made, run, Source.AtLeastZero("--seconds", parsed.GetValue(seconds)));
             var kernels = compilation.Lower([name], made.Sizes);
             var (flops, bytes) = Cost(kernels);
             var planned = kernels.Entries[0].PlannedBytes.Evaluate(d => made.Sizes[d]);
-            var result = new BenchResult(name, run.Threads == 0 ? Environment.ProcessorCount : run.Threads, times, flops, bytes, PeakFlops.OfOneCore(), planned);
-            Console.WriteLine(parsed.GetValue(json) ? result.ToJson() : result.ToText());
+            var result = new BenchResult(name, run.Threads == 0 ? Environment.ProcessorCount : run.Threads, times[0], times.ElementAtOrDefault(1), flops, bytes, PeakFlops.OfOneCore(), planned);
+            Console.WriteLine(parsed.GetValue(json) ? result.ToJson() : result.ToText(options.Schedules?.Path));
             return 0;
         });
         return command;
@@ -51,36 +54,52 @@ internal static class BenchCommand
         ? new InputSpec(argument.Name, "normal", (ulong)position + 1, 0, null)
         : new InputSpec(argument.Name, "zeros", 0, 0, null);
 
-    /// <summary>Seconds per run, one number for each run (or for each batch of runs, when one is too short for the clock).</summary>
-    private static double[] Measure(Entry entry, Inputs made, RunOptions options, double seconds)
+    /// <summary>
+    /// Seconds per run of each entry, one number for each run (or for each batch of runs, when one is too short for the clock); the entries in turn,
+    /// so that whatever else the machine does meets all of them.
+    /// </summary>
+    private static List<double>[] Measure(Entry[] entries, Inputs made, RunOptions options, double seconds)
     {
-        using var invocation = made.Bind(entry, options);
+        var invocations = entries.Select(e => made.Bind(e, options)).ToArray();
+        try
+        {
+            var batches = invocations.Select(i => WarmUp(i, Math.Min(0.3, seconds))).ToArray();
+            var times = invocations.Select(_ => new List<double>()).ToArray();
+            var start = Stopwatch.GetTimestamp();
+            do
+            {
+                for (var e = 0; e < invocations.Length; e++)
+                {
+                    var before = Stopwatch.GetTimestamp();
+                    for (var i = 0L; i < batches[e]; i++)
+                    {
+                        invocations[e].Run();
+                    }
+
+                    times[e].Add(Stopwatch.GetElapsedTime(before).TotalSeconds / batches[e]);
+                }
+            }
+            while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds || times[0].Count < 3);
+            return times;
+        }
+        finally
+        {
+            Array.ForEach(invocations, i => i.Dispose());
+        }
+    }
+
+    // How many runs make a batch of some 20 µs, so that reading the clock does not count.
+    private static long WarmUp(Invocation invocation, double seconds)
+    {
         invocation.Run();
-        var warmUp = Stopwatch.GetTimestamp();
-        var runs = 0L;
+        var (start, runs) = (Stopwatch.GetTimestamp(), 0L);
         do
         {
             invocation.Run();
             runs++;
         }
-        while (Stopwatch.GetElapsedTime(warmUp).TotalSeconds < Math.Min(0.3, seconds));
-
-        // A batch takes some 20 µs, so that reading the clock does not count.
-        var batch = Math.Max(1, (long)(20e-6 / (Stopwatch.GetElapsedTime(warmUp).TotalSeconds / runs)));
-        var times = new List<double>();
-        var start = Stopwatch.GetTimestamp();
-        do
-        {
-            var before = Stopwatch.GetTimestamp();
-            for (var i = 0L; i < batch; i++)
-            {
-                invocation.Run();
-            }
-
-            times.Add(Stopwatch.GetElapsedTime(before).TotalSeconds / batch);
-        }
-        while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds || times.Count < 3);
-        return [.. times];
+        while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds);
+        return Math.Max(1, (long)(20e-6 / (Stopwatch.GetElapsedTime(start).TotalSeconds / runs)));
     }
 
     private static (double Flops, double Bytes) Cost(KernelModule module)
@@ -98,9 +117,10 @@ internal static class BenchCommand
 }
 
 /// <summary>What was measured.</summary>
-internal sealed record BenchResult(string Entry, int Threads, double[] Times, double Flops, double Bytes, double PeakOfOneCore, long PlannedBytes)
+/// <param name="ModelTimes">Without the schedules that were used; null: there are none.</param>
+internal sealed record BenchResult(string Entry, int Threads, List<double> Times, List<double>? ModelTimes, double Flops, double Bytes, double PeakOfOneCore, long PlannedBytes)
 {
-    private double Median => Times.Order().ElementAt(Times.Length / 2);
+    private double Median => MedianOf(Times);
 
     private double Minimum => Times.Min();
 
@@ -112,22 +132,31 @@ internal sealed record BenchResult(string Entry, int Threads, double[] Times, do
             json.WriteStartObject();
             json.WriteString("entry", Entry);
             json.WriteNumber("threads", Threads);
-            json.WriteNumber("runs", Times.Length);
+            json.WriteNumber("runs", Times.Count);
             json.WriteNumber("median_ms", Median * 1e3);
             json.WriteNumber("min_ms", Minimum * 1e3);
             json.WriteNumber("gflops", Flops / Median / 1e9);
             json.WriteNumber("gbytes_per_s", Bytes / Median / 1e9);
             json.WriteNumber("planned_bytes", PlannedBytes);
             json.WriteNumber("share_of_peak", Flops / Median / (PeakOfOneCore * Threads));
+            if (ModelTimes is not null)
+            {
+                json.WriteNumber("model_median_ms", MedianOf(ModelTimes) * 1e3);
+                json.WriteNumber("tuned_to_model", Median / MedianOf(ModelTimes));
+            }
+
             json.WriteEndObject();
         }
 
         return System.Text.Encoding.UTF8.GetString(memory.ToArray());
     }
 
-    public string ToText() => string.Create(CultureInfo.InvariantCulture, $"""
-        {Entry}: median {Median * 1e3:G4} ms, minimum {Minimum * 1e3:G4} ms, {Times.Length} samples, {Threads} thread{(Threads == 1 ? "" : "s")}
+    public string ToText(string? schedules) => string.Create(CultureInfo.InvariantCulture, $"""
+        {Entry}: median {Median * 1e3:G4} ms, minimum {Minimum * 1e3:G4} ms, {Times.Count} samples, {Threads} thread{(Threads == 1 ? "" : "s")}
         {Flops / Median / 1e9:G4} GFLOP/s ({Flops / Median / (PeakOfOneCore * Threads):P1} of peak), {Bytes / Median / 1e9:G4} GB/s
         {PlannedBytes / 1e6:G4} MB besides the tensors
-        """);
+        """) + (ModelTimes is null ? "" : string.Create(
+            CultureInfo.InvariantCulture, $"\nwith {schedules}; as the model makes it, in turn: median {MedianOf(ModelTimes) * 1e3:G4} ms, tuned / model {Median / MedianOf(ModelTimes):F3}"));
+
+    private static double MedianOf(List<double> times) => times.Order().ElementAt(times.Count / 2);
 }

@@ -16,10 +16,12 @@ internal static class BuildCommand
         {
             file, entries, dims, target, exact, fast, skip, folder,
         };
+        var schedules = new ScheduleOptions(command);
         command.SetAction(parsed =>
         {
-            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip));
-            var compilation = Source.Compile(parsed.GetValue(file)!, options);
+            var path = parsed.GetValue(file)!;
+            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip)));
+            var compilation = Source.Compile(path, options);
             var wanted = parsed.GetValue(entries)!.Select(e => Source.ChooseEntry(compilation, e)).ToList();
             if (wanted.Count == 0)
             {

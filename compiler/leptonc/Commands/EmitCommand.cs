@@ -27,19 +27,21 @@ internal static class EmitCommand
         {
             file, stage, entry, dims, target, exact, fast, skip,
         };
+        var schedules = new ScheduleOptions(command);
         command.SetAction(parsed =>
         {
             var wanted = parsed.GetValue(stage)!;
             Graph? after = null;
-            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip)) with
+            var path = parsed.GetValue(file)!;
+            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip)) with
             {
                 Passes = (name, before, result) =>
                 {
                     LastGraph.Set(before);
                     after = name == wanted ? result : after;
                 },
-            };
-            var compilation = Source.Compile(parsed.GetValue(file)!, options);
+            });
+            var compilation = Source.Compile(path, options);
             var name = wanted is "syntax" or "program" ? "" : Source.ChooseEntry(compilation, parsed.GetValue(entry));
             var sizes = name.Length == 0 ? [] : Source.ParseDims(parsed.GetValue(dims)!, compilation, [name]);
             Console.Out.Write(Text(wanted, compilation, name, sizes, () => after, options.Target!));

@@ -3,7 +3,9 @@ using System.Globalization;
 using Lepton.Abi;
 using Lepton.Compiler;
 using Lepton.Graphs;
+using Lepton.Compiler.Scheduling;
 using Lepton.Kernels;
+using Lepton.Kernels.Loops;
 
 namespace Lepton.CommandLine.Commands;
 
@@ -21,16 +23,18 @@ internal static class ExplainCommand
         {
             file, entry, dims, target, exact, fast, skip,
         };
+        var schedules = new ScheduleOptions(command);
         command.SetAction(parsed =>
         {
             var steps = new List<(string Name, TimeSpan Time)>();
-            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip)) with { Timing = (name, time) => steps.Add((name, time)) };
-            var compilation = Source.Compile(parsed.GetValue(file)!, options);
+            var path = parsed.GetValue(file)!;
+            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip)) with { Timing = (name, time) => steps.Add((name, time)) });
+            var compilation = Source.Compile(path, options);
             var name = Source.ChooseEntry(compilation, parsed.GetValue(entry));
             var sizes = Source.ParseDims(parsed.GetValue(dims)!, compilation, [name]);
             var fused = compilation.Fuse(name, sizes);
             var module = compilation.Lower([name], sizes);
-            Kernels(name, module);
+            Kernels(name, module, options.Schedules);
             Memory(module.Entries[0]);
             Console.Write($"\nfusion\n{FusionText.Print(fused)}");
             Console.WriteLine("\ncompile time, ms");
@@ -44,7 +48,7 @@ internal static class ExplainCommand
         return command;
     }
 
-    private static void Kernels(string name, KernelModule module)
+    private static void Kernels(string name, KernelModule module, ScheduleFile? schedules)
     {
         var counts = new LaunchCounts(module);
         var (launches, prepared) = (counts.Of(module.Entries[0]), counts.Prepared(module.Entries[0]));
@@ -61,6 +65,7 @@ internal static class ExplainCommand
         {
             Console.WriteLine($"\n{kernel.Name} ({kernel.Strategy.ToString().ToLowerInvariant()})" + (times == 1 ? "" : $", {times} times"));
             Console.WriteLine($"  {kernel.Note}");
+            Console.WriteLine($"  schedule: {ScheduleOf(kernel, schedules)}");
             Console.WriteLine($"  FLOPs {kernel.Flops}, bytes {kernel.Bytes}, chunks {kernel.Chunks}");
             if (kernel.Flops.AsConstant is { } flops && kernel.Bytes.AsConstant is { } bytes && bytes > 0)
             {
@@ -69,6 +74,13 @@ internal static class ExplainCommand
                     $"  intensity {(double)flops / bytes:G3} FLOP/byte: bound by {(compute > memory ? "arithmetic" : "memory")}, at best about {Math.Max(compute, memory) * 1e3:G3} ms on one core"));
             }
         }
+    }
+
+    private static string ScheduleOf(Kernel kernel, ScheduleFile? schedules)
+    {
+        var known = kernel.Use is { } use ? schedules?.Find(use.Key) : null;
+        return kernel.Use is { IsPlanned: true } && known is not null ? $"from {schedules!.Path}: {known.Choice}; alone {known.Times}"
+            : known is null ? "the model's" : $"the model's, which {schedules!.Path} did not beat; alone {known.Times}";
     }
 
     private static void Memory(EntryProgram program)

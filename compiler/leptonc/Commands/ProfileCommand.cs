@@ -25,11 +25,13 @@ internal static class ProfileCommand
         {
             file, entry, dims, inputs, parameters, threads, seconds, folder, target, exact, fast, skip,
         };
+        var schedules = new ScheduleOptions(command);
         command.SetAction(parsed =>
         {
             var sizes = Source.ParseDims(parsed.GetValue(dims)!);
-            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: true, parsed.GetValue(skip)) with { Cache = Codegen.Llvm.ObjectCache.OfUser(), Profile = true };
-            var compilation = Source.Compile(parsed.GetValue(file)!, options);
+            var path = parsed.GetValue(file)!;
+            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: true, parsed.GetValue(skip)) with { Cache = Codegen.Llvm.ObjectCache.OfUser(), Profile = true });
+            var compilation = Source.Compile(path, options);
             using var engine = LeptonEngine.Of(compilation);
             var name = Source.ChooseEntry(compilation, parsed.GetValue(entry));
             var chosen = engine[name];

@@ -40,6 +40,7 @@ internal static class RunCommand
         {
             file, entry, inputs, dims, parameters, seed, outputs, expect, tolerance, outliers, threads, device, target, exact, fast, skip, noCache,
         };
+        var schedules = new ScheduleOptions(command);
         command.SetAction(parsed =>
         {
             var specs = parsed.GetValue(inputs)!.Select(InputSpec.Parse).ToList();
@@ -47,11 +48,11 @@ internal static class RunCommand
             var expected = Pairs("--expect", parsed.GetValue(expect)!);
             var sizes = Source.ParseDims(parsed.GetValue(dims)!);
             using var cancel = new Cancellation();
-            var options = Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: parsed.GetValue(device) == "cpu", parsed.GetValue(skip)) with
+            var path = parsed.GetValue(file)!;
+            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: parsed.GetValue(device) == "cpu", parsed.GetValue(skip)) with
             {
                 Cache = parsed.GetValue(noCache) ? null : Codegen.Llvm.ObjectCache.OfUser(),
-            };
-            var path = parsed.GetValue(file)!;
+            });
             using var engine = Source.Open(path, options);
             var chosen = engine[Source.ChooseEntry(path == "-" ? "standard input" : path, [.. engine.Entries.Select(e => e.Name)], parsed.GetValue(entry))];
             CheckNames("--out", chosen, outs.Keys);

@@ -63,12 +63,14 @@ internal static class Source
         }
     }
 
-    public static void Print(DiagnosticReport report)
+    public static void Print(DiagnosticReport report) => Print(report.Diagnostics);
+
+    public static void Print(IReadOnlyCollection<Diagnostic> diagnostics)
     {
-        if (report.Diagnostics.Count > 0)
+        if (diagnostics.Count > 0)
         {
             var color = !Console.IsErrorRedirected && Environment.GetEnvironmentVariable("NO_COLOR") is null or "";
-            Console.Error.WriteLine(new DiagnosticPrinter(color).PrintAll(report.Diagnostics));
+            Console.Error.WriteLine(new DiagnosticPrinter(color).PrintAll(diagnostics));
         }
     }
 
