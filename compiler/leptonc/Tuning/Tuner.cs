@@ -29,6 +29,7 @@ internal sealed class Tuner(Func<Schedules, KernelModule> lower, ScheduleFile? k
             Discover(cancel);
             while (Stopwatch.GetElapsedTime(start).TotalSeconds is var now && now < seconds)
             {
+                cancel.ThrowIfCancellationRequested();
                 show(new TuneState(now / seconds, _searches.Count, _searches.Values.Sum(s => s.Search.Tried), _searches.Values.Count(s => s.Search.Best != s.Search.Model)));
                 var open = _searches.Values.Where(s => !s.Search.IsDone).ToArray();
                 if (open.Length == 0)

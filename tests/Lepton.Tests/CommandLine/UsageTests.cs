@@ -18,6 +18,7 @@ public class UsageTests
     [InlineData("run")]
     [InlineData("bench")]
     [InlineData("profile")]
+    [InlineData("tune")]
     [InlineData("build")]
     [InlineData("explain")]
     [InlineData("emit")]
@@ -45,6 +46,9 @@ public class UsageTests
     [InlineData(2, "--stage STAGE is missing", "emit", "WAVE")]
     [InlineData(2, "--stage kernel: did you mean `kernels`?", "emit", "WAVE", "--stage", "kernel")]
     [InlineData(2, "--dim n=…: there is no such size; did you mean `N`?", "explain", "WAVE", "--dim", "n=3")]
+    [InlineData(2, "size N of wave is not known: say how large it is, as in --dim N=8", "tune", "WAVE")]
+    [InlineData(1, "--schedules no.tune: there is no such file", "run", "WAVE", "--schedules", "no.tune")]
+    [InlineData(2, "--schedules and --no-schedules ask for opposite things", "bench", "WAVE", "--schedules", "no.tune", "--no-schedules")]
     [InlineData(2, "there is no entry wav; did you mean wave?", "emit", "WAVE", "--stage", "graph", "--entry", "wav")]
     public void A_wrong_command_line_is_one_message(int code, string message, params string[] arguments)
     {
@@ -73,7 +77,7 @@ public class UsageTests
         Assert.Matches(@"intermediate results: \d+ buffers in \d+ bytes", text);
     }
 
-    private static (int Code, string Output, string Errors) Run(params string[] arguments)
+    internal static (int Code, string Output, string Errors) Run(params string[] arguments)
     {
         var (output, errors) = (Console.Out, Console.Error);
         using var newOutput = new StringWriter();
