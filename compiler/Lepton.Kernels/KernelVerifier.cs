@@ -257,6 +257,10 @@ public static class KernelVerifier
                 case FmaExpr e:
                     Require(Of(e.A) == e.Type && Of(e.B) == e.Type && Of(e.C) == e.Type, "a fused multiply-add");
                     break;
+                case PairDotExpr e:
+                    var pairs = new LaneType(ElementType.I16, 2 * e.Type.Lanes);
+                    Require(e.Type.Element == ElementType.I32 && Of(e.A) == pairs && Of(e.B) == pairs && Of(e.C) == e.Type, "a dot product of pairs");
+                    break;
                 case LoadExpr e:
                     Require(e.Type.Element == ElementOf(e.Buffer).ComputeType(), $"a load of {e.Type} from buffer {e.Buffer}");
                     Memory(e.Index, e.Stride, e.Mask, e.Type.Lanes);
@@ -278,7 +282,9 @@ public static class KernelVerifier
                     break;
                 case ShuffleExpr e:
                     Require(
-                        Of(e.A) == e.Type && Of(e.B) == e.Type && e.Lanes.Count == e.Type.Lanes && e.Lanes.All(l => l >= 0 && l < 2 * e.Type.Lanes), "a shuffle");
+                        Of(e.A) == Of(e.B) && e.A.Type.Element == e.Type.Element && e.Lanes.Count == e.Type.Lanes
+                            && e.Lanes.All(l => l >= 0 && l < 2 * e.A.Type.Lanes),
+                        "a shuffle");
                     break;
                 case LaneExpr e:
                     Require(Of(e.Vector) with { Lanes = 1 } == e.Type && e.Lane >= 0 && e.Lane < e.Vector.Type.Lanes, "a lane");

@@ -53,6 +53,12 @@ public sealed record FmaExpr(LaneType Type, LoopExpr A, LoopExpr B, LoopExpr C) 
     public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
 }
 
+/// <summary>Lane l is c[l] + a[2l]·b[2l] + a[2l + 1]·b[2l + 1]: i16 lanes of A and B, i32 lanes of C and of the result, which wrap.</summary>
+public sealed record PairDotExpr(LaneType Type, LoopExpr A, LoopExpr B, LoopExpr C) : LoopExpr(Type)
+{
+    public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
+}
+
 /// <summary>
 /// Lane l reads element Index + l·Stride of the buffer (Index: i64 scalar; Stride null: 1). Type.Element is the buffer's compute type: f16 and
 /// bf16 memory arrives as f32. Where Mask (bool lanes) is false nothing is read and the lane is 0.
@@ -92,7 +98,7 @@ public sealed record LaneExpr(LaneType Type, LoopExpr Vector, int Lane) : LoopEx
     public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
 }
 
-/// <summary>Lane l is lane Lanes[l] of A and B, one behind the other.</summary>
+/// <summary>Lane l is lane Lanes[l] of A and B, one behind the other; they are of one type, which may have another number of lanes.</summary>
 public sealed record ShuffleExpr(LaneType Type, LoopExpr A, LoopExpr B, ValueList<int> Lanes) : LoopExpr(Type)
 {
     public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
@@ -110,6 +116,8 @@ public abstract class LoopExprVisitor<T>
     public abstract T Visit(MapExpr expr);
 
     public abstract T Visit(FmaExpr expr);
+
+    public abstract T Visit(PairDotExpr expr);
 
     public abstract T Visit(LoadExpr expr);
 

@@ -40,11 +40,11 @@ internal sealed class ContractionKernel
         _kernel.AssumePositive(plan.OuterSize * plan.MSize * plan.NSize);
         (_panels, _tile) = (new ContractionPanels(_kernel, plan, schedule), new ContractionTile(_kernel, plan, schedule));
         _edges = new ContractionEdges(_kernel.Body, plan, schedule);
-        _a = packedA is not null ? _kernel.Buffer("packed_a", plan.Element, BufferAccess.Read, packedA)
-            : schedule.A == PanelSource.Chunk ? _kernel.Local("a", plan.Element, checked((int)(RoundUp(schedule.BlockRows, schedule.Rows) * schedule.Depth))) : 0;
-        _b = packedB is not null ? _kernel.Buffer("packed_b", plan.Element, BufferAccess.Read, packedB)
-            : schedule.B == PanelSource.Chunk ? _kernel.Local("b", plan.Element, schedule.Columns * schedule.Depth) : 0;
-        _partial = plan.KSize.AsConstant <= schedule.Depth
+        _a = packedA is not null ? _kernel.Buffer("packed_a", plan.PanelElement, BufferAccess.Read, packedA)
+            : schedule.A == PanelSource.Chunk ? _kernel.Local("a", plan.PanelElement, checked((int)(RoundUp(schedule.BlockRows, schedule.Rows) * schedule.Depth * plan.KPerStep))) : 0;
+        _b = packedB is not null ? _kernel.Buffer("packed_b", plan.PanelElement, BufferAccess.Read, packedB)
+            : schedule.B == PanelSource.Chunk ? _kernel.Local("b", plan.PanelElement, schedule.Columns * schedule.Depth * plan.KPerStep) : 0;
+        _partial = plan.Steps.AsConstant <= schedule.Depth
             ? null : _kernel.Local("sums", plan.Element, checked((int)(RoundUp(schedule.BlockRows, schedule.Rows) * schedule.BlockColumns)));
     }
 
@@ -81,7 +81,7 @@ internal sealed class ContractionKernel
         var (m0, mEnd) = Range(rowBlock, _schedule.BlockRows, _plan.MSize);
         var (n0, nEnd) = Range(columnBlock, _schedule.BlockColumns, _plan.NSize);
         var index = ContractionPacking.Outer(_kernel, _plan, outer, _plan.Outer);
-        var depth = BodyMath.Index(_plan.KSize);
+        var depth = BodyMath.Index(_plan.Steps);
         if (_partial is null)
         {
             BlockOfK(BodyMath.Index(0), depth);
@@ -205,7 +205,10 @@ internal sealed class ContractionKernel
     }
 
     private LoopExpr Element(int buffer, LoopExpr place, int offset, int lanes) =>
-        Body.Let(new LoadExpr(new LaneType(_plan.Element, lanes), buffer, Body.Add(place, BodyMath.Index(offset))));
+        Body.Let(new LoadExpr(
+            new LaneType(_plan.PanelElement, lanes * _plan.KPerStep),
+            buffer,
+            Body.Mul(Body.Add(place, BodyMath.Index(offset)), BodyMath.Index(_plan.KPerStep))));
 
     private (LoopExpr From, LoopExpr To) Range(LoopExpr number, long size, SizeExpr all)
     {
@@ -218,7 +221,7 @@ internal sealed class ContractionKernel
     private string Note()
     {
         var tiles = $"register tiles of {_schedule.Rows} x {_schedule.Columns}";
-        var sizes = $"{_plan.MSize} x {_plan.NSize} x {_plan.KSize}";
+        var sizes = $"{_plan.MSize} x {_plan.NSize} x {_plan.KSize}{(_plan.Narrow ? " in pairs of 16-bit integers" : "")}";
         if (_schedule.A == PanelSource.Memory && _schedule.B == PanelSource.Memory)
         {
             return $"direct: {sizes} in {tiles}, nothing packed";
@@ -231,6 +234,6 @@ internal sealed class ContractionKernel
             (false, true) => ", each chunk packs the right side",
             _ => "",
         };
-        return $"blocked: {sizes} in blocks of {_schedule.BlockRows} x {_schedule.BlockColumns} x {_schedule.Depth}, {tiles}{packed}";
+        return $"blocked: {sizes} in blocks of {_schedule.BlockRows} x {_schedule.BlockColumns} x {_schedule.Depth * _plan.KPerStep}, {tiles}{packed}";
     }
 }

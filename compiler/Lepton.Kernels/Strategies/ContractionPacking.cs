@@ -23,12 +23,12 @@ internal static class ContractionPacking
     public static SizeExpr Columns(ContractionPlan plan, ContractionSchedule schedule) =>
         SizeExpr.CeilDiv(plan.NSize, schedule.Columns) * schedule.Columns;
 
-    /// <summary>Where a side's panels start for these outer indices.</summary>
+    /// <summary>Where a side's panels start for these outer indices, in steps.</summary>
     public static LoopExpr Start(KernelBuilder kernel, ContractionPlan plan, ContractionSide side, IReadOnlyDictionary<int, IndexForm> index, SizeExpr padded)
     {
         var labels = plan.OuterOf(side);
         var number = ValueEmitter.RowMajor(labels.Select(l => index[l]).ToValueList(), labels.Select(l => plan.Sizes[l]).ToValueList());
-        return kernel.Space.ToScalar(number * (padded * plan.KSize));
+        return kernel.Space.ToScalar(number * (padded * plan.Steps));
     }
 
     /// <summary>The indices of outer labels from their row-major number.</summary>
@@ -42,22 +42,22 @@ internal static class ContractionPacking
     /// <summary>The panels of A: packed once when it depends on parameters alone, else here.</summary>
     public static BufferRef A(FusionGroup group, LoweringContext context, ContractionPlan plan, ContractionSchedule schedule) => context.Once(
         plan.FactorsOf(plan.A),
-        plan.Element,
-        plan.SizeOf(plan.OuterOf(plan.A)) * Rows(plan, schedule) * plan.KSize,
+        plan.PanelElement,
+        plan.SizeOf(plan.OuterOf(plan.A)) * Rows(plan, schedule) * plan.Steps * plan.KPerStep,
         place => PackA(group, context, plan, schedule, place));
 
     /// <summary>The panels of B: packed once when it depends on parameters alone, else here.</summary>
     public static BufferRef B(FusionGroup group, LoweringContext context, ContractionPlan plan, ContractionSchedule schedule) => context.Once(
         plan.FactorsOf(plan.B),
-        plan.Element,
-        plan.SizeOf(plan.OuterOf(plan.B)) * Columns(plan, schedule) * plan.KSize,
+        plan.PanelElement,
+        plan.SizeOf(plan.OuterOf(plan.B)) * Columns(plan, schedule) * plan.Steps * plan.KPerStep,
         place => PackB(group, context, plan, schedule, place));
 
     private static void PackA(FusionGroup group, LoweringContext context, ContractionPlan plan, ContractionSchedule schedule, BufferRef place)
     {
         var (outer, all) = (plan.OuterOf(plan.A), Rows(plan, schedule));
         var (kernel, buffer) = PackKernel(group, context, plan, "a", place);
-        var (body, depth) = (kernel.Body, BodyMath.Index(plan.KSize));
+        var (body, depth) = (kernel.Body, BodyMath.Index(plan.Steps));
         var panels = SizeExpr.CeilDiv(plan.MSize, schedule.Rows);
         var blocks = SizeExpr.CeilDiv(panels, ChunkPanels);
         var index = Outer(kernel, plan, body.FloorDiv(BodyBuilder.Chunk, BodyMath.Index(blocks)), outer);
@@ -94,12 +94,12 @@ internal static class ContractionPacking
         var body = kernel.Body;
         var chunkDepth = schedule.KAligned ? schedule.Depth : ChunkDepth;
         SizeExpr columns = ChunkPanels * schedule.Columns;
-        var (columnBlocks, depthBlocks) = (SizeExpr.CeilDiv(all, columns), SizeExpr.CeilDiv(plan.KSize, chunkDepth));
+        var (columnBlocks, depthBlocks) = (SizeExpr.CeilDiv(all, columns), SizeExpr.CeilDiv(plan.Steps, chunkDepth));
         var above = body.FloorDiv(BodyBuilder.Chunk, BodyMath.Index(depthBlocks));
         var index = Outer(kernel, plan, body.FloorDiv(above, BodyMath.Index(columnBlocks)), outer);
         var from = body.Mul(body.Rem(above, BodyMath.Index(columnBlocks)), BodyMath.Index(columns));
         var to = body.Min(body.Add(from, BodyMath.Index(columns)), BodyMath.Index(all));
-        var depth = BodyMath.Index(plan.KSize);
+        var depth = BodyMath.Index(plan.Steps);
         var kFrom = body.Mul(body.Rem(BodyBuilder.Chunk, BodyMath.Index(depthBlocks)), BodyMath.Index(chunkDepth));
         var kTo = body.Min(body.Add(kFrom, BodyMath.Index(chunkDepth)), depth);
         var start = body.Add(Start(kernel, plan, plan.B, index, all), body.Mul(kFrom, BodyMath.Index(schedule.Columns)));
@@ -114,7 +114,7 @@ internal static class ContractionPacking
     {
         var kernel = new KernelBuilder(context, $"{context.Graph.Name}_{group.Name}_pack_{side}", new FusionGroup(group.Name, group.Strategy, plan.Below, []));
         kernel.AssumePositive(plan.OuterSize * plan.MSize * plan.NSize * plan.KSize);
-        return (kernel, kernel.Buffer($"packed_{side}", plan.Element, BufferAccess.Write, place));
+        return (kernel, kernel.Buffer($"packed_{side}", plan.PanelElement, BufferAccess.Write, place));
     }
 
     // Where the result is empty nothing is packed: panels of what is not there could not be filled.

@@ -10,11 +10,12 @@ namespace Lepton.Kernels.Strategies;
 /// <code>
 /// element (panel p, k, j) at (p·Depth + k)·Width + j, p and k counted from the block's first
 /// </code>
-/// What stands before the product (casts, scaling, masks) is computed on the way.
+/// What is counted as one k here is a step: of 16-bit integers two values (<see cref="ContractionPairs"/>). What stands before the product (casts, scaling, masks) is computed on the way.
 /// </summary>
 internal sealed class ContractionPanels(KernelBuilder kernel, ContractionPlan plan, ContractionSchedule schedule)
 {
     private readonly ContractionEdges _edges = new(kernel.Body, plan, schedule);
+    private readonly ContractionPairs _pairs = new(kernel, plan);
 
     private BodyBuilder Body => kernel.Body;
 
@@ -29,6 +30,12 @@ internal sealed class ContractionPanels(KernelBuilder kernel, ContractionPlan pl
         for (var i = 0; i < rows; i++)
         {
             indices[i] = _edges.Row(m, i);
+        }
+
+        if (plan.Narrow)
+        {
+            _pairs.PackA(buffer, origin, indices, outer, kFrom, kEnd, schedule.Lanes);
+            return;
         }
 
         // A costly prologue runs in vectors along k, which are then taken apart.
@@ -64,6 +71,12 @@ internal sealed class ContractionPanels(KernelBuilder kernel, ContractionPlan pl
             var column = Body.Add(n, BodyMath.Index(v * schedule.Lanes));
             var place = Body.Add(origin, BodyMath.Index(v * schedule.Lanes));
             var mask = masked ? _edges.Mask(column) : null;
+            if (plan.Narrow)
+            {
+                InOneRow(column, outer, index => _pairs.PackB(buffer, place, schedule.Columns, schedule.Lanes, mask, index, kFrom, kEnd));
+                continue;
+            }
+
             InOneRow(column, outer, index => Depth(kFrom, kEnd, index, (at, k) =>
             {
                 var value = Body.Splat(plan.Side(kernel, plan.B, at, schedule.Lanes, mask), schedule.Lanes);

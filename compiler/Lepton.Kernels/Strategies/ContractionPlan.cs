@@ -16,6 +16,7 @@ namespace Lepton.Kernels.Strategies;
 /// <param name="B">How the right side's elements are reached.</param>
 /// <param name="Prologue">Elementwise work that costs more than loading stands before the product.</param>
 /// <param name="Below">The members that are computed on the way to the factors.</param>
+/// <param name="Narrow">Sums in i32 of factors that fit into i16: packed panels hold pairs of them.</param>
 internal sealed record ContractionPlan(
     NodeId Id,
     ContractNode Node,
@@ -28,7 +29,8 @@ internal sealed record ContractionPlan(
     ContractionSide A,
     ContractionSide B,
     bool Prologue,
-    ValueList<NodeId> Below)
+    ValueList<NodeId> Below,
+    bool Narrow)
 {
     public ElementType Element => Node.Type.Element.ComputeType();
 
@@ -44,6 +46,15 @@ internal sealed record ContractionPlan(
     public SizeExpr NSize => SizeOf(N);
 
     public SizeExpr KSize => SizeOf(K);
+
+    /// <summary>How many values of k one step of the tile takes: two where the factors are 16-bit integers, which one instruction multiplies in pairs.</summary>
+    public int KPerStep => Narrow ? 2 : 1;
+
+    /// <summary>How many steps k has; where the last one is half empty, its second value is 0 in packed panels.</summary>
+    public SizeExpr Steps => Narrow ? SizeExpr.CeilDiv(KSize, 2) : KSize;
+
+    /// <summary>What packed panels hold: of an element KPerStep values, one behind the other.</summary>
+    public ElementType PanelElement => Narrow ? ElementType.I16 : Element;
 
     public SizeExpr SizeOf(ValueList<int> labels) => SizeExpr.Product(labels.Select(l => Sizes[l]));
 
@@ -101,7 +112,9 @@ internal sealed record ContractionPlan(
         var prologue = below.Any(p => graph[p] is MapNode map && map.Op.Info().Transcendental);
         var all = k.ToValueList();
         return new ContractionPlan(
-            id, node, sizes, outer, m.ToValueList(), n.ToValueList(), n.TakeLast(inner).ToValueList(), all, Side(left, k[^1]), Side(right, lane), prologue, below);
+            id, node, sizes, outer, m.ToValueList(), n.ToValueList(), n.TakeLast(inner).ToValueList(), all, Side(left, k[^1]), Side(right, lane), prologue, below,
+            node.Type.Element == ElementType.I32 && IntegerRange.FitI16(graph, below, [.. left.Select(f => node.Factors[f])])
+                && IntegerRange.FitI16(graph, below, [.. right.Select(f => node.Factors[f])]));
 
         ContractionSide Side(ValueList<int> factors, int along) => new(
             factors,

@@ -21,6 +21,7 @@ internal enum PanelSource
 /// </summary>
 /// <param name="EvenRows">The block of rows is the whole of m, in tiles of Rows and of Rows - 1 that leave none over.</param>
 /// <param name="Lanes">Of one vector; Columns = Vectors · Lanes.</param>
+/// <param name="Depth">In steps: <see cref="ContractionPlan.KPerStep"/> values of k each.</param>
 /// <param name="KAligned">Depth is a multiple of all labels of k but the first: a block of k is a loop nest without divisions.</param>
 /// <param name="OutersPerChunk">How many products of matrices one chunk makes; more than one only when the block is the whole product.</param>
 /// <param name="BIsOnce">B is made of parameters alone, or is the same in all steps of a loop: its panels are packed once, and read again and again.</param>
@@ -78,7 +79,7 @@ internal sealed record ContractionSchedule(
         const int vectors = 2;
         long columns = vectors * lanes;
         long rows = Math.Max(1, (options.Registers - 4) / vectors);
-        var (m, n, k) = (plan.MSize.AsConstant, plan.NSize.AsConstant, plan.KSize.AsConstant);
+        var (m, n, k) = (plan.MSize.AsConstant, plan.NSize.AsConstant, plan.Steps.AsConstant);
         if (m is { } someRows)
         {
             rows = Math.Max(1, CeilDiv(someRows, CeilDiv(someRows, rows)));
@@ -86,11 +87,11 @@ internal sealed record ContractionSchedule(
 
         var inner = plan.SizeOf(plan.K.Skip(1).ToValueList()).AsConstant;
         var depth = k is { } all ? Math.Max(1, CeilDiv(all, Math.Max(1, CeilDiv(all, GoodDepth)))) : GoodDepth;
-        var aligned = inner is >= 1 and <= GoodDepth && (k is not null || inner == 1);
+        var aligned = !plan.Narrow && inner is >= 1 and <= GoodDepth && (k is not null || inner == 1);
         depth = aligned ? CeilDiv(depth, inner!.Value) * inner.Value : depth;
 
-        var aPlain = plan.A.IsPlain && plan.A.KMerges && (plan.A.IsContiguous || m * k * width <= SmallSide);
-        var bPlain = plan.B.IsPlain && plan.B.KMerges && plan.B.IsContiguous && plan.N == plan.NInner;
+        var aPlain = !plan.Narrow && plan.A.IsPlain && plan.A.KMerges && (plan.A.IsContiguous || m * k * width <= SmallSide);
+        var bPlain = !plan.Narrow && plan.B.IsPlain && plan.B.KMerges && plan.B.IsContiguous && plan.N == plan.NInner;
         var rowTiles = m is { } given ? CeilDiv(given, rows) : long.MaxValue;
         var bFromMemory = bPlain && (n * k * width <= SmallSide || (!bIsOnce && (rowTiles <= 2 || PanelStays(n * width, Math.Min(depth, k ?? depth)))));
 

@@ -39,7 +39,7 @@ internal sealed class ContractionTile
     /// <summary>sums[i, v] = Σ_{from ≤ k &lt; to} a(k, i) · b(k, v), from 0 or from what an earlier block of k left behind.</summary>
     /// <param name="partial">Where the earlier sums are; null: there are none.</param>
     /// <param name="isFirst">Whether this is the first block of k.</param>
-    /// <param name="a">A scalar, from k and the row.</param>
+    /// <param name="a">A scalar (of 16-bit integers a pair), from k and the row.</param>
     /// <param name="b">A vector, from k and the number of the vector.</param>
     public VariableExpr[,] Sum(
         int rows, (int Buffer, LoopExpr Place)? partial, LoopExpr? isFirst, LoopExpr from, LoopExpr to, Func<LoopExpr, int, LoopExpr> a, Func<LoopExpr, int, LoopExpr> b)
@@ -54,13 +54,16 @@ internal sealed class ContractionTile
 
         Body.For(from, to, 1, mayBeEmpty: true, k =>
         {
-            var vectors = Enumerable.Range(0, _schedule.Vectors).Select(v => Body.Splat(b(k, v), _schedule.Lanes)).ToArray();
+            var pairs = _plan.Narrow ? new ContractionPairs(_kernel, _plan) : null;
+            var vectors = Enumerable.Range(0, _schedule.Vectors).Select(v => pairs is null ? Body.Splat(b(k, v), _schedule.Lanes) : b(k, v)).ToArray();
             for (var i = 0; i < rows; i++)
             {
-                var scalar = Body.Splat(a(k, i), _schedule.Lanes);
+                var scalar = pairs is null ? Body.Splat(a(k, i), _schedule.Lanes) : pairs.Splat(a(k, i), _schedule.Lanes);
                 for (var v = 0; v < _schedule.Vectors; v++)
                 {
-                    Body.Assign(sums[i, v], Body.Let(new FmaExpr(Vector, scalar, vectors[v], sums[i, v])));
+                    Body.Assign(sums[i, v], Body.Let(pairs is null
+                        ? new FmaExpr(Vector, scalar, vectors[v], sums[i, v])
+                        : new PairDotExpr(Vector, scalar, vectors[v], sums[i, v])));
                 }
             }
         });

@@ -143,6 +143,13 @@ internal sealed class KernelRun : LoopStatementVisitor
                 : Scalar.Integer(e.Type.Element, unchecked((a[l].Bits * b[l].Bits) + c[l].Bits)));
         }
 
+        public override Scalar[] Visit(PairDotExpr e)
+        {
+            var (a, b, c) = (e.A.Accept(this), e.B.Accept(this), e.C.Accept(this));
+            return Lanes(e.Type, l => Scalar.Integer(
+                e.Type.Element, (int)(c[l].Bits + (a[2 * l].Bits * b[2 * l].Bits) + (a[(2 * l) + 1].Bits * b[(2 * l) + 1].Bits))));
+        }
+
         public override Scalar[] Visit(LoadExpr e)
         {
             var (index, stride) = (run.Integer(e.Index), e.Stride is null ? 1 : run.Integer(e.Stride));

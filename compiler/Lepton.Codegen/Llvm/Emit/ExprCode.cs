@@ -70,6 +70,8 @@ internal sealed class ExprCode(
 
     public override string Visit(FmaExpr expr) => _map.Fma(expr.Type, Value(expr.A), Value(expr.B), Value(expr.C));
 
+    public override string Visit(PairDotExpr expr) => _map.PairDot(expr.Type, Value(expr.A), Value(expr.B), Value(expr.C));
+
     public override string Visit(LoadExpr expr) =>
         memory.Load(places[expr.Buffer], expr.Type, Value(expr.Index), Optional(expr.Stride), Optional(expr.Mask));
 
@@ -85,8 +87,13 @@ internal sealed class ExprCode(
 
     public override string Visit(ShuffleExpr expr)
     {
-        var (type, numbers) = (expr.Type.Text(), string.Join(", ", expr.Lanes.Select(l => $"i32 {l}")));
-        return text.Value($"shufflevector {type} {Value(expr.A)}, {type} {Value(expr.B)}, <{expr.Lanes.Count} x i32> <{numbers}>");
+        var (from, numbers) = ($"<{expr.A.Type.Lanes} x {IrTypes.Lane(expr.A.Type.Element)}>", string.Join(", ", expr.Lanes.Select(l => $"i32 {l}")));
+        return text.Value($"shufflevector {from} {Vector(expr.A)}, {from} {Vector(expr.B)}, <{expr.Lanes.Count} x i32> <{numbers}>");
+
+        // One lane is a scalar elsewhere.
+        string Vector(LoopExpr operand) => operand.Type.Lanes > 1
+            ? Value(operand)
+            : text.Value($"insertelement {from} poison, {operand.Type.Text()} {Value(operand)}, i32 0");
     }
 
     // v[0..n/2] op v[n/2..n], and again, to one lane.
