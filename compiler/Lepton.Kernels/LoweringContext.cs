@@ -19,6 +19,7 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
 {
     private readonly Dictionary<NodeId, Place> _places = [];
     private int[]? _uses;
+    private Dictionary<NodeId, string?>? _lastReaders;
 
     public FusedGraph Fused { get; } = fused;
 
@@ -56,6 +57,16 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
 
     /// <summary>How many operands and outputs of the graph a node is.</summary>
     public int UsesOf(NodeId node) => (_uses ??= Graph.CountUses())[node.Value];
+
+    /// <summary>Results that lie in the memory of an operand.</summary>
+    internal HashSet<NodeId> IsInPlace { get; } = [];
+
+    /// <summary>Whether no group after this one loads the node, and it is no result of the graph.</summary>
+    internal bool IsLastReader(FusionGroup group, NodeId node)
+    {
+        _lastReaders ??= LastReaders();
+        return _lastReaders.TryGetValue(node, out var last) && last == group.Name;
+    }
 
     public void SetPlace(NodeId node, Place place) => _places[node] = place;
 
@@ -109,6 +120,27 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
         GatherNode gather when gather.Access.Any(a => a.Site >= 0) => false,
         _ => null,
     });
+
+    // Of each node that is loaded, the name of the last group that does; null: it is a result of the graph.
+    private Dictionary<NodeId, string?> LastReaders()
+    {
+        var last = new Dictionary<NodeId, string?>();
+        foreach (var group in Fused.Groups)
+        {
+            var members = group.Members.ToHashSet();
+            foreach (var operand in group.Members.SelectMany(m => Graph[m].Operands).Where(o => !members.Contains(o)))
+            {
+                last[operand] = group.Name;
+            }
+        }
+
+        foreach (var output in Graph.Outputs)
+        {
+            last[output.Node] = null;
+        }
+
+        return last;
+    }
 
     // Whether a walk from a node towards the inputs meets only what is fine; null: that depends on the operands.
     private bool Reaches(NodeId node, Func<NodeId, bool?> isFine)

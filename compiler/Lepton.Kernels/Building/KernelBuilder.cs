@@ -127,6 +127,7 @@ public sealed class KernelBuilder
     {
         var (flops, bytes) = KernelCost.Of(this);
         var body = LocalNumbers.Settle(Body.Finish(), _buffers.Count);
+        note = Group.Outputs.Any(Context.IsInPlace.Contains) ? note + ", in place" : note;
         Context.Launch(
             new Kernel(
                 Context.Program.UniqueName(Name), Group.Strategy, Buffers.ToValueList(), _locals.ToValueList(), chunks, body, Body.Variables, flops, bytes, note) { Use = Use },

@@ -78,6 +78,7 @@ public sealed class ContractionStrategy : IStrategy
         }
         else
         {
+            InPlace.Take(group, context);
             ContractionKernel.Lower(group, context, plan, use is { IsPlanned: true } ? space.Of(use.Chosen) : model, use);
         }
     }

@@ -11,6 +11,7 @@ public sealed class MapStrategy : IStrategy
 {
     public void Lower(FusionGroup group, LoweringContext context)
     {
+        InPlace.Take(group, context);
         foreach (var outputs in group.Outputs.GroupBy(o => context.Graph[o].Type.Shape))
         {
             var element = context.Graph[outputs.First()].Type.Element;
