@@ -11,7 +11,7 @@ internal static class InPlace
     /// <summary>Moves the place of the group's result, when it has one that is its own, to that of such an operand.</summary>
     public static void Take(FusionGroup group, LoweringContext context)
     {
-        if (context.IsLoopBody || group.Outputs.Count != 1 || !IsPlain(context.PlaceOf(group.Outputs[0])))
+        if (context.IsLoopBody || group.Outputs.Count != 1 || !IsOwn(group.Outputs[0], context))
         {
             return;
         }
@@ -19,7 +19,7 @@ internal static class InPlace
         var (graph, result) = (context.Graph, group.Outputs[0]);
         foreach (var operand in AtOwnIndex(group, graph))
         {
-            if (graph[operand].Type == graph[result].Type && IsPlain(context.PlaceOf(operand)) && context.IsLastReader(group, operand))
+            if (graph[operand].Type == graph[result].Type && IsOwn(operand, context) && context.IsLastReader(group, operand))
             {
                 context.SetPlace(result, context.PlaceOf(operand)!);
                 context.IsInPlace.Add(result);
@@ -28,8 +28,10 @@ internal static class InPlace
         }
     }
 
-    // The arena's, whole: no tensor of the caller's, nothing prepared, no row of something larger.
-    private static bool IsPlain(Place? place) => place is BufferPlace { Ref: { Kind: BufferKind.Arena, Offset.AsConstant: 0 } };
+    // In the arena, and nothing else lies there: no tensor of the caller's, nothing prepared, no loop's result, of which there may be several.
+    private static bool IsOwn(NodeId node, LoweringContext context) =>
+        context.PlaceOf(node) is BufferPlace { Ref: { Kind: BufferKind.Arena, Offset.AsConstant: 0 } }
+        && context.Graph[node] is not ResultNode && !context.SharesMemory.Contains(node);
 
     // The operands from memory that only elementwise operations stand above.
     private static IEnumerable<NodeId> AtOwnIndex(FusionGroup group, Graph graph)

@@ -58,6 +58,9 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
     /// <summary>How many operands and outputs of the graph a node is.</summary>
     public int UsesOf(NodeId node) => (_uses ??= Graph.CountUses())[node.Value];
 
+    /// <summary>Concatenations, and parts that lie in them: what is written over the one changes the other.</summary>
+    internal HashSet<NodeId> SharesMemory { get; } = [];
+
     /// <summary>Results that lie in the memory of an operand.</summary>
     internal HashSet<NodeId> IsInPlace { get; } = [];
 

@@ -4,7 +4,10 @@ using Lepton.Kernels.Building;
 
 namespace Lepton.Kernels.Strategies;
 
-/// <summary>Each part by a nest of its own, straight into its stretch of the result: nothing is compared per element.</summary>
+/// <summary>
+/// Each part by a nest of its own, straight into its stretch of the result: nothing is compared per element, and nothing is done for parts
+/// whose own group has stored them there.
+/// </summary>
 public sealed class ConcatStrategy : IStrategy
 {
     public void Lower(FusionGroup group, LoweringContext context)
@@ -22,7 +25,8 @@ public sealed class ConcatStrategy : IStrategy
             var shape = context.Graph[part].Type.Shape;
             var offset = start;
             start += shape[concat.Axis];
-            if (shape[concat.Axis] != SizeExpr.Zero)
+            var stretch = target.Place with { Offset = target.Place.Offset + (offset * SizeExpr.Product(shape.Skip(concat.Axis + 1)) * concat.Type.Element.ByteSize()) };
+            if (shape[concat.Axis] != SizeExpr.Zero && !(context.SharesMemory.Contains(part) && context.PlaceOf(part) == new BufferPlace(stretch)))
             {
                 MapNest.Emit(context, group.Name, group, shape, [new NestStore(part, target, Shifted)]);
             }

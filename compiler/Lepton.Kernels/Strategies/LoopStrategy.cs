@@ -114,7 +114,7 @@ public sealed class LoopStrategy : IStrategy
     private static BufferRef Start(LoweringContext context, NodeId initial)
     {
         if (context.Graph[initial] is not InputNode && context.PlaceOf(initial) is BufferPlace { Ref.Kind: BufferKind.Arena } place
-            && context.UsesOf(initial) == 1)
+            && context.UsesOf(initial) == 1 && !context.SharesMemory.Contains(initial))
         {
             return place.Ref;
         }
