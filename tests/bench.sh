@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lepton against ONNX Runtime, PyTorch, NumPy, SciPy and Numba, in turn, on one and two threads: tests/bench.sh [FILTER]
+# Lepton against ONNX Runtime, PyTorch, NumPy, SciPy, Numba and System.Numerics.Tensors, in turn, on one and two threads: tests/bench.sh [FILTER]
 # FILTER: a part of a workload's name. Installs the peers (npm, apt); goes on without those that cannot be had.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Numerics.Tensors;
 using Lepton.Benchmarks;
 using Lepton.Benchmarks.Contenders;
 using Lepton.Benchmarks.Reports;
@@ -27,7 +28,7 @@ var arrays = Directory.CreateTempSubdirectory("lepton-bench").FullName;
 var pythons = new Dictionary<int, PythonPeers>();
 try
 {
-    var found = new List<string>();
+    var found = new List<string> { $"System.Numerics.Tensors {typeof(TensorPrimitives).Assembly.GetName().Version!.ToString(2)}" };
     if (library is null)
     {
         Console.WriteLine("not here: ONNX Runtime");
@@ -68,6 +69,7 @@ try
                 Progress.Show($"[{number}/{workloads.Count}] {workload.Name}, {threads} threads: loading");
                 contenders.Add(new LeptonContender(workload, data, threads));
                 contenders.AddRange(library is null ? [] : [new OnnxRuntimePeer(library, workload, data, threads)]);
+                contenders.AddRange(TensorPrimitivesPeer.Of(workload, data, threads) is { } primitives ? [primitives] : []);
                 contenders.AddRange(pythons.TryGetValue(threads, out var peers) ? peers.Load(workload, data) : []);
                 line.Add(Measurement.Of(workload, threads, contenders, what => Progress.Show($"[{number}/{workloads.Count}] {workload.Name}, {threads} threads: {what}")));
             }
