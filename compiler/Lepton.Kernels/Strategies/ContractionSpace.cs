@@ -3,7 +3,7 @@ using Lepton.Kernels.Scheduling;
 
 namespace Lepton.Kernels.Strategies;
 
-/// <summary>The schedules of a product of known sizes: cut into tiles by a <see cref="ContractionSchedule"/>, or a convolution by Winograd.</summary>
+/// <summary>The schedules of a product of known sizes, k counted in <see cref="ContractionPlan.Steps"/>: cut into tiles by a <see cref="ContractionSchedule"/>, or a convolution by Winograd.</summary>
 /// <param name="isConvolution">Whether it is a convolution that could go by Winograd, if options let it.</param>
 /// <param name="prefersWinograd">Whether the model takes it.</param>
 internal sealed class ContractionSpace(ContractionPlan plan, KernelOptions options, ContractionSchedule model, bool isConvolution, bool prefersWinograd) : ScheduleSpace
@@ -23,7 +23,7 @@ internal sealed class ContractionSpace(ContractionPlan plan, KernelOptions optio
         get
         {
             var outer = plan.Outer.Count == 0 ? "" : $" {Sizes(plan.Outer)} of";
-            var once = (model.BIsOnce ? ", right once" : "") + (isConvolution && options.Exact ? ", exact" : "");
+            var once = (plan.Narrow ? " pairs" : "") + (model.BIsOnce ? ", right once" : "") + (isConvolution && options.Exact ? ", exact" : "");
             return $"contraction {plan.Node.Type.Element.Name()}{outer} m={Sizes(plan.M)} n={Sizes(plan.N)} k={Sizes(plan.K)}{once}";
         }
     }
@@ -34,7 +34,7 @@ internal sealed class ContractionSpace(ContractionPlan plan, KernelOptions optio
 
     private long N => plan.NSize.AsConstant!.Value;
 
-    private long K => plan.KSize.AsConstant!.Value;
+    private long K => plan.Steps.AsConstant!.Value;
 
     private long Outer => plan.OuterSize.AsConstant!.Value;
 
@@ -56,7 +56,7 @@ internal sealed class ContractionSpace(ContractionPlan plan, KernelOptions optio
             blockRows,
             blockColumns,
             depth,
-            plan.SizeOf(plan.K.Skip(1).ToValueList()).AsConstant is { } inner && depth % inner == 0,
+            !plan.Narrow && plan.SizeOf(plan.K.Skip(1).ToValueList()).AsConstant is { } inner && depth % inner == 0,
             Source(choice["left"]!),
             Source(choice["right"]!),
             choice.Number("together"),
@@ -141,13 +141,13 @@ internal sealed class ContractionSpace(ContractionPlan plan, KernelOptions optio
             : blockColumns > wholeColumns || blockColumns % columns != 0 ? $"block_columns={blockColumns}: expected a multiple of {columns} columns, {wholeColumns} at most"
             : depth > K ? $"block_depth={depth}: there are {K} to sum"
             : together > Outer || (together > 1 && (blockRows < M || blockColumns < N)) ? $"together={together}: more than one only where a block is a whole product, at most {Outer}"
-            : choice["left"] == "memory" && !(plan.A.IsPlain && plan.A.KMerges) ? "left=memory: this side is computed on the way; expected chunk or kernel"
+            : choice["left"] == "memory" && (plan.Narrow || !(plan.A.IsPlain && plan.A.KMerges)) ? "left=memory: this side is computed on the way; expected chunk or kernel"
             : choice["right"] == "memory" && !IsBInMemory ? "right=memory: this side is computed on the way, or does not lie in rows; expected chunk or kernel"
             : Bytes(Of(choice)) > KernelVerifier.MaxLocalBytes - OtherBytes ? "the blocks do not fit a chunk's stack: make block_rows, block_columns or block_depth smaller"
             : null;
     }
 
-    private bool IsBInMemory => plan.B.IsPlain && plan.B.KMerges && plan.B.IsContiguous && plan.N == plan.NInner;
+    private bool IsBInMemory => !plan.Narrow && plan.B.IsPlain && plan.B.KMerges && plan.B.IsContiguous && plan.N == plan.NInner;
 
     // Of a chunk's panels and partial sums.
     private long Bytes(ContractionSchedule schedule)
@@ -160,7 +160,7 @@ internal sealed class ContractionSpace(ContractionPlan plan, KernelOptions optio
 
     private Choice Cut(ContractionSchedule now, long rowBlocks, long columnBlocks, long depthBlocks)
     {
-        var inner = plan.SizeOf(plan.K.Skip(1).ToValueList()).AsConstant!.Value;
+        var inner = plan.Narrow ? 1 : plan.SizeOf(plan.K.Skip(1).ToValueList()).AsConstant!.Value;
         var depth = CeilDiv(K, depthBlocks);
         depth = inner <= depth ? RoundUp(depth, inner) : depth;
         var blockRows = Math.Min(M, RoundUp(CeilDiv(M, rowBlocks), now.Rows));
