@@ -3,7 +3,10 @@ using Lepton.Kernels.Scheduling;
 
 namespace Lepton.Kernels.Strategies;
 
-/// <summary>The schedules of a product of known sizes, k counted in <see cref="ContractionPlan.Steps"/>: cut into tiles by a <see cref="ContractionSchedule"/>, or a convolution by Winograd.</summary>
+/// <summary>
+/// The schedules of a product of known sizes: cut into tiles by a <see cref="ContractionSchedule"/>, k counted in
+/// <see cref="ContractionPlan.Steps"/>, or a convolution by Winograd.
+/// </summary>
 /// <param name="isConvolution">Whether it is a convolution that could go by Winograd, if options let it.</param>
 /// <param name="prefersWinograd">Whether the model takes it.</param>
 internal sealed class ContractionSpace(ContractionPlan plan, KernelOptions options, ContractionSchedule model, bool isConvolution, bool prefersWinograd) : ScheduleSpace
