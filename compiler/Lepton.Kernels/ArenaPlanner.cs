@@ -9,17 +9,17 @@ namespace Lepton.Kernels;
 /// </summary>
 internal static class ArenaPlanner
 {
-    /// <summary>An entry whose buffers share slots; in <paramref name="program"/> each has its own.</summary>
-    public static EntryProgram Run(EntryProgram program)
+    /// <summary>An entry whose buffers share slots; in <paramref name="program"/> each has its own, and keeps it when they stay apart.</summary>
+    public static EntryProgram Run(EntryProgram program, bool apart = false)
     {
         program = WithoutIntermediates(program);
-        var (body, arena, plan) = Plan(program.Body, program.Arena);
-        var (prepare, prepareArena, _) = Plan(program.Prepare, program.Arena);
+        var (body, arena, plan) = Plan(program.Body, program.Arena, apart);
+        var (prepare, prepareArena, _) = Plan(program.Prepare, program.Arena, apart);
         return program with { Body = body, Arena = arena, ArenaPlan = plan, Prepare = prepare, PrepareArena = prepareArena };
     }
 
     private static (ValueList<HostStatement> Body, ValueList<SizeExpr> Slots, ValueList<ArenaBuffer> Plan) Plan(
-        ValueList<HostStatement> body, ValueList<SizeExpr> buffers)
+        ValueList<HostStatement> body, ValueList<SizeExpr> buffers, bool apart)
     {
         var lives = new LifeSpans(buffers.Count);
         lives.Walk(body);
@@ -27,7 +27,17 @@ internal static class ArenaPlanner
         var used = Enumerable.Range(0, buffers.Count).Where(b => lives.First[b] >= 0).ToArray();
         var places = new ArenaBuffer[buffers.Count];
         var slots = new List<SizeExpr>();
-        if (used.Length <= ArenaOffsets.MaxBuffers && used.Where(b => buffers[b].IsConstant).ToArray() is { Length: > 0 } known)
+        if (apart)
+        {
+            foreach (var b in used)
+            {
+                places[b] = new ArenaBuffer(slots.Count, SizeExpr.Zero, buffers[b], lives.First[b], lives.Last[b]);
+                slots.Add(buffers[b]);
+            }
+
+            used = [];
+        }
+        else if (used.Length <= ArenaOffsets.MaxBuffers && used.Where(b => buffers[b].IsConstant).ToArray() is { Length: > 0 } known)
         {
             var (offsets, size) = ArenaOffsets.Place([.. known.Select(b => new ArenaOffsets.Life(buffers[b].AsConstant!.Value, lives.First[b], lives.Last[b]))]);
             slots.Add(size);

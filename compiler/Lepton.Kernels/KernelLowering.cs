@@ -55,7 +55,8 @@ public static class KernelLowering
             {
                 Prepare = program.PrepareStatements(),
                 Prepared = program.Prepared.ToValueList(),
-            });
+            },
+            options.Apart);
 
         static BufferPlace Tensor(int number) => new(new BufferRef(BufferKind.Tensor, number, SizeExpr.Zero));
     }

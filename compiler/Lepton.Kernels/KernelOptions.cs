@@ -9,6 +9,8 @@ namespace Lepton.Kernels;
 /// <param name="Eager">An algorithm that suits is taken also where it does not pay: how tests reach it with small sizes.</param>
 /// <param name="Schedules">Choices that stand above the model's; null: nobody asks.</param>
 /// <param name="ChunkElements">About how many elements one chunk of an elementwise kernel handles.</param>
+/// <param name="Miniature">Caches, and what is worth a chunk or a kernel, are taken to be so many times smaller: how tests reach with small sizes what large ones are cut into.</param>
+/// <param name="Apart">Every intermediate result keeps memory of its own through the whole run: how tests put it between pages that may not be touched.</param>
 public sealed record KernelOptions(
     int VectorBytes = 64,
     int ChunkElements = 32768,
@@ -16,7 +18,12 @@ public sealed record KernelOptions(
     int RegisterBytes = 32,
     bool Exact = false,
     bool Eager = false,
-    Schedules? Schedules = null)
+    Schedules? Schedules = null,
+    int Miniature = 1,
+    bool Apart = false)
 {
     public static KernelOptions Default { get; } = new();
+
+    /// <summary>A size above or below which another schedule pays, never less than <paramref name="least"/>.</summary>
+    internal long Limit(long size, long least = 1) => Math.Max(least, size / Miniature);
 }

@@ -38,7 +38,7 @@ internal static class PreparedGroups
         }
 
         written = group.Outputs.Aggregate(written, (sum, o) => sum + Bytes(context, o));
-        return (AlwaysSmall - written).IsProvablyNonNegative() || ((read * Growth) - written).IsProvablyNonNegative();
+        return (context.Options.Limit(AlwaysSmall) - written).IsProvablyNonNegative() || ((read * Growth) - written).IsProvablyNonNegative();
     }
 
     private static bool CanFail(Node node) => node switch

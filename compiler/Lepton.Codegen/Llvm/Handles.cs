@@ -61,7 +61,7 @@ internal sealed unsafe class ModuleHandle : SafeHandle
 /// <summary>The machine that code is made for.</summary>
 internal sealed unsafe class TargetMachineHandle : SafeHandle
 {
-    public TargetMachineHandle(CpuTarget target)
+    public TargetMachineHandle(CpuTarget target, bool quick = false)
         : base(0, ownsHandle: true)
     {
         using var triple = new Utf8(target.Triple);
@@ -79,7 +79,7 @@ internal sealed unsafe class TargetMachineHandle : SafeHandle
             triple.Pointer,
             cpu.Pointer,
             features.Pointer,
-            LLVMCodeGenOptLevel.LLVMCodeGenLevelDefault,
+            quick ? LLVMCodeGenOptLevel.LLVMCodeGenLevelNone : LLVMCodeGenOptLevel.LLVMCodeGenLevelDefault,
             LLVMRelocMode.LLVMRelocPIC,
             LLVMCodeModel.LLVMCodeModelSmall));
     }

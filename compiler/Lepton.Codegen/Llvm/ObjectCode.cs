@@ -4,12 +4,13 @@ namespace Lepton.Codegen.Llvm;
 public static unsafe class ObjectCode
 {
     /// <summary>The bytes of a relocatable ELF object for <paramref name="ir"/>.</summary>
-    public static byte[] Emit(string ir, CpuTarget target)
+    /// <param name="quick">LLVM does the least that it can: slow code in a third of the time, for what runs once.</param>
+    public static byte[] Emit(string ir, CpuTarget target, bool quick = false)
     {
         LlvmLibrary.Load();
         using var context = new ContextHandle();
-        using var machine = new TargetMachineHandle(target);
-        using var module = Optimize(context, machine, ir, target);
+        using var machine = new TargetMachineHandle(target, quick);
+        using var module = Optimize(context, machine, ir, target, quick);
 
         LLVMOpaqueMemoryBuffer* buffer;
         sbyte* message = null;
@@ -49,7 +50,7 @@ public static unsafe class ObjectCode
         return LlvmText.Take(LLVM.PrintModuleToString(module.Pointer));
     }
 
-    private static ModuleHandle Optimize(ContextHandle context, TargetMachineHandle machine, string ir, CpuTarget target)
+    private static ModuleHandle Optimize(ContextHandle context, TargetMachineHandle machine, string ir, CpuTarget target, bool quick = false)
     {
         var module = new ModuleHandle(context, ir);
         try
@@ -63,7 +64,7 @@ public static unsafe class ObjectCode
                 throw LlvmText.Bug("the code generator wrote ill-formed LLVM IR: " + text);
             }
 
-            RunPasses(module, machine);
+            RunPasses(module, machine, quick);
             return module;
         }
         catch
@@ -82,14 +83,14 @@ public static unsafe class ObjectCode
         LLVM.DisposeTargetData(layout);
     }
 
-    private static void RunPasses(ModuleHandle module, TargetMachineHandle machine)
+    private static void RunPasses(ModuleHandle module, TargetMachineHandle machine, bool quick)
     {
         // Vectors are explicit in our text: LLVM's own are not asked for. LLVM 22 makes some all the same, from scalar loops without branches.
         var options = LLVM.CreatePassBuilderOptions();
         LLVM.PassBuilderOptionsSetLoopVectorization(options, 0);
         LLVM.PassBuilderOptionsSetSLPVectorization(options, 0);
         LLVM.PassBuilderOptionsSetLoopInterleaving(options, 0);
-        using var passes = new Utf8("default<O2>");
+        using var passes = new Utf8(quick ? "function(sroa,early-cse,simplifycfg,dce)" : "default<O2>");
         var error = LLVM.RunPasses(module.Pointer, passes.Pointer, machine.Pointer, options);
         LLVM.DisposePassBuilderOptions(options);
         LlvmText.Check(error, "running LLVM's passes");

@@ -60,7 +60,7 @@ internal sealed class AttentionLoops
         var loops = new AttentionLoops(kernel, plan);
         var blocks = SizeExpr.CeilDiv(plan.RowsSize, plan.BlockRows);
         var units = plan.OuterSize * blocks;
-        var work = Math.Max(1, ChunkWork / (plan.BlockRows * (long)(plan.Depth + plan.Features)));
+        var work = Math.Max(1, context.Options.Limit(ChunkWork) / (plan.BlockRows * (long)(plan.Depth + plan.Features)));
         var perChunk = SizeExpr.Max(SizeExpr.One, SizeExpr.FloorDiv(work, SizeExpr.Max(SizeExpr.One, plan.KeysSize)));
         var body = kernel.Body;
         var from = body.Mul(BodyBuilder.Chunk, BodyMath.Index(perChunk));

@@ -59,11 +59,12 @@ internal sealed record AttentionPlan(
         var shape = graph[form.Logits].Type.Shape;
         var plan = new AttentionPlan(
             form, first, second, shape, Count(graph, first, form.Depth), Count(graph, second, form.Features), lanes, wide, most, 0, MostKeys);
-        var (blockRows, blockKeys) = (MostRows, RoundUp(MostKeys, Math.Max(plan.Columns, wide)));
+        var (mostRows, mostKeys) = (options.Limit(MostRows), (int)options.Limit(MostKeys));
+        var (blockRows, blockKeys) = ((int)mostRows, RoundUp(mostKeys, Math.Max(plan.Columns, wide)));
         if (plan.RowsSize.AsConstant is { } rows)
         {
             var good = plan.OuterSize.AsConstant is { } outer ? Math.Max(1, GoodChunks / Math.Max(1, outer)) : 1;
-            var blocks = Math.Max((rows + MostRows - 1) / MostRows, Math.Min(good, rows / FewestRows));
+            var blocks = Math.Max((rows + mostRows - 1) / mostRows, Math.Min(good, rows / options.Limit(FewestRows)));
             blockRows = (int)Math.Max(1, (rows + blocks - 1) / Math.Max(1, blocks));
             most = Enumerable.Range(1, most).MinBy(r => ((blockRows + r - 1) / r * (r + 1), -r));
         }

@@ -92,7 +92,7 @@ internal static class ContractionPacking
         var (outer, all) = (plan.OuterOf(plan.B), Columns(plan, schedule));
         var (kernel, buffer) = PackKernel(group, context, plan, "b", place);
         var body = kernel.Body;
-        var chunkDepth = schedule.KAligned ? schedule.Depth : ChunkDepth;
+        var chunkDepth = schedule.KAligned ? schedule.Depth : context.Options.Limit(ChunkDepth);
         SizeExpr columns = ChunkPanels * schedule.Columns;
         var (columnBlocks, depthBlocks) = (SizeExpr.CeilDiv(all, columns), SizeExpr.CeilDiv(plan.Steps, chunkDepth));
         var above = body.FloorDiv(BodyBuilder.Chunk, BodyMath.Index(depthBlocks));

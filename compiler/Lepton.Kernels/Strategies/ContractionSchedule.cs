@@ -85,25 +85,28 @@ internal sealed record ContractionSchedule(
             rows = Math.Max(1, CeilDiv(someRows, CeilDiv(someRows, rows)));
         }
 
+        var (goodDepth, smallSide) = (options.Limit(GoodDepth), options.Limit(SmallSide));
         var inner = plan.SizeOf(plan.K.Skip(1).ToValueList()).AsConstant;
-        var depth = k is { } all ? Math.Max(1, CeilDiv(all, Math.Max(1, CeilDiv(all, GoodDepth)))) : GoodDepth;
-        var aligned = !plan.Narrow && inner is >= 1 and <= GoodDepth && (k is not null || inner == 1);
+        var depth = k is { } all ? Math.Max(1, CeilDiv(all, Math.Max(1, CeilDiv(all, goodDepth)))) : goodDepth;
+        var aligned = !plan.Narrow && inner >= 1 && inner <= goodDepth && (k is not null || inner == 1);
         depth = aligned ? CeilDiv(depth, inner!.Value) * inner.Value : depth;
 
-        var aPlain = !plan.Narrow && plan.A.IsPlain && plan.A.KMerges && (plan.A.IsContiguous || m * k * width <= SmallSide);
+        var aPlain = !plan.Narrow && plan.A.IsPlain && plan.A.KMerges && (plan.A.IsContiguous || m * k * width <= smallSide);
         var bPlain = !plan.Narrow && plan.B.IsPlain && plan.B.KMerges && plan.B.IsContiguous && plan.N == plan.NInner;
         var rowTiles = m is { } given ? CeilDiv(given, rows) : long.MaxValue;
-        var bFromMemory = bPlain && (n * k * width <= SmallSide || (!bIsOnce && (rowTiles <= 2 || PanelStays(n * width, Math.Min(depth, k ?? depth)))));
+        var bFromMemory = bPlain && (n * k * width <= smallSide || (!bIsOnce && (rowTiles <= 2 || PanelStays(n * width, Math.Min(depth, k ?? depth)))));
 
+        // Whole tiles, so that no two chunks store one row.
+        var symbolicRows = Math.Max(1, SymbolicBlockRows / rows) * rows;
         var (blockRows, blockColumns, outers) = m is { } mm && n is { } nn && k is { } kk
-            ? Blocks(mm, nn, kk, plan.OuterSize.AsConstant, new Tile(rows, columns, depth, width), aPlain, IsCheap(plan))
-            : (m is { } few && few <= SymbolicBlockRows ? few : SymbolicBlockRows, SumBytes / width / SymbolicBlockRows / columns * columns, 1);
+            ? Blocks(mm, nn, kk, plan.OuterSize.AsConstant, new Tile(rows, columns, depth, width), aPlain, IsCheap(plan), options)
+            : (m <= symbolicRows ? m.Value : symbolicRows, Math.Max(1, options.Limit(SumBytes) / width / symbolicRows / columns) * columns, 1);
         var (oneRowBlock, oneColumnBlock) = (m <= blockRows, n <= blockColumns);
 
         // An outer label that A does not have uses the same A again.
         var aOnce = oneColumnBlock && plan.OuterOf(plan.A) == plan.Outer;
-        var a = aPlain ? PanelSource.Memory : aOnce && blockRows * depth * width <= PanelBytes ? PanelSource.Chunk : PanelSource.Kernel;
-        var b = bFromMemory ? PanelSource.Memory : bIsOnce ? PanelSource.Kernel : oneRowBlock || (m <= FewBlocks * blockRows && blockRows >= GoodRows) ? PanelSource.Chunk : PanelSource.Kernel;
+        var a = aPlain ? PanelSource.Memory : aOnce && blockRows * depth * width <= options.Limit(PanelBytes) ? PanelSource.Chunk : PanelSource.Kernel;
+        var b = bFromMemory ? PanelSource.Memory : bIsOnce ? PanelSource.Kernel : oneRowBlock || (m <= FewBlocks * blockRows && blockRows >= options.Limit(GoodRows)) ? PanelSource.Chunk : PanelSource.Kernel;
         return new ContractionSchedule(
             (int)rows, oneRowBlock && m is not null, vectors, lanes, blockRows, blockColumns, (int)depth, aligned, a, b, outers, bIsOnce);
     }
@@ -116,34 +119,34 @@ internal sealed record ContractionSchedule(
     private static bool PanelStays(long? rowBytes, long depth) => rowBytes is { } bytes
         && depth * 2 <= (bytes % CacheLine == 0 ? CacheSets / Math.Min(CacheSets, (bytes / CacheLine) & -(bytes / CacheLine)) : CacheSets) * CacheWays;
 
-    private static (long Rows, long Columns, long Outers) Blocks(long m, long n, long k, long? outer, Tile tile, bool aFromMemory, bool bIsCheap)
+    private static (long Rows, long Columns, long Outers) Blocks(long m, long n, long k, long? outer, Tile tile, bool aFromMemory, bool bIsCheap, KernelOptions options)
     {
-        var work = m * n * k;
-        if (work <= SmallWork && (k <= tile.Depth || RoundUp(m, tile.Rows) * RoundUp(n, tile.Columns) * tile.Width <= SumBytes))
+        var (work, smallWork, sumBytes) = (m * n * k, options.Limit(SmallWork), options.Limit(SumBytes));
+        if (work <= smallWork && (k <= tile.Depth || RoundUp(m, tile.Rows) * RoundUp(n, tile.Columns) * tile.Width <= sumBytes))
         {
-            var together = outer is { } many ? Math.Clamp(many, 1, Math.Max(1, SmallWork / Math.Max(1, work))) : 1;
+            var together = outer is { } many ? Math.Clamp(many, 1, Math.Max(1, smallWork / Math.Max(1, work))) : 1;
             return (m, RoundUp(n, tile.Columns), together);
         }
 
         // As many chunks as threads can share, as long as each is worth its start: columns first, they share nothing but A.
-        var chunks = Math.Clamp(work / ChunkWork, 1, GoodChunks);
+        var chunks = Math.Clamp(work / options.Limit(ChunkWork), 1, GoodChunks);
         chunks = CeilDiv(chunks, Math.Clamp(outer ?? 1, 1, chunks));
         var panels = CeilDiv(n, tile.Columns);
         var columnBlocks = Math.Max(1, Math.Min(chunks, panels / (bIsCheap && !aFromMemory ? GoodPanels : 1)));
-        var rowBlocks = Math.Max(1, Math.Min(CeilDiv(chunks, columnBlocks), m / (bIsCheap ? GoodRows : ManyRows / 4)));
+        var rowBlocks = Math.Max(1, Math.Min(CeilDiv(chunks, columnBlocks), m / options.Limit(bIsCheap ? GoodRows : ManyRows / 4)));
 
         // A's block lies in the second-level cache, unless B is dear: then A passes by.
-        var maxRows = bIsCheap ? Math.Max(tile.Rows, ABytes / tile.Width / tile.Depth / tile.Rows * tile.Rows) : ManyRows;
+        var maxRows = bIsCheap ? Math.Max(tile.Rows, options.Limit(ABytes) / tile.Width / tile.Depth / tile.Rows * tile.Rows) : options.Limit(ManyRows, tile.Rows);
         rowBlocks = Math.Max(rowBlocks, CeilDiv(m, maxRows));
         if (!aFromMemory && columnBlocks == 1)
         {
-            rowBlocks = Math.Max(rowBlocks, CeilDiv(m, Math.Max(tile.Rows, PanelBytes / tile.Width / tile.Depth / tile.Rows * tile.Rows)));
+            rowBlocks = Math.Max(rowBlocks, CeilDiv(m, Math.Max(tile.Rows, options.Limit(PanelBytes) / tile.Width / tile.Depth / tile.Rows * tile.Rows)));
         }
 
         var blockRows = rowBlocks == 1 ? m : RoundUp(CeilDiv(m, rowBlocks), tile.Rows);
         if (k > tile.Depth)
         {
-            var most = Math.Max(1, SumBytes / tile.Width / RoundUp(blockRows, tile.Rows) / tile.Columns);
+            var most = Math.Max(1, sumBytes / tile.Width / RoundUp(blockRows, tile.Rows) / tile.Columns);
             columnBlocks = Math.Max(columnBlocks, CeilDiv(panels, most));
         }
 

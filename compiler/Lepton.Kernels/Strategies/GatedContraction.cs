@@ -252,7 +252,7 @@ internal sealed class GatedContraction
             }
 
             var (gates, room) = (all / width, (StackBytes / element.ByteSize()) - (m * k));
-            var block = Math.Clamp(Math.Min(ChunkWork / (m * k * gates), room / (m * gates)) / unit, 1, width / unit) * unit;
+            var block = Math.Clamp(Math.Min(context.Options.Limit(ChunkWork) / (m * k * gates), room / (m * gates)) / unit, 1, width / unit) * unit;
             var tileRows = Math.Max(1, (context.Options.Registers - 4) / 2);
             return m * gates * block > room ? null
                 : new Shape(element, right, (int)m, (int)gates, (int)width, (int)k, lanes, wide, tileRows, (int)block);

@@ -353,5 +353,5 @@ internal sealed class MapNest
 
     private bool IsLargeResult(NestTarget target) =>
         target.Place is { Kind: BufferKind.Tensor, Offset: var offset } && offset == SizeExpr.Zero && _context.Options.ChunkElements % _plan.Lanes == 0
-        && SizeExpr.Product(target.Shape).AsConstant * target.Element.ByteSize() >= StreamBytes;
+        && SizeExpr.Product(target.Shape).AsConstant * target.Element.ByteSize() >= _context.Options.Limit(StreamBytes);
 }

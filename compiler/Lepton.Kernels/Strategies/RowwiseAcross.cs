@@ -23,23 +23,26 @@ internal static class RowwiseAcross
     // What fits into the second cache is fast in any order.
     private const long LeastBytes = 512 * 1024;
 
-    public static bool Suits(RowwisePlan plan, RowwiseLayout layout, RowwiseWidth width) =>
+    public static bool Suits(RowwisePlan plan, RowwiseLayout layout, RowwiseWidth width, KernelOptions options) =>
         !layout.AlongRow && plan.Passes == 1 && plan.Stores.All(s => s.PerRow) && plan.Reductions.All(r => !r.Fold.HasPosition)
-        && layout.Length(plan).AsConstant >= 2 * Strip && layout.ReducedCount(plan).AsConstant >= 4 * Lines && Strip % width.Tile == 0
-        && plan.RowLength.AsConstant * plan.Rows.AsConstant * plan.Reductions[0].Fold.Parts[0].ByteSize() >= LeastBytes;
+        && StripOf(width, options) is var strip && layout.Length(plan).AsConstant >= 2 * strip && layout.ReducedCount(plan).AsConstant >= 4 * Lines && strip % width.Tile == 0
+        && plan.RowLength.AsConstant * plan.Rows.AsConstant * plan.Reductions[0].Fold.Parts[0].ByteSize() >= options.Limit(LeastBytes);
+
+    private static int StripOf(RowwiseWidth width, KernelOptions options) => (int)options.Limit(Strip, width.Tile);
 
     public static void Lower(KernelBuilder kernel, RowwisePlan plan, RowwiseLayout layout, RowwiseLoops loops, RowwiseUnits units, RowwiseWidth width, string note)
     {
         var (body, space) = (kernel.Body, kernel.Space);
-        var (across, perStrip) = (layout.Length(plan), SizeExpr.Constant(Strip / width.Tile));
+        var strip = StripOf(width, kernel.Context.Options);
+        var (across, perStrip) = (layout.Length(plan), SizeExpr.Constant(strip / width.Tile));
         var tiles = SizeExpr.CeilDiv(across, width.Tile);
-        var strips = SizeExpr.CeilDiv(across, Strip);
-        var locals = plan.Reductions.Select(r => r.Fold.Parts.Select(p => kernel.Local("state", p, Strip)).ToArray()).ToArray();
+        var strips = SizeExpr.CeilDiv(across, strip);
+        var locals = plan.Reductions.Select(r => r.Fold.Parts.Select(p => kernel.Local("state", p, strip)).ToArray()).ToArray();
         var row = body.FloorDiv(BodyBuilder.Chunk, BodyMath.Index(strips));
-        var strip = body.Rem(BodyBuilder.Chunk, BodyMath.Index(strips));
-        var first = body.Mul(strip, BodyMath.Index(perStrip));
+        var number = body.Rem(BodyBuilder.Chunk, BodyMath.Index(strips));
+        var first = body.Mul(number, BodyMath.Index(perStrip));
         var last = body.Min(body.Add(first, BodyMath.Index(perStrip)), BodyMath.Index(tiles));
-        var start = body.Add(body.Mul(row, BodyMath.Index(across)), body.Mul(strip, BodyMath.Index(Strip)));
+        var start = body.Add(body.Mul(row, BodyMath.Index(across)), body.Mul(number, BodyMath.Index(strip)));
         var count = BodyMath.Index(layout.ReducedCount(plan));
         Tiles((rows, at) => Store(rows, at, [.. rows.Select(r => plan.Reductions.Select(f => f.Fold.Neutral(r.Lanes)).ToArray())]));
         body.For(BodyMath.Index(0), count, Lines, mayBeEmpty: false, line => Tiles((rows, at) =>
@@ -52,7 +55,7 @@ internal static class RowwiseAcross
             RowwiseUnits.Know(plan, 0, rows, Load(rows, at));
             loops.StoreRows(rows);
         });
-        kernel.Launch(layout.KeptCount(plan) * strips, $"{note}, {Lines} lines of {Strip} columns at a time");
+        kernel.Launch(layout.KeptCount(plan) * strips, $"{note}, {Lines} lines of {strip} columns at a time");
 
         // The rows of each tile, and where their states lie.
         void Tiles(Action<IReadOnlyList<RowwiseRows>, IndexForm[]> emit) => body.For(first, last, 1, mayBeEmpty: false, tile =>

@@ -70,7 +70,7 @@ internal sealed class RowwiseAhead
         for (var line = 0; line < lanes * size; line += LineBytes)
         {
             var index = _kernel.Space.ToScalar(next + IndexForm.Of(SizeExpr.Constant(line / size)));
-            _kernel.Body.Add(new PrefetchStatement(_kernel.Read(node), index, bytes > NearBytes));
+            _kernel.Body.Add(new PrefetchStatement(_kernel.Read(node), index, bytes > _kernel.Context.Options.Limit(NearBytes)));
         }
     }
 }

@@ -25,6 +25,7 @@ internal sealed class RowwisePieces
     private readonly RowwisePlan _plan;
     private readonly RowwiseLayout _layout;
     private readonly RowwiseWidth _width;
+    private readonly long _pieceElements;
     private readonly SizeExpr _pieces;
     private readonly SizeExpr _perPiece;
     private readonly bool _cutsInner;
@@ -37,14 +38,15 @@ internal sealed class RowwisePieces
         _width = RowwiseWidth.Of(context, group, plan, layout);
         _cutsInner = layout.AlongRow && layout.OuterReduced.Count == 0;
         var across = layout.AlongRow ? layout.Length(plan) : SizeExpr.Constant(_width.Tile);
-        _perPiece = _cutsInner ? PieceElements : SizeExpr.Max(SizeExpr.One, SizeExpr.FloorDiv(PieceElements, SizeExpr.Max(SizeExpr.One, across)));
+        _pieceElements = context.Options.Limit(PieceElements, _width.Lanes * _width.Chains);
+        _perPiece = _cutsInner ? _pieceElements : SizeExpr.Max(SizeExpr.One, SizeExpr.FloorDiv(_pieceElements, SizeExpr.Max(SizeExpr.One, across)));
         _pieces = SizeExpr.CeilDiv(_cutsInner ? layout.Length(plan) : layout.ReducedCount(plan), _perPiece);
     }
 
-    public static bool Suits(RowwisePlan plan, RowwiseLayout layout, RowwiseWidth width)
+    public static bool Suits(RowwisePlan plan, RowwiseLayout layout, RowwiseWidth width, KernelOptions options)
     {
         var units = layout.AlongRow ? plan.Rows : layout.KeptCount(plan) * SizeExpr.CeilDiv(layout.Length(plan), width.Tile);
-        return units.AsConstant <= FewUnits && !(plan.RowLength.AsConstant < LongRow);
+        return units.AsConstant <= FewUnits && !(plan.RowLength.AsConstant < options.Limit(LongRow));
     }
 
     public static void Lower(FusionGroup group, LoweringContext context, RowwisePlan plan, RowwiseLayout layout)
@@ -91,7 +93,7 @@ internal sealed class RowwisePieces
             }
         });
 
-        kernel.Launch(units.Count * _pieces, $"{_width.Describe(_plan, _layout)}, pass {pass} in pieces of {PieceElements}");
+        kernel.Launch(units.Count * _pieces, $"{_width.Describe(_plan, _layout)}, pass {pass} in pieces of {_pieceElements}");
         return states;
     }
 

@@ -42,7 +42,7 @@ internal sealed class RowwiseSpace(LoweringContext context, FusionGroup group, R
 
     public RowwiseOrder ModelOrder =>
         RowwisePipeline.Suits(group, plan, layout, ModelChunk) ? RowwiseOrder.Pipeline
-        : IsReadOnce && width.Chains > 2 && ModelChunk.AsConstant >= Streams && plan.RowLength.AsConstant >= StreamedRow ? RowwiseOrder.Beside
+        : IsReadOnce && width.Chains > 2 && ModelChunk.AsConstant >= Streams && plan.RowLength.AsConstant >= context.Options.Limit(StreamedRow) ? RowwiseOrder.Beside
         : RowwiseOrder.Single;
 
     private bool IsReadOnce =>

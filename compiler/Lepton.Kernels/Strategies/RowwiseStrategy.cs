@@ -53,7 +53,7 @@ public sealed class RowwiseStrategy : IStrategy
         {
             new MapStrategy().Lower(group, context);
         }
-        else if (RowwisePieces.Suits(plan, layout, RowwiseWidth.Of(context, group, plan, layout)))
+        else if (RowwisePieces.Suits(plan, layout, RowwiseWidth.Of(context, group, plan, layout), context.Options))
         {
             RowwisePieces.Lower(group, context, plan, layout);
         }
@@ -64,12 +64,12 @@ public sealed class RowwiseStrategy : IStrategy
     }
 
     private static bool KeepsLocally(LoweringContext context, RowwisePlan plan, RowwiseLayout layout, RowwiseKept kept) =>
-        layout.AlongRow && plan.RowLength.AsConstant * context.Graph[kept.Id].Type.Element.ComputeType().ByteSize() * plan.Kept.Count <= LocalBytes;
+        layout.AlongRow && plan.RowLength.AsConstant * context.Graph[kept.Id].Type.Element.ComputeType().ByteSize() * plan.Kept.Count <= context.Options.Limit(LocalBytes);
 
     private static void WholeRows(FusionGroup group, LoweringContext context, RowwisePlan plan, RowwiseLayout layout)
     {
         var width = RowwiseWidth.Of(context, group, plan, layout);
-        var isAcross = RowwiseAcross.Suits(plan, layout, width);
+        var isAcross = RowwiseAcross.Suits(plan, layout, width, context.Options);
         var space = new RowwiseSpace(context, group, plan, layout, width);
         var use = isAcross || space.Count is not >= 1 ? null : context.Schedule(group, space);
         var kernel = new KernelBuilder(context, $"{context.Graph.Name}_{group.Name}", group) { Use = use };

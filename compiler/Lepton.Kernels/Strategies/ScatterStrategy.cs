@@ -50,9 +50,10 @@ public sealed class ScatterStrategy : IStrategy
         var straight = IsStraight(node, shape.Count);
         var last = shape.Count - 1;
         var lanes = straight ? Lanes(context.Options, target.Element, shape[last]) : 1;
+        var block = context.Options.Limit(StraightBlock, lanes);
         var indices = new IndexForm[shape.Count];
         Loop(0);
-        var chunks = straight ? SizeExpr.CeilDiv(shape[last], StraightBlock) : SizeExpr.Min(SizeExpr.One, SizeExpr.Product(shape));
+        var chunks = straight ? SizeExpr.CeilDiv(shape[last], block) : SizeExpr.Min(SizeExpr.One, SizeExpr.Product(shape));
         kernel.Launch(chunks, straight ? $"in order over {string.Join(" x ", shape.SkipLast(1))}, {lanes} lanes along the last axis" : "in order");
 
         void Loop(int axis)
@@ -63,8 +64,8 @@ public sealed class ScatterStrategy : IStrategy
             }
             else if (straight && axis == last)
             {
-                var from = body.Mul(BodyBuilder.Chunk, BodyMath.Index(StraightBlock));
-                var to = body.Min(body.Add(from, BodyMath.Index(StraightBlock)), BodyMath.Index(shape[last]));
+                var from = body.Mul(BodyBuilder.Chunk, BodyMath.Index(block));
+                var to = body.Min(body.Add(from, BodyMath.Index(block)), BodyMath.Index(shape[last]));
                 var tail = from;
                 if (lanes > 1)
                 {

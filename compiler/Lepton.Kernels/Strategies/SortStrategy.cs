@@ -51,7 +51,7 @@ public sealed class SortStrategy : IStrategy
             _kernel.AssumePositive(SizeExpr.Product(_shape));
             _keys = _kernel.Buffer("keys", _key, BufferAccess.ReadWrite, context.Allocate(_key, scratch));
             _positions = sort.Indices ? _kernel.Buffer("positions", ElementType.I64, BufferAccess.ReadWrite, context.Allocate(ElementType.I64, scratch)) : -1;
-            var rowsPerChunk = SizeExpr.Max(SizeExpr.One, SizeExpr.FloorDiv(ChunkElements, SizeExpr.Max(Length, SizeExpr.One)));
+            var rowsPerChunk = SizeExpr.Max(SizeExpr.One, SizeExpr.FloorDiv(context.Options.Limit(ChunkElements), SizeExpr.Max(Length, SizeExpr.One)));
             var first = Body.Mul(BodyBuilder.Chunk, BodyMath.Index(rowsPerChunk));
             var end = Body.Min(Body.Add(first, BodyMath.Index(rowsPerChunk)), BodyMath.Index(rows));
             Body.For(first, end, 1, mayBeEmpty: false, row =>

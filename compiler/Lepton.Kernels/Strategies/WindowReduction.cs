@@ -43,7 +43,7 @@ internal sealed class WindowReduction
         if (plan.IsStaged(context, group))
         {
             var bytes = WindowTile.RowLength(plan, _lanes) * context.Graph[plan.View].Type.Element.ComputeType().ByteSize();
-            var most = plan.Row is { } row ? Math.Max(1, ((WindowPlan.TileBytes / bytes) - (row.Most - row.Least + 1)) / row.Stride + 1) : 1;
+            var most = plan.Row is { } row ? Math.Max(1, ((context.Options.Limit(WindowPlan.TileBytes) / bytes) - (row.Most - row.Least + 1)) / row.Stride + 1) : 1;
             _blocks = CeilDiv(_height, most);
             _tile = new WindowTile(_kernel, plan, _lanes, CeilDiv(_height, _blocks));
         }

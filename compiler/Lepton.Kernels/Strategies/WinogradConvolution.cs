@@ -248,7 +248,7 @@ internal sealed class WinogradConvolution
         body.For(BodyMath.Index(0), BodyMath.Index(count), lanes, mayBeEmpty: false, i =>
             emit(count % lanes == 0 ? i : body.Min(i, BodyMath.Index(count - lanes))));
 
-    private static void Chunks(KernelBuilder kernel, SizeExpr items, long elements, Action<LoopExpr> emit)
+    private void Chunks(KernelBuilder kernel, SizeExpr items, long elements, Action<LoopExpr> emit)
     {
         var perChunk = PerChunk(elements);
         var first = kernel.Body.Mul(BodyBuilder.Chunk, BodyMath.Index(perChunk));
@@ -256,9 +256,9 @@ internal sealed class WinogradConvolution
         kernel.Body.For(first, end, 1, mayBeEmpty: false, emit);
     }
 
-    private static SizeExpr ChunksOf(SizeExpr items, long elements) => SizeExpr.CeilDiv(items, PerChunk(elements));
+    private SizeExpr ChunksOf(SizeExpr items, long elements) => SizeExpr.CeilDiv(items, PerChunk(elements));
 
-    private static long PerChunk(long elements) => Math.Max(1, ChunkElements / elements);
+    private long PerChunk(long elements) => Math.Max(1, _context.Options.Limit(ChunkElements) / elements);
 
     private int Power(long count)
     {

@@ -17,12 +17,12 @@ namespace Lepton.Tests.Fuzz;
 internal static class SourceCheck
 {
     /// <summary>Null when all is well, else what is wrong. Machine code is what takes most of the time.</summary>
-    public static string? Run(SourceProgram program, bool withCode = true)
+    public static string? Run(SourceProgram program, bool withCode = true, StrategyCount? count = null)
     {
         var text = ProgramWriter.Write(program);
         try
         {
-            return Run(program, text, withCode);
+            return Run(program, text, withCode, count);
         }
         catch (Exception e) when (e is not MeaninglessException)
         {
@@ -30,7 +30,7 @@ internal static class SourceCheck
         }
     }
 
-    private static string? Run(SourceProgram program, string text, bool withCode)
+    private static string? Run(SourceProgram program, string text, bool withCode, StrategyCount? count)
     {
         var report = new DiagnosticReport();
         var source = new SourceText("random.lep", text);
@@ -43,7 +43,7 @@ internal static class SourceCheck
 
         var graph = GraphBuilder.Build(typed, "main");
         GraphVerifier.Verify(graph);
-        return Formatted(source, tree) ?? ReadBack(graph) ?? Numbers(program, graph, withCode);
+        return Formatted(source, tree) ?? ReadBack(graph) ?? Numbers(program, graph, withCode, count);
     }
 
     private static string? Formatted(SourceText source, FileSyntax tree)
@@ -64,7 +64,7 @@ internal static class SourceCheck
     private static string? ReadBack(Graph graph) =>
         GraphCompare.Same(graph, GraphText.Parse(GraphText.Print(graph))) ? null : $"its text is another graph:\n{GraphText.Print(graph)}";
 
-    private static string? Numbers(SourceProgram program, Graph graph, bool withCode)
+    private static string? Numbers(SourceProgram program, Graph graph, bool withCode, StrategyCount? count)
     {
         IReadOnlyList<RandomValue>? expected = null;
         try
@@ -87,11 +87,11 @@ internal static class SourceCheck
         }
         catch (GraphRunException e)
         {
-            return expected is null ? e.Error == GraphRunError.IndexOutOfRange ? DifferentialCheck.Run(made, withCode) : $"it fails otherwise: {e.Message}" : $"it fails: {e.Message}";
+            return expected is null ? e.Error == GraphRunError.IndexOutOfRange ? DifferentialCheck.Run(made, withCode, count) : $"it fails otherwise: {e.Message}" : $"it fails: {e.Message}";
         }
 
         return expected is null ? "it does not fail"
             : made.Difference([.. expected.Select(e => e.Value)], actual) is { } difference ? "by definition " + difference
-            : DifferentialCheck.Run(made, withCode);
+            : DifferentialCheck.Run(made, withCode, count);
     }
 }

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Globalization;
 using Lepton.Tests.Fuzz.Programs;
-using Lepton.Tests.House;
 
 namespace Lepton.Tests.Fuzz;
 
@@ -18,10 +18,14 @@ public class SourceFuzz
         var isByHand = Environment.GetEnvironmentVariable("LEPTON_SOURCE_FUZZ_COUNT") is { Length: > 0 };
         var (count, first) = (Setting("LEPTON_SOURCE_FUZZ_COUNT", CountInTests), Setting("LEPTON_SOURCE_FUZZ_SEED", 1));
         var problems = new ConcurrentBag<(SourceProgram Program, string Problem)>();
+        var (covered, clock) = (new StrategyCount(), Stopwatch.StartNew());
         Parallel.For(first, first + count, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, (seed, loop) =>
         {
+            FuzzLog.Running($"source {seed}");
             var program = RandomPrograms.Make(seed);
-            if (SourceCheck.Run(program, withCode: isByHand || seed % CompiledInTests == 0) is { } problem)
+            var problem = SourceCheck.Run(program, withCode: isByHand || seed % CompiledInTests == 0, covered);
+            FuzzLog.Running(null);
+            if (problem is not null)
             {
                 problems.Add((program, problem));
                 if (problems.Count >= 10)
@@ -30,6 +34,7 @@ public class SourceFuzz
                 }
             }
         });
+        FuzzLog.Covered("source", count, clock.Elapsed, covered);
         Assert.True(problems.IsEmpty, string.Join("\n\n", problems.OrderBy(p => p.Program.Seed).Select((p, i) => i < 5 ? Report(p.Program, p.Problem) : $"seed {p.Program.Seed}: {p.Problem}")));
     }
 
@@ -39,8 +44,7 @@ public class SourceFuzz
     private static string Report(SourceProgram program, string problem)
     {
         var small = SourceShrinker.Shrink(program, problem);
-        var folder = Directory.CreateDirectory(Repository.PathOf("tests", "Lepton.Tests", "bin", "fuzz")).FullName;
-        var path = Path.Combine(folder, $"source-{program.Seed.ToString(CultureInfo.InvariantCulture)}.txt");
+        var path = FuzzLog.PathOf($"source-{program.Seed.ToString(CultureInfo.InvariantCulture)}.txt");
         var text = $"seed {program.Seed}: {SourceCheck.Run(small)}\n\n{ProgramWriter.Write(small)}\n{Described(small)}";
         File.WriteAllText(path, $"{text}\n\nbefore it was shrunk: {problem}\n\n{ProgramWriter.Write(program)}\n{Described(program)}\n");
         return $"{text}\n(in {path})";

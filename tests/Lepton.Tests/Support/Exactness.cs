@@ -53,6 +53,18 @@ internal static class Exactness
         return largest;
     }
 
+    /// <summary>The smallest magnitude.</summary>
+    public static double Smallest(TensorValue value)
+    {
+        var smallest = double.PositiveInfinity;
+        foreach (var x in value.AsFloats)
+        {
+            smallest = Math.Min(smallest, Math.Abs(x));
+        }
+
+        return smallest;
+    }
+
     public static double Unit(TensorValue value)
     {
         var unit = double.PositiveInfinity;
@@ -117,6 +129,12 @@ internal static class Exactness
                 return a.Where(x => x.Element.IsFloat()).Select(x => x.Error).DefaultIfEmpty(0).Max();
             case MapOp.Rem:
                 return exact && a.All(x => x.IsFinite && x.Largest / x.Unit <= 1024) && a[1].PlusZeros && Fits(type, largest, Math.Min(a[0].Unit, a[1].Unit)) ? 0 : null;
+            case MapOp.Div when !exact && Smallest(a[1].Value) is var least && least > 2 * a[1].Error:
+                return ((a[0].Error + (a[0].Largest / least * a[1].Error)) / (least - a[1].Error)) + (8 * u * largest);
+            case MapOp.Exp when !exact && a[0].Error < 0.1:
+                return largest * ((1.2 * a[0].Error) + (8 * u));
+            case MapOp.Rsqrt when !exact && Smallest(a[0].Value) is var least && least > 2 * a[0].Error && AllPositive(a[0].Value):
+                return (0.6 * a[0].Error * Math.Pow(least - a[0].Error, -1.5)) + (8 * u * largest);
             case MapOp.Div or MapOp.Atan2:
                 return exact && (a[1].PlusZeros || !a[1].HasZero) && (op == MapOp.Div || a[0].PlusZeros || !a[0].HasZero) ? 8 * u * largest : null;
             case MapOp.Pow:
@@ -226,6 +244,19 @@ internal static class Exactness
         }
 
         return false;
+    }
+
+    private static bool AllPositive(TensorValue value)
+    {
+        foreach (var x in value.AsFloats)
+        {
+            if (!(x > 0))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private static double Product(RandomValue[] factors) => factors.Aggregate(1.0, (p, f) => p * f.Largest);

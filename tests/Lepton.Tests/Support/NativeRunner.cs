@@ -17,12 +17,16 @@ internal static class NativeRunner
         .Where(t => t.Target is not null)
         .ToDictionary(t => t.name, t => t.Target!);
 
-    public static Module Load(KernelModule kernels, CpuTarget target)
+    /// <param name="quick">See <see cref="ObjectCode.Emit"/>.</param>
+    public static Module Load(KernelModule kernels, CpuTarget target, bool quick = false)
     {
         var manifest = new ModuleManifest(ModuleManifest.CurrentFormat, kernels.Name, target.ToString(), kernels.Entries.Select(e => e.Manifest).ToValueList());
-        var code = JitModule.Compile(LlvmBackend.Emit(kernels, target), target);
+        var code = Link(kernels, target, quick);
         return Module.FromAddresses(manifest, code.Lookup, code);
     }
+
+    public static JitModule Link(KernelModule kernels, CpuTarget target, bool quick) =>
+        JitModule.Link([ObjectCode.Emit(LlvmBackend.Emit(kernels, target), target, quick)]);
 
     /// <summary>Runs the module's first entry. Sizes that the arguments do not determine come from <paramref name="dims"/>.</summary>
     public static IReadOnlyList<TensorValue> Run(

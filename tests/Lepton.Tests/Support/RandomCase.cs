@@ -9,8 +9,19 @@ namespace Lepton.Tests.Support;
 /// <param name="Symbolic">Whether shapes may hold size variables.</param>
 /// <param name="Failing">Whether some gather without <c>else</c> may get an index out of range, so that the run fails.</param>
 /// <param name="Elements">The element types used; null: all.</param>
+/// <param name="Networks">Whether there are products of matrices, convolutions, softmaxes …, of axes up to 67.</param>
+/// <param name="Winograd">Whether tolerances allow for what Winograd's convolution rounds, and convolutions are such that it suits.</param>
+/// <param name="Axis">What every other axis of a network is; null: any size.</param>
 public sealed record RandomGraphOptions(
-    int Nodes = 12, int MaxElements = 3000, bool Symbolic = true, bool Loops = true, bool Failing = false, IReadOnlyList<ElementType>? Elements = null);
+    int Nodes = 12,
+    int MaxElements = 3000,
+    bool Symbolic = true,
+    bool Loops = true,
+    bool Failing = false,
+    IReadOnlyList<ElementType>? Elements = null,
+    bool Networks = false,
+    bool Winograd = false,
+    long? Axis = null);
 
 /// <summary>
 /// A graph with sizes and inputs for one run. Tolerances[i] is the most by which any correct implementation may differ from the interpreter in
@@ -20,6 +31,9 @@ public sealed record RandomGraphOptions(
 public sealed record RandomCase(
     int Seed, Graph Graph, IReadOnlyDictionary<string, long> Sizes, IReadOnlyList<TensorValue> Inputs, IReadOnlyList<double> Tolerances)
 {
+    /// <summary>Whether the tolerances allow for what Winograd's convolution rounds.</summary>
+    public bool AllowsWinograd { get; init; }
+
     public long SizeOf(string name) => Sizes[name];
 
     /// <summary>The interpreter's results of this case, or of a graph made from it by a pass.</summary>

@@ -206,7 +206,7 @@ internal sealed partial class RandomGraphMaker
         Try(
             new ContractNode(type, factors.Select(f => f.Id).ToValueList(), labels.ToValueList(), output.ToValueList()),
             [.. factors],
-            result => Exactness.Sum(first.Element, [.. factors], Math.Max(summed, 1), result));
+            result => Contracted(first.Element, [.. factors], Math.Max(summed, 1), result));
     }
 
     private void Reduce()

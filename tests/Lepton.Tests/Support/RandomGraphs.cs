@@ -20,12 +20,16 @@ internal sealed partial class RandomGraphMaker(int seed, RandomGraphOptions opti
     // Around the widths of vectors, primes, and nothing at all.
     private static readonly long[] SizeChoices = [0, 1, 2, 3, 4, 5, 7, 8, 9, 13, 15, 16, 17, 31, 33];
 
+    // The windows of a convolution, and what its results are made of, are larger than what single operations are tried on.
+    private const int NetworkElements = 15;
+
     private readonly Random _random = new(seed);
     private readonly Dictionary<string, long> _sizes = [];
     private readonly List<RandomValue> _pool = [];
     private readonly List<TensorValue> _inputs = [];
     private readonly HashSet<NodeId> _used = [];
     private readonly List<(NodeId Id, double Error)> _failing = [];
+    private int _mostElements = options.MaxElements;
     private GraphAssembler _graph = new("random", []);
 
     public RandomCase Make()
@@ -40,6 +44,11 @@ internal sealed partial class RandomGraphMaker(int seed, RandomGraphOptions opti
         for (var i = 1 + _random.Next(3); i > 0; i--)
         {
             NewInput(RandomElement(), RandomShape());
+        }
+
+        if (options.Networks)
+        {
+            Networks();
         }
 
         for (var tries = 0; tries < options.Nodes * 3 && _graph.Nodes.Count < options.Nodes + _inputs.Count; tries++)
@@ -67,7 +76,18 @@ internal sealed partial class RandomGraphMaker(int seed, RandomGraphOptions opti
             tolerances.Add(error);
         }
 
-        return new RandomCase(seed, _graph.ToGraph(), _sizes, _inputs, tolerances);
+        return new RandomCase(seed, _graph.ToGraph(), _sizes, _inputs, tolerances) { AllowsWinograd = options.Winograd };
+    }
+
+    private void Networks()
+    {
+        _mostElements = options.MaxElements * NetworkElements;
+        for (var i = 1 + _random.Next(2); i > 0; i--)
+        {
+            Network();
+        }
+
+        _mostElements = options.MaxElements;
     }
 
     private void Step()
@@ -204,7 +224,7 @@ internal sealed partial class RandomGraphMaker(int seed, RandomGraphOptions opti
     /// <summary>Adds an operation if its result is meaningful: runs it alone first.</summary>
     private RandomValue? Try(Node node, RandomValue[] operands, Func<TensorValue, double?> error, bool moves = false)
     {
-        if (node.Type.Shape.Aggregate(1.0, (count, s) => count * Concrete(s)) > options.MaxElements)
+        if (node.Type.Shape.Aggregate(1.0, (count, s) => count * Concrete(s)) > _mostElements)
         {
             return null;
         }

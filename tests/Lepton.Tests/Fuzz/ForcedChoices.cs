@@ -1,0 +1,30 @@
+using Lepton.Kernels;
+
+namespace Lepton.Tests.Fuzz;
+
+/// <summary>
+/// Schedules that sizes of random programs would never get: smaller caches and chunks, other register tiles, algorithms that do not pay. Which of
+/// them follows from the seed.
+/// </summary>
+internal static class ForcedChoices
+{
+    private static readonly int[] Miniatures = [1, 16, 128, 1024, 1 << 16];
+    private static readonly int[] Chunks = [64, 256, 1024, 32768];
+
+    // Register files: of the target; of the AVX-512 schedules, on narrower registers; few registers.
+    private static readonly (int Count, int Bytes)?[] Registers = [null, null, (32, 64), (8, 16)];
+
+    /// <param name="usual">How the target's kernels are made.</param>
+    /// <param name="allowsWinograd">Whether the tolerances of the program do.</param>
+    public static KernelOptions Of(KernelOptions usual, int seed, bool allowsWinograd)
+    {
+        var random = new Random(seed);
+        T Pick<T>(T[] all) => all[random.Next(all.Length)];
+        var (miniature, chunk, vector) = (Pick(Miniatures), Pick(Chunks), random.Next(4) == 0 ? 32 : 64);
+        var (count, bytes) = Pick(Registers) ?? (usual.Registers, usual.RegisterBytes);
+        return usual with
+        {
+            Miniature = miniature, ChunkElements = chunk, VectorBytes = vector, Registers = count, RegisterBytes = bytes, Eager = allowsWinograd, Apart = true,
+        };
+    }
+}
