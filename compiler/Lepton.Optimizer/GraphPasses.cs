@@ -68,6 +68,9 @@ public static class GraphPasses
         // Scales of whole contractions are looked for once these are formed.
         new("fold-scales", (g, o) => FoldScales.Run(g, o.Exact), After: ["form-contractions"]),
 
+        // A norm that is folded into a convolution leaves one shift and an activation before the pool.
+        new("reduce-first", (g, o) => ReduceFirst.Run(g, o.Exact), After: ["compose-views", "fold-scales"]),
+
         // What is heavy enough to move is known once contractions are formed.
         new("hoist-invariants", (g, _) => HoistInvariants.Run(g), After: ["form-contractions"]),
 
@@ -75,7 +78,7 @@ public static class GraphPasses
         new("batch-steps", (g, _) => BatchSteps.Run(g), After: ["hoist-invariants"]),
 
         // All the others leave unused nodes behind; fusion counts uses.
-        new("remove-dead", (g, _) => RemoveDead.Run(g), After: ["common-subexpressions", "form-contractions", "hoist-invariants", "batch-steps"]),
+        new("remove-dead", (g, _) => RemoveDead.Run(g), After: ["common-subexpressions", "form-contractions", "reduce-first", "hoist-invariants", "batch-steps"]),
     ]);
 
     /// <summary>All names, in order.</summary>

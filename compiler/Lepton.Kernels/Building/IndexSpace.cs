@@ -229,6 +229,18 @@ public sealed class IndexSpace(BodyBuilder body)
         return IndexForm.Of(SymbolOf(ToValue(form, lanes))) * factor;
     }
 
+    /// <summary>The index of an affine access, from those of the axes that it is made of.</summary>
+    public IndexForm Position(AxisAccess access, ValueList<IndexForm> axes, int lanes)
+    {
+        var form = FormOf(BodyMath.Index(access.Offset));
+        foreach (var term in access.Terms)
+        {
+            form += Times(axes[term.Axis], term.Coefficient, lanes);
+        }
+
+        return form;
+    }
+
     private LoopExpr ValueOf(int number, int lanes)
     {
         var symbol = _symbols[number];

@@ -72,7 +72,8 @@ internal static class InlineReduction
         return kernel.Body.Read(sum);
     }
 
-    private static Coords Source(ReduceNode node, int rank, Coords at, IndexForm[] reduced)
+    /// <summary>Where a reduction reads, for one of its results and one place of the reduced axes.</summary>
+    public static Coords Source(ReduceNode node, int rank, Coords at, IndexForm[] reduced)
     {
         var axes = new IndexForm[rank];
         int next = 0, kept = 0;

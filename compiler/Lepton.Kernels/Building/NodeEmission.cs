@@ -201,16 +201,7 @@ internal sealed class NodeEmission(KernelBuilder kernel, ValueEmitter emitter, N
         return value;
     }
 
-    private IndexForm Affine(AxisAccess access)
-    {
-        var form = Space.FormOf(BodyMath.Index(access.Offset));
-        foreach (var term in access.Terms)
-        {
-            form += Space.Times(at.Axes[term.Axis], term.Coefficient, at.Lanes);
-        }
-
-        return form;
-    }
+    private IndexForm Affine(AxisAccess access) => Space.Position(access, at.Axes, at.Lanes);
 
     private CompilerBugException NotInside(Node node) => Bug($"{node.Name} is not something that is computed element by element");
 

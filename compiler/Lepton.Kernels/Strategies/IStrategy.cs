@@ -17,6 +17,7 @@ public static class KernelStrategies
     public static IStrategy For(KernelStrategy strategy) => strategy switch
     {
         KernelStrategy.Map => new MapStrategy(),
+        KernelStrategy.Window => new WindowStrategy(),
         KernelStrategy.Rowwise => new RowwiseStrategy(),
         KernelStrategy.Contraction => new ContractionStrategy(),
         KernelStrategy.Attention => new AttentionStrategy(),

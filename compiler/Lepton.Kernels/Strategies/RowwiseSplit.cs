@@ -36,8 +36,8 @@ internal static class RowwiseSplit
         }
     }
 
-    // Members that the wanted nodes need, without the reductions below them, in the group's order.
-    private static NodeId[] Below(Graph graph, FusionGroup group, IReadOnlyList<NodeId> wanted)
+    /// <summary>Members that the wanted nodes need, without the reductions below them, in the group's order.</summary>
+    public static NodeId[] Below(Graph graph, FusionGroup group, IReadOnlyList<NodeId> wanted)
     {
         var members = group.Members.ToHashSet();
         var seen = new HashSet<NodeId>();

@@ -15,7 +15,11 @@ namespace Lepton.Kernels.Strategies;
 /// </summary>
 internal sealed class WindowReduction
 {
-    private const long MostRows = 4;
+    // Sums that are in registers at a time; what else is needed are weights.
+    private const long MostSums = 4;
+
+    // A loop over so few vectors is written out.
+    private const int FewVectors = 2;
 
     // Taps that are worth a chunk, for each element of a chunk of an elementwise kernel.
     private const long TapsPerElement = 4;
@@ -27,6 +31,7 @@ internal sealed class WindowReduction
     private readonly long _height;
     private readonly long _blocks;
     private readonly int _rows;
+    private readonly int _own;
 
     private WindowReduction(FusionGroup group, LoweringContext context, WindowPlan plan)
     {
@@ -40,10 +45,11 @@ internal sealed class WindowReduction
         _kernel.AssumePositive(SizeExpr.Product(plan.Shape));
         _lanes = plan.Lanes(context);
         _height = plan.Row?.Count ?? 1;
-        if (plan.IsStaged(context, group))
+        _own = plan.OwnWindows(context.Graph);
+        if (plan.IsStaged(group))
         {
-            var bytes = WindowTile.RowLength(plan, _lanes) * context.Graph[plan.View].Type.Element.ComputeType().ByteSize();
-            var most = plan.Row is { } row ? Math.Max(1, ((context.Options.Limit(WindowPlan.TileBytes) / bytes) - (row.Most - row.Least + 1)) / row.Stride + 1) : 1;
+            var bytes = WindowTile.RowLength(plan, _lanes) * plan.Seen.Type.Element.ComputeType().ByteSize();
+            var most = plan.Row is { } row ? Math.Max(1, (((context.Options.Limit(WindowPlan.TileBytes) / bytes) - (row.Most - row.Least + 1)) / row.Stride) + 1) : 1;
             _blocks = CeilDiv(_height, most);
             _tile = new WindowTile(_kernel, plan, _lanes, CeilDiv(_height, _blocks));
         }
@@ -52,7 +58,8 @@ internal sealed class WindowReduction
             _blocks = Math.Max(1, _height * plan.Column.Count / context.Options.ChunkElements);
         }
 
-        _rows = (int)Math.Min(MostRows, _height / _blocks);
+        var sums = plan.Inner is null ? 1 : WindowPlan.Taps(plan.Windows, 0) / WindowPlan.Taps(plan.Windows, _own);
+        _rows = (int)Math.Clamp(MostSums / sums, 1, _height / _blocks);
     }
 
     private BodyBuilder Body => _kernel.Body;
@@ -70,44 +77,61 @@ internal sealed class WindowReduction
         return true;
     }
 
+    // unit = (plane, block of rows, some of the planes that share them); a chunk is some units.
     private void Emit()
     {
-        var planes = SizeExpr.Product(_plan.Planes.Select(a => _plan.Shape[a]));
-        var units = planes * _blocks;
+        var (planes, shared) = (SizeOf(_plan.Planes), SizeOf(_plan.Shared));
+        var target = _kernel.Context.Options.ChunkElements * TapsPerElement;
         var work = CeilDiv(_height, _blocks) * _plan.Column.Count * (WindowPlan.Taps(_plan.Windows, 0) + TapsPerElement);
-        var perChunk = Math.Max(1, _kernel.Context.Options.ChunkElements * TapsPerElement / work);
+        var together = Math.Max(1, target / work);
+        var parts = SizeExpr.CeilDiv(shared, together);
+        var units = planes * _blocks * parts;
+        var perChunk = shared == SizeExpr.One ? together : 1;
         _tile?.Prepare();
         var first = Body.Mul(BodyBuilder.Chunk, BodyMath.Index(perChunk));
         var end = Body.Min(Body.Add(first, BodyMath.Index(perChunk)), BodyMath.Index(units));
         Body.For(first, end, 1, mayBeEmpty: false, unit =>
         {
-            var blocks = BodyMath.Index(_blocks);
-            var (plane, block) = (Body.FloorDiv(unit, blocks), Body.Rem(unit, blocks));
+            var (above, part) = (Body.FloorDiv(unit, BodyMath.Index(parts)), Body.Rem(unit, BodyMath.Index(parts)));
+            var (plane, block) = (Body.FloorDiv(above, BodyMath.Index(_blocks)), Body.Rem(above, BodyMath.Index(_blocks)));
             var (from, to) = (Start(block), Start(Body.Add(block, BodyMath.Index(1))));
-            Unit(Unravel(Space.Counter(plane, planes)), from, to);
+            var at = new IndexForm[_plan.Shape.Count];
+            Array.Fill(at, IndexForm.Zero);
+            Unravel(at, Space.Counter(plane, planes), [.. _plan.Planes]);
+            var rows = Space.FormOf(from, SizeExpr.Zero, _height);
+            _tile?.Stage(at, rows, Body.Sub(to, from));
+            if (shared == SizeExpr.One)
+            {
+                Rows(at, rows, from, to);
+                return;
+            }
+
+            var start = Body.Mul(part, BodyMath.Index(together));
+            Body.For(start, Body.Min(Body.Add(start, BodyMath.Index(together)), BodyMath.Index(shared)), 1, mayBeEmpty: false, number =>
+            {
+                Unravel(at, Space.Counter(number, shared), [.. _plan.Shared]);
+                Rows(at, rows, from, to);
+            });
         });
         _kernel.Launch(SizeExpr.CeilDiv(units, perChunk), Note());
+
+        SizeExpr SizeOf(IEnumerable<int> axes) => SizeExpr.Product(axes.Select(a => _plan.Shape[a]));
     }
 
     // Blocks of rows of nearly one length.
     private LoopExpr Start(LoopExpr block) => Body.FloorDiv(Body.Mul(block, BodyMath.Index(_height)), BodyMath.Index(_blocks));
 
-    private void Unit(IndexForm[] at, LoopExpr from, LoopExpr to)
+    private void Rows(IndexForm[] at, IndexForm first, LoopExpr from, LoopExpr to) => Body.For(from, to, _rows, mayBeEmpty: false, i =>
     {
-        var first = Space.FormOf(from, SizeExpr.Zero, _height);
-        _tile?.Stage(at, first, Body.Sub(to, from));
-        Body.For(from, to, _rows, mayBeEmpty: false, i =>
+        // The last tile of rows, and the last vector, do again what was done before.
+        var row = Space.Counter(Body.Min(i, Body.Sub(to, BodyMath.Index(_rows))), SizeExpr.Constant(_height - _rows + 1));
+        Body.For(BodyMath.Index(0), BodyMath.Index(_plan.Column.Count), _lanes, mayBeEmpty: false, j =>
         {
-            // The last tile of rows, and the last vector, do again what was done before.
-            var row = Space.Counter(Body.Min(i, Body.Sub(to, BodyMath.Index(_rows))), SizeExpr.Constant(_height - _rows + 1));
-            Body.For(BodyMath.Index(0), BodyMath.Index(_plan.Column.Count), _lanes, mayBeEmpty: false, j =>
-            {
-                var column = Space.Counter(Body.Min(j, BodyMath.Index(_plan.Column.Count - _lanes)), _plan.Column.Count, vectorised: true);
-                _tile?.Forget();
-                Windows(at, first, row, column);
-            });
-        });
-    }
+            var column = Space.Counter(Body.Min(j, BodyMath.Index(_plan.Column.Count - _lanes)), _plan.Column.Count, vectorised: true);
+            _tile?.Forget();
+            Windows(at, first, row, column);
+        }, unroll: _plan.Column.Count <= FewVectors * _lanes);
+    });
 
     private void Windows(IndexForm[] planes, IndexForm first, IndexForm row, IndexForm column)
     {
@@ -122,61 +146,113 @@ internal sealed class WindowReduction
 
             return new Coords(axes.ToValueList(), _lanes);
         }).ToArray();
-        var sums = at.Select(_ => InlineReduction.Start(_kernel, _plan.Id, _lanes)).ToArray();
         if (_tile is not null)
         {
             _kernel.Values.Bind(_plan.View, where => _tile.Load(where, first, column));
         }
 
-        Taps(at, sums, 0, new IndexForm[_plan.Windows.Count]);
+        var results = at.Select(_ => InlineReduction.Start(_kernel, _plan.Id, _lanes)).ToArray();
+        if (_plan.Inner is { } inner)
+        {
+            Pool(inner, at, results);
+        }
+        else
+        {
+            Sum([.. at.Select((a, u) => new WindowSum(_plan.Id, a, results[u], u * (_plan.Row?.Stride ?? 0)))], 0, _plan.Windows, new IndexForm[_plan.Windows.Count]);
+        }
+
         _kernel.Values.Bind(_plan.View, null);
         for (var u = 0; u < _rows; u++)
         {
-            Store(at[u], Body.Read(sums[u]));
+            Store(at[u], Body.Read(results[u]));
         }
     }
 
-    // Summed axes in their order; the last ones, as many as may be, are written out.
-    private void Taps(Coords[] at, VariableExpr[] sums, int axis, IndexForm[] index)
+    // The contraction at all places of the windows first, then what is made of it.
+    private void Pool(NodeId inner, Coords[] at, VariableExpr[] results)
     {
-        if (WindowPlan.Taps(_plan.Windows, axis) > WindowPlan.Unrolled)
+        var between = (ViewNode)_kernel.Graph[_plan.Between!.Value];
+        var own = _plan.Windows.Take(_own).ToValueList();
+        var sums = new Dictionary<ValueList<IndexForm>, WindowSum>();
+        for (var u = 0; u < _rows; u++)
         {
-            Body.For(BodyMath.Index(0), BodyMath.Index(_plan.Windows[axis]), 1, mayBeEmpty: false, tap =>
+            foreach (var tap in Numbers(own))
             {
-                index[axis] = Space.Counter(tap, _plan.Windows[axis]);
+                var seen = InlineReduction.Source((ReduceNode)_kernel.Graph[_plan.Id], between.Type.Rank, at[u], Forms(tap));
+                var place = seen.With(between.Access.Select(a => Space.Position(a, seen.Axes, _lanes)));
+                var row = _plan.Row is { } r ? (u * r.Stride) + tap.Select((t, w) => t * r.Taps[w]).Sum() : 0;
+                if (!sums.ContainsKey(place.Axes))
+                {
+                    sums.Add(place.Axes, new WindowSum(inner, place, InlineReduction.Start(_kernel, inner, _lanes), row));
+                }
+            }
+        }
+
+        var windows = _plan.Windows.Skip(_own).ToValueList();
+        Sum([.. sums.Values], 0, windows, new IndexForm[windows.Count]);
+        var values = sums.ToDictionary(s => s.Key, s => Body.Read(s.Value.Value));
+        _kernel.Values.Bind(inner, where => values[where.Axes]);
+        foreach (var tap in Numbers(own))
+        {
+            for (var u = 0; u < _rows; u++)
+            {
+                InlineReduction.Step(_kernel, _plan.Id, at[u], Forms(tap), results[u]);
+            }
+        }
+
+        _kernel.Values.Bind(inner, null);
+    }
+
+    // Summed axes in their order; the last ones, as many as may be, are written out.
+    private void Sum(IReadOnlyList<WindowSum> sums, int axis, ValueList<long> windows, IndexForm[] index)
+    {
+        if (WindowPlan.Taps(windows, axis) > WindowPlan.Unrolled)
+        {
+            Body.For(BodyMath.Index(0), BodyMath.Index(windows[axis]), 1, mayBeEmpty: false, tap =>
+            {
+                index[axis] = Space.Counter(tap, windows[axis]);
                 _tile?.Forget();
-                Taps(at, sums, axis + 1, index);
+                Sum(sums, axis + 1, windows, index);
             });
             return;
         }
 
-        var taps = new List<(long Row, int Number, int Window, IndexForm[] Index)>();
-        var count = (int)WindowPlan.Taps(_plan.Windows, axis);
-        for (var u = 0; u < at.Length; u++)
+        var first = _plan.Windows.Count - windows.Count;
+        var steps = new List<(long Row, int Number, int Sum, IndexForm[] Index)>();
+        foreach (var (tap, number) in Numbers(windows.Skip(axis).ToValueList()).Select((t, n) => (t, n)))
         {
-            for (var number = 0; number < count; number++)
+            var row = tap.Select((t, w) => t * (_plan.Row?.Taps[first + axis + w] ?? 0)).Sum();
+            for (var s = 0; s < sums.Count; s++)
             {
-                var (tap, rest, reach) = (index.ToArray(), (long)number, u * (_plan.Row?.Stride ?? 0));
-                for (var w = _plan.Windows.Count - 1; w >= axis; w--)
-                {
-                    var i = rest % _plan.Windows[w];
-                    rest /= _plan.Windows[w];
-                    tap[w] = IndexForm.Of(SizeExpr.Constant(i));
-                    reach += i * (_plan.Row?.Taps[w] ?? 0);
-                }
-
-                taps.Add((reach, number, u, tap));
+                steps.Add((sums[s].Row + row, number, s, [.. index.Take(axis), .. Forms(tap)]));
             }
         }
 
-        // Row by row of the source, so that what is loaded serves all windows at once; where that is the order of every window's taps.
-        var byRow = taps.OrderBy(t => t.Row).ThenBy(t => t.Number).ThenBy(t => t.Window).ToList();
-        var keepsOrder = byRow.GroupBy(t => t.Window).All(g => g.Zip(g.Skip(1)).All(p => p.First.Number < p.Second.Number));
-        foreach (var tap in keepsOrder ? byRow : taps.OrderBy(t => t.Number).ThenBy(t => t.Window).ToList())
+        // Row by row of the source, so that what is loaded serves all sums at once; where that is the order of every sum.
+        var byRow = steps.OrderBy(t => t.Row).ThenBy(t => t.Number).ThenBy(t => t.Sum).ToList();
+        var keepsOrder = byRow.GroupBy(t => t.Sum).All(g => g.Zip(g.Skip(1)).All(p => p.First.Number < p.Second.Number));
+        foreach (var step in keepsOrder ? byRow : steps)
         {
-            InlineReduction.Step(_kernel, _plan.Id, at[tap.Window], tap.Index, sums[tap.Window]);
+            InlineReduction.Step(_kernel, sums[step.Sum].Id, sums[step.Sum].At, step.Index, sums[step.Sum].Value);
         }
     }
+
+    // All indices of some axes, in order.
+    private static IEnumerable<long[]> Numbers(ValueList<long> sizes)
+    {
+        for (var number = 0L; number < WindowPlan.Taps(sizes, 0); number++)
+        {
+            var (index, rest) = (new long[sizes.Count], number);
+            for (var w = sizes.Count - 1; w >= 0; w--)
+            {
+                (index[w], rest) = (rest % sizes[w], rest / sizes[w]);
+            }
+
+            yield return index;
+        }
+    }
+
+    private static IndexForm[] Forms(long[] index) => [.. index.Select(i => IndexForm.Of(SizeExpr.Constant(i)))];
 
     private void Store(Coords at, LoopExpr sum)
     {
@@ -190,27 +266,28 @@ internal sealed class WindowReduction
         _kernel.Values.Bind(_plan.Id, null);
     }
 
-    private IndexForm[] Unravel(IndexForm number)
+    private void Unravel(IndexForm[] at, IndexForm number, int[] axes)
     {
-        var axes = new IndexForm[_plan.Shape.Count];
-        Array.Fill(axes, IndexForm.Zero);
-        var planes = _plan.Planes.ToArray();
-        for (var i = planes.Length - 1; i >= 0; i--)
+        for (var i = axes.Length - 1; i >= 0; i--)
         {
-            axes[planes[i]] = i == 0 ? number : Space.Mod(number, _plan.Shape[planes[i]]);
-            number = i == 0 ? number : Space.Div(number, _plan.Shape[planes[i]]);
+            at[axes[i]] = i == 0 ? number : Space.Mod(number, _plan.Shape[axes[i]]);
+            number = i == 0 ? number : Space.Div(number, _plan.Shape[axes[i]]);
         }
-
-        return axes;
     }
 
     private string Note()
     {
-        var windows = string.Join(" x ", _plan.Windows.Where(w => w > 1));
+        var windows = string.Join(" x ", _plan.Windows.Take(_own).Where(w => w > 1));
+        var inner = _plan.Inner is null ? "" : $" over a contraction of {string.Join(" x ", _plan.Windows.Skip(_own).Where(w => w > 1))} that is never stored";
         var steps = _plan.Row is { } row ? $"{row.Stride} x {_plan.Column.Stride}" : $"{_plan.Column.Stride}";
         var staged = _tile is null ? "" : $", {CeilDiv(_height, _blocks)} rows of them staged at a time";
-        return $"windows of {windows} in steps of {steps}, {_rows} x {_lanes} in registers{staged}";
+        return $"windows of {windows}{inner} in steps of {steps}, {_rows} x {_lanes} in registers{staged}";
     }
 
     private static long CeilDiv(long a, long b) => (a + b - 1) / b;
 }
+
+/// <summary>A sum over windows in a register.</summary>
+/// <param name="At">The place of the result.</param>
+/// <param name="Row">Of the source where its windows begin, from where the tile does.</param>
+internal sealed record WindowSum(NodeId Id, Coords At, VariableExpr Value, long Row);

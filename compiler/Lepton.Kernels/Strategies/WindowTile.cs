@@ -225,12 +225,13 @@ internal sealed class WindowTile
     private LoopExpr Source(IndexForm[] planes, IndexForm p, IndexForm q, bool rowInside, bool columnsInside)
     {
         var axes = new IndexForm[_view.Access.Count];
+        var all = planes.Concat(_plan.Windows.Select(_ => IndexForm.Zero)).ToValueList();
         LoopExpr? inside = null;
         var shape = _kernel.Graph[_view.Source].Type.Shape;
         for (var axis = 0; axis < axes.Length; axis++)
         {
             var (access, isColumn, isRow) = (_view.Access[axis], axis == _plan.Column.Axis, axis == _plan.Row?.Axis);
-            var form = isColumn ? q : isRow ? p : Position(access, t => _plan.Axes[t] is >= 0 and var a ? planes[a] : IndexForm.Zero);
+            var form = isColumn ? q : isRow ? p : Space.Position(_plan.Seen.Access[axis], all, Lanes);
 
             // Columns that nobody wants may lie outside of what is never read there.
             var outside = isColumn && access.Outside == Outside.Never ? Outside.Fill : access.Outside;
@@ -246,16 +247,5 @@ internal sealed class WindowTile
 
     private LoopExpr Fill() => BodyMath.Number(_view.Fill ?? Scalar.Of(_kernel.Graph[_view.Source].Type.Element, 0), Lanes);
 
-    private IndexForm Position(WindowAxis axis, Coords at) => Position(_view.Access[axis.Axis], t => at.Axes[t]);
-
-    private IndexForm Position(AxisAccess access, Func<int, IndexForm> index)
-    {
-        var form = Space.FormOf(BodyMath.Index(access.Offset));
-        foreach (var term in access.Terms)
-        {
-            form += Space.Times(index(term.Axis), term.Coefficient, Lanes);
-        }
-
-        return form;
-    }
+    private IndexForm Position(WindowAxis axis, Coords at) => Space.Position(_view.Access[axis.Axis], at.Axes, Lanes);
 }

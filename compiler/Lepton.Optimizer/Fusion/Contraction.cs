@@ -40,6 +40,14 @@ internal sealed partial class Planner
             return;
         }
 
+        if (reads.Count == 1 && TakesPooled(id, reads[0]))
+        {
+            reads[0].Group.Strategy = KernelStrategy.Window;
+            Note(id, reads[0], true, "its windows want each element once: made where it is pooled, and never stored");
+            Enter(id, reads[0]);
+            return;
+        }
+
         foreach (var read in reads)
         {
             Note(id, read, false, IsOnce(id) && !read.Group.IsOnce ? "depends on parameters alone: done once" : read.Group.Strategy switch

@@ -79,7 +79,7 @@ internal sealed partial class Planner
             return $"the kernel has {MaxElementwise} operations already";
         }
 
-        if (_origins.Contract(id) is { } contract && !CanTakeContract(group, read) && !TakesGates(id, read))
+        if (_origins.Contract(id) is { } contract && !CanTakeContract(group, read) && !TakesGates(id, read) && !TakesPooled(id, read))
         {
             return $"stays with {contract}, as its epilogue";
         }
@@ -92,6 +92,12 @@ internal sealed partial class Planner
         if (read.IsAligned)
         {
             return null;
+        }
+
+        // One of them is stored in any case.
+        if (group.Strategy == KernelStrategy.Contraction && _origins.Behind(id) is { } behind)
+        {
+            return $"stored in place of {behind}, whose kernel does it in passing";
         }
 
         if (read.Guarded && _graph[id] is GatherNode gather && gather.Access.Any(a => a.Site >= 0))

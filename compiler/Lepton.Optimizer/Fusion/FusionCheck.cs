@@ -94,6 +94,11 @@ public static class FusionCheck
         }
 
         var heavy = group.Members.Select(m => graph[m]).Where(n => OwnStrategy(n) is not null).ToList();
+        if (group.Strategy == KernelStrategy.Window)
+        {
+            return heavy is [ContractNode, ReduceNode] ? null : "no pool over a contraction";
+        }
+
         if (heavy.Any(n => OwnStrategy(n) != group.Strategy))
         {
             return $"a {group.Strategy} group with {string.Join(", ", heavy.Select(n => n.Name))}";

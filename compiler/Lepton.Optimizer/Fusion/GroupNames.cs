@@ -39,6 +39,8 @@ internal sealed class GroupNames(Graph graph)
                 return Has("max", "sum", "exp", "div") ? "softmax"
                     : Has("max", "sum", "exp", "log") ? "logsumexp"
                     : string.Join('_', members.Select(m => graph[m]).OfType<ReduceNode>().Select(r => r.Kind.ToString().ToLowerInvariant()).Distinct());
+            case KernelStrategy.Window:
+                return string.Join('_', operations.Where(w => w is not ("view" or "reshape" or "cast" or "contract" or "reduce")).Prepend("contract").Append("pool").Take(MaxWords));
             case KernelStrategy.Contraction:
                 return string.Join('_', operations.Where(w => w is not ("view" or "reshape" or "cast" or "contract")).Prepend("contract").Take(MaxWords));
             case KernelStrategy.Map:

@@ -12,16 +12,18 @@ internal sealed class Origins
     private readonly int[] _contract;
     private readonly int[] _reduce;
     private readonly int[] _base;
+    private readonly int[] _stored;
 
     public Origins(Graph graph)
     {
         var count = graph.Nodes.Count;
         var uses = graph.CountUses();
-        (_weight, _contract, _reduce, _base) = (new double[count], new int[count], new int[count], new int[count]);
+        (_weight, _contract, _reduce, _base, _stored) = (new double[count], new int[count], new int[count], new int[count], new int[count]);
         for (var i = 0; i < count; i++)
         {
             var node = graph.Nodes[i];
             (_weight[i], _contract[i], _reduce[i]) = (Costs.Of(node), node is ContractNode ? i : -1, node is ReduceNode ? i : -1);
+            _stored[i] = _reduce[i];
             _base[i] = node is MapNode ? Base(graph, node, i) : i;
             if (node is not (MapNode or GatherNode or ViewNode or ReshapeNode))
             {
@@ -35,6 +37,7 @@ internal sealed class Origins
                 {
                     _contract[i] = uses[operand.Value] == 1 ? Math.Max(_contract[i], _contract[operand.Value]) : _contract[i];
                     _reduce[i] = Math.Max(_reduce[i], _reduce[operand.Value]);
+                    _stored[i] = uses[operand.Value] == 1 ? Math.Max(_stored[i], _stored[operand.Value]) : _stored[i];
                 }
             }
         }
@@ -61,6 +64,9 @@ internal sealed class Origins
 
         return self;
     }
+
+    /// <summary>The reduction of which the node is an elementwise function, element by element, that nobody else sees, or null.</summary>
+    public NodeId? Behind(NodeId id) => _stored[id.Value] >= 0 ? new NodeId(_stored[id.Value]) : null;
 
     /// <summary>A reduction of which the node is an elementwise function per row, or null.</summary>
     public NodeId? Reduce(NodeId id) => _reduce[id.Value] >= 0 ? new NodeId(_reduce[id.Value]) : null;

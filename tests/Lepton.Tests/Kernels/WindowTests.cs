@@ -2,6 +2,7 @@ using Lepton.Abi;
 using Lepton.Compiler;
 using Lepton.Graphs;
 using Lepton.Kernels;
+using Lepton.Optimizer;
 using Lepton.Tests.Support;
 using Xunit;
 
@@ -18,7 +19,7 @@ public sealed class WindowTests
     public void Random_windows()
     {
         var windows = 0;
-        var seeds = KernelHarness.Seeds("LEPTON_FUZZ_WINDOWS", 39).ToArray();
+        var seeds = KernelHarness.Seeds("LEPTON_FUZZ_WINDOWS", 29).ToArray();
         foreach (var seed in seeds)
         {
             windows += new Program(seed).Check() ? 1 : 0;
@@ -48,6 +49,68 @@ public sealed class WindowTests
                 }
             }
         }
+    }
+
+    /// <summary>Pools over contractions of few taps, of which nothing is stored; and what becomes of them where the sizes do not suit.</summary>
+    [Fact]
+    public void Random_pools_behind_convolutions()
+    {
+        var (pooled, seeds) = (0, KernelHarness.Seeds("LEPTON_FUZZ_POOLS", 15).ToArray());
+        foreach (var seed in seeds)
+        {
+            var random = new Random(seed);
+            int Next(int least, int most) => random.Next(least, most + 1);
+            var (batch, filters, r, s) = (Next(1, 3), Next(1, 9), Next(1, 4), Next(1, 4));
+            var (u, v, a, b) = (Next(1, 3), Next(1, 3), Next(1, 3), Next(1, 3));
+            var (i, j, c, d) = (Next(1, 9), Next(1, 20), Next(0, 2), Next(0, 2));
+            var (height, width) = (((i - 1) * a) + u + c, ((j - 1) * b) + v + d);
+            var (step, pad) = (Next(1, 2), Next(0, 1));
+            var mode = pad == 0 ? "" : random.Next(2) == 0 ? " else fill" : " else clamp";
+            var (rows, columns) = (Math.Max(1, (step * (height - 1)) + r - (2 * pad)), Math.Max(1, (step * (width - 1)) + s - (2 * pad)));
+            var type = seed % 3 == 0 ? "f64" : "f32";
+            var kind = (string[])["max", "min", "sum"] is var kinds ? kinds[random.Next(3)] : "";
+            var isSymbolic = random.Next(2) == 0;
+            var n = isSymbolic ? "B" : $"{batch}";
+            string Step(int by, string of) => by == 1 ? of : $"{by}*{of}";
+            var text = $$"""
+                graph g({{(isSymbolic ? "B" : "")}}) {
+                  %0 = input argument x : {{type}}[{{n}}, {{rows}}, {{columns}}]
+                  %1 = input argument w : {{type}}[{{filters}}, {{r}}, {{s}}]
+                  %2 = input parameter p : {{type}}[{{filters}}]
+                  %3 = view %0 [i0, {{Step(step, "i1")}} + i3 - {{pad}}{{mode}}, {{Step(step, "i2")}} + i4 - {{pad}}{{mode}}]{{(mode.EndsWith("fill", StringComparison.Ordinal) ? " fill 0" : "")}} : {{type}}[{{n}}, {{height}}, {{width}}, {{r}}, {{s}}]
+                  %4 = contract %3[0, 2, 3, 4, 5], %1[1, 4, 5] -> [0, 1, 2, 3] : {{type}}[{{n}}, {{filters}}, {{height}}, {{width}}]
+                  %5 = view %2 [i1] : {{type}}[{{n}}, {{filters}}, {{height}}, {{width}}]
+                  %6 = add %4, %5 : {{type}}[{{n}}, {{filters}}, {{height}}, {{width}}]
+                  %7 = splat 0 : {{type}}[{{n}}, {{filters}}, {{height}}, {{width}}]
+                  %8 = {{(random.Next(2) == 0 ? "max %6, %7" : "abs %6")}} : {{type}}[{{n}}, {{filters}}, {{height}}, {{width}}]
+                  %9 = view %8 [i0, i1, {{Step(a, "i2")}} + i4, {{Step(b, "i3")}} + i5] : {{type}}[{{n}}, {{filters}}, {{i}}, {{j}}, {{u}}, {{v}}]
+                  %10 = reduce {{kind}} %9 [4, 5] : {{type}}[{{n}}, {{filters}}, {{i}}, {{j}}]
+                  %11 = abs %10 : {{type}}[{{n}}, {{filters}}, {{i}}, {{j}}]
+                  output y = %11
+                }
+                """.Replace(" - 0", "");
+            var graph = GraphText.Parse(text);
+            GraphVerifier.Verify(graph);
+            var element = type == "f64" ? ElementType.F64 : ElementType.F32;
+            TensorValue[] inputs = [KernelHarness.Random(element, seed, batch, rows, columns), KernelHarness.Random(element, seed + 1, filters, r, s), KernelHarness.Random(element, seed + 2, filters)];
+            var dims = isSymbolic ? new Dictionary<string, long> { ["B"] = batch } : [];
+            var expected = Interpreter.Run(graph, inputs, o => dims[o])[0];
+            var (target, cpu) = NativeRunner.Targets.ElementAt(seed % NativeRunner.Targets.Count);
+            foreach (var fused in (FusedGraph[])[RowwiseTests.OneGroup(graph, KernelStrategy.Window), GraphPasses.Run(graph, new PassOptions { Verify = true })])
+            {
+                var module = KernelLowering.Run(fused, Compilation.OptionsFor(cpu));
+                using var native = NativeRunner.Load(module, cpu);
+                foreach (var actual in (TensorValue[])[KernelHarness.Run(module, graph, inputs, o => dims[o]).Results[0], NativeRunner.Run(native.Entries.First(), inputs, dims, threads: 2)[0]])
+                {
+                    var wrong = KernelHarness.Difference(expected, actual, element == ElementType.F64 ? 1e-12 : 1e-4);
+                    Assert.True(wrong is null, $"seed {seed}, {target}: {wrong}\n{text}");
+                }
+
+                pooled += module.Kernels.Any(k => k.Note.Contains("over a contraction", StringComparison.Ordinal)) ? 1 : 0;
+            }
+        }
+
+        Assert.True(pooled > seeds.Length / 2, $"{pooled} of {2 * seeds.Length} were pools over contractions");
     }
 
     /// <summary>x, seen through windows, with something before and behind; or windows times weights, summed.</summary>
