@@ -49,10 +49,17 @@ internal sealed record ContractionSchedule(
     // k is cut into equal blocks of about this length.
     private const long GoodDepth = 320;
 
-    // Multiplications that are worth a chunk of their own, and how many chunks are enough.
+    // Multiplications that are worth a chunk of their own, and how many chunks are enough; the first few, which let a second thread take its half,
+    // are worth it sooner.
     private const long ChunkWork = 1 << 19;
-    private const long SmallWork = 1 << 18;
     private const long GoodChunks = 16;
+    private const long FirstWork = 1 << 17;
+    private const long FirstChunks = 4;
+    private const long SmallWork = 1 << 18;
+
+    // Rows of A that pass by once are better read in order, if there are more of them than the second-level cache holds.
+    private const long StreamBytes = 512 * 1024;
+    private const long FewPanels = 4;
 
     // A side up to this many bytes stays in the first-level cache as it is.
     private const long SmallSide = 16 * 1024;
@@ -72,7 +79,8 @@ internal sealed record ContractionSchedule(
 
     public int Columns => Vectors * Lanes;
 
-    public static ContractionSchedule Of(ContractionPlan plan, KernelOptions options, bool bIsOnce)
+    /// <summary>What the model chooses.</summary>
+    public static ContractionSchedule Of(ContractionPlan plan, KernelOptions options, bool aIsOnce, bool bIsOnce)
     {
         var width = Math.Max(plan.Element.ByteSize(), 4);
         var lanes = Math.Max(1, options.RegisterBytes / width);
@@ -105,7 +113,10 @@ internal sealed record ContractionSchedule(
 
         // An outer label that A does not have uses the same A again.
         var aOnce = oneColumnBlock && plan.OuterOf(plan.A) == plan.Outer;
-        var a = aPlain ? PanelSource.Memory : aOnce && blockRows * depth * width <= options.Limit(PanelBytes) ? PanelSource.Chunk : PanelSource.Kernel;
+        var aStreams = aIsOnce && plan.SizeOf(plan.OuterOf(plan.A)).AsConstant * m * k * width > options.Limit(StreamBytes) && n <= FewPanels * columns;
+        var a = aPlain && !aStreams ? PanelSource.Memory
+            : aStreams ? PanelSource.Kernel
+            : aOnce && blockRows * depth * width <= options.Limit(PanelBytes) ? PanelSource.Chunk : PanelSource.Kernel;
         var b = bFromMemory ? PanelSource.Memory : bIsOnce ? PanelSource.Kernel : oneRowBlock || (m <= FewBlocks * blockRows && blockRows >= options.Limit(GoodRows)) ? PanelSource.Chunk : PanelSource.Kernel;
         return new ContractionSchedule(
             (int)rows, oneRowBlock && m is not null, vectors, lanes, blockRows, blockColumns, (int)depth, aligned, a, b, outers, bIsOnce);
@@ -121,22 +132,24 @@ internal sealed record ContractionSchedule(
 
     private static (long Rows, long Columns, long Outers) Blocks(long m, long n, long k, long? outer, Tile tile, bool aFromMemory, bool bIsCheap, KernelOptions options)
     {
-        var (work, smallWork, sumBytes) = (m * n * k, options.Limit(SmallWork), options.Limit(SumBytes));
-        if (work <= smallWork && (k <= tile.Depth || RoundUp(m, tile.Rows) * RoundUp(n, tile.Columns) * tile.Width <= sumBytes))
+        var (work, smallWork, sumBytes, firstWork) = (m * n * k, options.Limit(SmallWork), options.Limit(SumBytes), options.Limit(FirstWork));
+        if (work <= smallWork && (work < 2 * firstWork || outer >= FirstChunks)
+            && (k <= tile.Depth || RoundUp(m, tile.Rows) * RoundUp(n, tile.Columns) * tile.Width <= sumBytes))
         {
             var together = outer is { } many ? Math.Clamp(many, 1, Math.Max(1, smallWork / Math.Max(1, work))) : 1;
             return (m, RoundUp(n, tile.Columns), together);
         }
 
         // As many chunks as threads can share, as long as each is worth its start: columns first, they share nothing but A.
-        var chunks = Math.Clamp(work / options.Limit(ChunkWork), 1, GoodChunks);
+        var chunks = Math.Max(Math.Clamp(work / options.Limit(ChunkWork), 1, GoodChunks), Math.Min(work / firstWork, FirstChunks));
         chunks = CeilDiv(chunks, Math.Clamp(outer ?? 1, 1, chunks));
         var panels = CeilDiv(n, tile.Columns);
         var columnBlocks = Math.Max(1, Math.Min(chunks, panels / (bIsCheap && !aFromMemory ? GoodPanels : 1)));
         var rowBlocks = Math.Max(1, Math.Min(CeilDiv(chunks, columnBlocks), m / options.Limit(bIsCheap ? GoodRows : ManyRows / 4)));
 
-        // A's block lies in the second-level cache, unless B is dear: then A passes by.
-        var maxRows = bIsCheap ? Math.Max(tile.Rows, options.Limit(ABytes) / tile.Width / tile.Depth / tile.Rows * tile.Rows) : options.Limit(ManyRows, tile.Rows);
+        // A's block lies in the second-level cache, unless B is dear, or the chunk has one panel of it: then A passes by, and only sums are kept.
+        var maxRows = columnBlocks == panels ? (k <= tile.Depth ? m : Math.Max(tile.Rows, sumBytes / tile.Width / tile.Columns / tile.Rows * tile.Rows))
+            : bIsCheap ? Math.Max(tile.Rows, options.Limit(ABytes) / tile.Width / tile.Depth / tile.Rows * tile.Rows) : options.Limit(ManyRows, tile.Rows);
         rowBlocks = Math.Max(rowBlocks, CeilDiv(m, maxRows));
         if (!aFromMemory && columnBlocks == 1)
         {

@@ -67,7 +67,7 @@ public sealed class ContractionStrategy : IStrategy
 
     private static void Product(FusionGroup group, LoweringContext context, ContractionPlan plan, WinogradPlan? winograd)
     {
-        var model = ContractionSchedule.Of(plan, context.Options, plan.FactorsOf(plan.B).All(context.IsOnce));
+        var model = ContractionSchedule.Of(plan, context.Options, plan.FactorsOf(plan.A).All(context.IsOnce), plan.FactorsOf(plan.B).All(context.IsOnce));
         var prefersWinograd = !context.Options.Exact && winograd is not null && winograd.Pays(context.Options.Eager);
         var isKnown = (plan.OuterSize * plan.MSize * plan.NSize * plan.KSize).AsConstant >= 1;
         var space = new ContractionSpace(plan, context.Options, model, winograd is not null, prefersWinograd);

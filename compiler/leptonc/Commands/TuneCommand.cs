@@ -62,7 +62,7 @@ internal static class TuneCommand
                 var found = tuner.Results(cancel.Token);
                 var section = new ScheduleSection(ScheduleSection.TitleOf(name, sizes), count, found.ToValueList());
                 (known ?? new ScheduleFile(path, cpu.Cpu, [])).With(section).Save(path);
-                Console.Write(TuneTable.Of(section, cancel.Token.IsCancellationRequested));
+                Console.Write(TuneTable.Of(section, tuner.Tried, cancel.Token.IsCancellationRequested));
                 Console.WriteLine(path);
             }
         });

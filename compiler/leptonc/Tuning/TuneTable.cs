@@ -9,11 +9,11 @@ internal static class TuneTable
 {
     private const int NameWidth = 66;
 
-    public static string Of(ScheduleSection section, bool isCancelled)
+    public static string Of(ScheduleSection section, int tried, bool isCancelled)
     {
         var text = new StringBuilder();
         var better = section.Kernels.Count(k => k.Choice is not null);
-        Line($"{section.Title}: {better} of {section.Kernels.Count} kernels faster than the model makes them{(isCancelled ? " (stopped early)" : "")}");
+        Line($"{section.Title}: {better} of {section.Kernels.Count} kernels faster than the model makes them, {tried} schedules tried{(isCancelled ? " (stopped early)" : "")}");
         Line($"{"kernel",-NameWidth} {"model us",9} {"tuned us",9} {"ratio",7}");
         foreach (var k in section.Kernels.OrderByDescending(k => k.ModelSeconds))
         {

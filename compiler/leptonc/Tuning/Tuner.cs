@@ -20,6 +20,9 @@ internal sealed class Tuner(Func<Schedules, KernelModule> lower, ScheduleFile? k
     private readonly Dictionary<string, (KernelSearch Search, double Weight)> _searches = [];
     private readonly Dictionary<string, double> _spent = [];
 
+    /// <summary>How many schedules were measured.</summary>
+    public int Tried => _searches.Values.Sum(s => s.Search.Tried);
+
     /// <summary>Goes on until the time is over, nothing is left to try, or it is cancelled. May be called again.</summary>
     public void Run(double seconds, Action<TuneState> show, CancellationToken cancel)
     {
@@ -30,7 +33,7 @@ internal sealed class Tuner(Func<Schedules, KernelModule> lower, ScheduleFile? k
             while (Stopwatch.GetElapsedTime(start).TotalSeconds is var now && now < seconds)
             {
                 cancel.ThrowIfCancellationRequested();
-                show(new TuneState(now / seconds, _searches.Count, _searches.Values.Sum(s => s.Search.Tried), _searches.Values.Count(s => s.Search.Best != s.Search.Model)));
+                show(new TuneState(now / seconds, _searches.Count, Tried, _searches.Values.Count(s => s.Search.Best != s.Search.Model)));
                 var open = _searches.Values.Where(s => !s.Search.IsDone).ToArray();
                 if (open.Length == 0)
                 {
