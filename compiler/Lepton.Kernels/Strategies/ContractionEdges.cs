@@ -18,6 +18,31 @@ internal sealed class ContractionEdges(BodyBuilder body, ContractionPlan plan, C
         return AllRowsExist ? row : body.Min(row, BodyMath.Index(plan.MSize - SizeExpr.One));
     }
 
+    /// <summary>
+    /// The panels of columns from one to another, of which the last may fill fewer vectors: 49 columns are three panels of two vectors of 8 lanes and
+    /// one of one.
+    /// </summary>
+    /// <param name="emit">The panel's first column, its vectors, and whether lanes behind the last column are in it; null: that is not known.</param>
+    public void Panels(LoopExpr from, LoopExpr to, Action<LoopExpr, int, bool?> emit)
+    {
+        if (plan.NSize.AsConstant is not { } all || all % schedule.Columns is not (> 0 and var rest) || rest > (schedule.Vectors - 1) * schedule.Lanes)
+        {
+            body.For(from, to, schedule.Columns, mayBeEmpty: false, n => emit(n, schedule.Vectors, null));
+            return;
+        }
+
+        var (whole, vectors) = (all - rest, (int)((rest + schedule.Lanes - 1) / schedule.Lanes));
+        void Last() => emit(BodyMath.Index(whole), vectors, rest % schedule.Lanes != 0);
+        if (whole == 0)
+        {
+            Last();
+            return;
+        }
+
+        body.For(from, body.Min(to, BodyMath.Index(whole)), schedule.Columns, mayBeEmpty: true, n => emit(n, schedule.Vectors, false));
+        body.If(body.Less(BodyMath.Index(whole), to), Last);
+    }
+
     /// <summary>Emits twice where it must: for a whole panel of columns, and under masks for the last one.</summary>
     public void EdgeOrNot(LoopExpr n, Action<bool> emit)
     {

@@ -100,7 +100,7 @@ internal sealed class ContractionKernel
                 RowTiles(m0, mEnd, (m, rows) => _panels.PackA(_a, LocalA(m), rows, index, m, k0, kEnd));
             }
 
-            Body.For(n0, nEnd, _schedule.Columns, mayBeEmpty: false, n =>
+            _edges.Panels(n0, nEnd, (n, vectors, edge) =>
             {
                 if (_schedule.B == PanelSource.Chunk)
                 {
@@ -109,18 +109,18 @@ internal sealed class ContractionKernel
 
                 RowTiles(m0, mEnd, (m, rows) =>
                 {
-                    if (_schedule.B == PanelSource.Memory)
+                    if (_schedule.B == PanelSource.Memory && edge is null)
                     {
-                        _edges.EdgeOrNot(n, masked => Tile(m, rows, n, masked));
+                        _edges.EdgeOrNot(n, masked => Tile(m, rows, n, vectors, masked, edge));
                     }
                     else
                     {
-                        Tile(m, rows, n, false);
+                        Tile(m, rows, n, vectors, _schedule.B == PanelSource.Memory && edge is true, edge);
                     }
                 });
             });
 
-            void Tile(LoopExpr m, int rows, LoopExpr n, bool masked)
+            void Tile(LoopExpr m, int rows, LoopExpr n, int vectors, bool masked, bool? edge)
             {
                 (int, LoopExpr)? partial = _partial is { } buffer
                     ? (buffer, Body.Add(
@@ -128,15 +128,15 @@ internal sealed class ContractionKernel
                         Body.Mul(Body.Sub(m, m0), BodyMath.Index(_schedule.Columns))))
                     : null;
                 var isFirst = _partial is null ? null : Body.Map(MapOp.Equal, ElementType.Bool, k0, BodyMath.Index(0));
-                var sums = _tile.Sum(rows, partial, isFirst, k0, kEnd, A(m, rows), B(n, masked));
+                var sums = _tile.Sum(rows, vectors, partial, isFirst, k0, kEnd, A(m, rows), B(n, masked));
                 if (partial is { } place)
                 {
                     var isLast = Body.Map(MapOp.GreaterEqual, ElementType.Bool, kEnd, depth);
-                    Body.If(isLast, () => _tile.Finish(sums, outer, m, n), () => _tile.Keep(sums, place.Item1, place.Item2));
+                    Body.If(isLast, () => _tile.Finish(sums, outer, m, n, edge), () => _tile.Keep(sums, place.Item1, place.Item2));
                 }
                 else
                 {
-                    _tile.Finish(sums, outer, m, n);
+                    _tile.Finish(sums, outer, m, n, edge);
                 }
             }
 

@@ -42,24 +42,31 @@ internal sealed class ContractionTile
     /// <param name="a">A scalar (of 16-bit integers a pair), from k and the row.</param>
     /// <param name="b">A vector, from k and the number of the vector.</param>
     public VariableExpr[,] Sum(
-        int rows, (int Buffer, LoopExpr Place)? partial, LoopExpr? isFirst, LoopExpr from, LoopExpr to, Func<LoopExpr, int, LoopExpr> a, Func<LoopExpr, int, LoopExpr> b)
+        int rows,
+        int vectorCount,
+        (int Buffer, LoopExpr Place)? partial,
+        LoopExpr? isFirst,
+        LoopExpr from,
+        LoopExpr to,
+        Func<LoopExpr, int, LoopExpr> a,
+        Func<LoopExpr, int, LoopExpr> b)
     {
-        var sums = new VariableExpr[rows, _schedule.Vectors];
-        Each(rows, (i, v) => sums[i, v] = Body.Declare(BodyMath.Number(_plan.Element, 0, _schedule.Lanes)));
+        var sums = new VariableExpr[rows, vectorCount];
+        Each(sums, (i, v) => sums[i, v] = Body.Declare(BodyMath.Number(_plan.Element, 0, _schedule.Lanes)));
         if (partial is { } earlier)
         {
-            Body.If(Body.Not(isFirst!), () => Each(rows, (i, v) =>
+            Body.If(Body.Not(isFirst!), () => Each(sums, (i, v) =>
                 Body.Assign(sums[i, v], Body.Let(new LoadExpr(Vector, earlier.Buffer, At(earlier.Place, i, v))))));
         }
 
         Body.For(from, to, 1, mayBeEmpty: true, k =>
         {
             var pairs = _plan.Narrow ? new ContractionPairs(_kernel, _plan) : null;
-            var vectors = Enumerable.Range(0, _schedule.Vectors).Select(v => pairs is null ? Body.Splat(b(k, v), _schedule.Lanes) : b(k, v)).ToArray();
+            var vectors = Enumerable.Range(0, vectorCount).Select(v => pairs is null ? Body.Splat(b(k, v), _schedule.Lanes) : b(k, v)).ToArray();
             for (var i = 0; i < rows; i++)
             {
                 var scalar = pairs is null ? Body.Splat(a(k, i), _schedule.Lanes) : pairs.Splat(a(k, i), _schedule.Lanes);
-                for (var v = 0; v < _schedule.Vectors; v++)
+                for (var v = 0; v < vectorCount; v++)
                 {
                     Body.Assign(sums[i, v], Body.Let(pairs is null
                         ? new FmaExpr(Vector, scalar, vectors[v], sums[i, v])
@@ -72,28 +79,29 @@ internal sealed class ContractionTile
 
     /// <summary>Keeps sums for the next block of k.</summary>
     public void Keep(VariableExpr[,] sums, int buffer, LoopExpr place) =>
-        Each(sums.GetLength(0), (i, v) => Body.Store(buffer, At(place, i, v), Body.Read(sums[i, v])));
+        Each(sums, (i, v) => Body.Store(buffer, At(place, i, v), Body.Read(sums[i, v])));
 
     /// <summary>Stores the group's outputs from finished sums: rows m … that exist, columns n … n + Columns - 1 that exist.</summary>
-    public void Finish(VariableExpr[,] sums, LoopExpr outer, LoopExpr m, LoopExpr n)
+    /// <param name="edge">Whether columns behind the last are among them; null: that is not known.</param>
+    public void Finish(VariableExpr[,] sums, LoopExpr outer, LoopExpr m, LoopExpr n, bool? edge)
     {
-        var rows = sums.GetLength(0);
+        var (rows, vectors) = (sums.GetLength(0), sums.GetLength(1));
         if (_scratch is { } scratch)
         {
             Keep(sums, scratch, BodyMath.Index(0));
             var end = _edges.AllRowsExist ? BodyMath.Index(rows) : Body.Min(BodyMath.Index(rows), Body.Sub(BodyMath.Index(_plan.MSize), m));
-            Body.For(BodyMath.Index(0), end, 1, mayBeEmpty: false, i => _edges.EdgeOrNot(n, masked =>
-                Row(outer, Body.Add(m, i), n, masked, v => Body.Let(new LoadExpr(
+            Body.For(BodyMath.Index(0), end, 1, mayBeEmpty: false, i => EdgeOrNot(masked =>
+                Row(outer, Body.Add(m, i), n, vectors, masked, v => Body.Let(new LoadExpr(
                     Vector, scratch, Body.Add(Body.Mul(i, BodyMath.Index(_schedule.Columns)), BodyMath.Index(v * _schedule.Lanes)))))));
             return;
         }
 
-        _edges.EdgeOrNot(n, masked =>
+        EdgeOrNot(masked =>
         {
             for (var i = 0; i < rows; i++)
             {
                 var (number, row) = (i, Body.Add(m, BodyMath.Index(i)));
-                void Store() => Row(outer, row, n, masked, v => Body.Read(sums[number, v]));
+                void Store() => Row(outer, row, n, vectors, masked, v => Body.Read(sums[number, v]));
                 if (i == 0 || _edges.AllRowsExist)
                 {
                     Store();
@@ -104,14 +112,26 @@ internal sealed class ContractionTile
                 }
             }
         });
+
+        void EdgeOrNot(Action<bool> emit)
+        {
+            if (edge is { } known)
+            {
+                emit(known);
+            }
+            else
+            {
+                _edges.EdgeOrNot(n, emit);
+            }
+        }
     }
 
-    private void Row(LoopExpr outer, LoopExpr m, LoopExpr n, bool masked, Func<int, LoopExpr> sum)
+    private void Row(LoopExpr outer, LoopExpr m, LoopExpr n, int vectors, bool masked, Func<int, LoopExpr> sum)
     {
         var index = new Dictionary<int, IndexForm>();
         _plan.Unravel(Space, Space.Counter(outer, _plan.OuterSize), _plan.Outer, index);
         _plan.Unravel(Space, Space.Counter(m, _plan.MSize), _plan.M, index);
-        for (var v = 0; v < _schedule.Vectors; v++)
+        for (var v = 0; v < vectors; v++)
         {
             var start = Body.Add(n, BodyMath.Index(v * _schedule.Lanes));
             if (v > 0 && _plan.NSize.AsConstant is { } size && size <= v * _schedule.Lanes)
@@ -140,11 +160,11 @@ internal sealed class ContractionTile
         _kernel.Values.Bind(_plan.Id, null);
     }
 
-    private void Each(int rows, Action<int, int> visit)
+    private static void Each(VariableExpr[,] sums, Action<int, int> visit)
     {
-        for (var i = 0; i < rows; i++)
+        for (var i = 0; i < sums.GetLength(0); i++)
         {
-            for (var v = 0; v < _schedule.Vectors; v++)
+            for (var v = 0; v < sums.GetLength(1); v++)
             {
                 visit(i, v);
             }
