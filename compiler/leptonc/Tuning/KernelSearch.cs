@@ -1,4 +1,5 @@
 using Lepton.Abi;
+using Lepton.Compiler.Scheduling;
 using Lepton.Graphs;
 using Lepton.Kernels.Scheduling;
 using Lepton.Runtime.Tensors;
@@ -28,6 +29,9 @@ internal sealed class KernelSearch : IDisposable
     private readonly Random _random = new(1);
     private readonly Queue<Choice> _open = new();
     private Candidate _best;
+
+    // What the best takes of the model's time, as the duels that it came from say.
+    private double _share = 1;
 
     /// <param name="use">The kernel.</param>
     /// <param name="first">A choice to try first, or null.</param>
@@ -80,6 +84,7 @@ internal sealed class KernelSearch : IDisposable
             if (Duel.IsClearlyFaster(shares))
             {
                 (Best, _best, candidate) = (choice, candidate, _best);
+                _share *= Duel.Median(shares);
                 _open.Clear();
                 Enqueue();
             }
@@ -91,17 +96,20 @@ internal sealed class KernelSearch : IDisposable
     }
 
     /// <summary>The best against the model's choice once more, longer; what is not clearly faster then is not kept.</summary>
-    public (Choice? Choice, double Seconds, double ModelSeconds) Verdict(Schedules others, CancellationToken cancel)
+    public ScheduledKernel Verdict(Schedules others)
     {
         if (Best == Model)
         {
-            return (null, Seconds, Seconds);
+            return Result;
         }
 
         using var model = Make(Model, others);
-        var (best, modelSeconds, shares) = Duel.Of(_best.Run, model.Run, LastRounds, LastSeconds, cancel);
-        return Duel.IsClearlyFaster(shares) ? (Best, best, modelSeconds) : (null, modelSeconds, modelSeconds);
+        var (best, modelSeconds, shares) = Duel.Of(_best.Run, model.Run, LastRounds, LastSeconds, CancellationToken.None);
+        return Duel.IsClearlyFaster(shares) ? new(Key, Best, best, modelSeconds) : new(Key, null, modelSeconds, modelSeconds);
     }
+
+    /// <summary>What was found until now.</summary>
+    public ScheduledKernel Result => new(Key, Best == Model ? null : Best, Seconds * _share, Seconds);
 
     public void Dispose()
     {

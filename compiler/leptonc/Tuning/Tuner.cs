@@ -57,21 +57,13 @@ internal sealed class Tuner(Func<Schedules, KernelModule> lower, ScheduleFile? k
         }
     }
 
-    /// <summary>What was found, checked once more, for the kernels that the entry is made of then.</summary>
+    /// <summary>What was found, checked once more (not when it was cancelled: then soon), for the kernels that the entry is made of then.</summary>
     public IReadOnlyList<ScheduledKernel> Results(CancellationToken cancel)
     {
         var kept = new Dictionary<string, ScheduledKernel>();
         foreach (var (search, _) in _searches.Values)
         {
-            try
-            {
-                var (choice, seconds, model) = search.Verdict(Found(), cancel);
-                kept[search.Key] = new ScheduledKernel(search.Key, choice, seconds, model);
-            }
-            catch (OperationCanceledException)
-            {
-                kept[search.Key] = new ScheduledKernel(search.Key, null, search.Seconds, search.Seconds);
-            }
+            kept[search.Key] = cancel.IsCancellationRequested ? search.Result : search.Verdict(Found());
         }
 
         var schedules = new Schedules(kept.Values.Where(k => k.Choice is not null).ToDictionary(k => k.Key, k => k.Choice!));
