@@ -34,13 +34,19 @@ internal static class RandomProduct
         while (size.Aggregate(1L, (a, b) => a * b) > 150_000);
         var (a, b, c) = (Shuffled(labels[0], labels[1], labels[3]), Shuffled(labels[0], labels[2], labels[3]), Shuffled(labels[0], labels[1], labels[2]));
         string Shape(IEnumerable<int> which) => string.Join(", ", which.Select(l => size[l]));
-        var element = random.Next(8) switch { 0 => "f64", 1 => "i32", _ => "f32" };
+        var element = random.Next(8) switch { 0 => "f64", 1 or 2 => "i32", _ => "f32" };
+        var (left, right, stored) = (0, 1, element == "i32" && random.Next(2) == 0 ? "i8" : element);
         var lines = new List<string>
         {
-            $"input argument a : {element}[{Shape(a)}]",
-            $"input {(random.Next(2) == 0 ? "parameter" : "argument")} b : {element}[{Shape(b)}]",
+            $"input argument a : {stored}[{Shape(a)}]",
+            $"input {(random.Next(2) == 0 ? "parameter" : "argument")} b : {stored}[{Shape(b)}]",
         };
-        var (left, right) = (0, 1);
+        if (stored != element)
+        {
+            lines.AddRange([$"cast %0 : {element}[{Shape(a)}]", $"cast %1 : {element}[{Shape(b)}]"]);
+            (left, right) = (2, 3);
+        }
+
         if (random.Next(4) == 0)
         {
             lines.Add($"neg %{left} : {element}[{Shape(a)}]");
