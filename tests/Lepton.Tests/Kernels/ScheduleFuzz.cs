@@ -43,7 +43,7 @@ public sealed class ScheduleFuzz
         var random = new Random(seed);
         var (graph, strategy) = RandomProduct.Make(random);
         var target = Targets[seed % Targets.Length];
-        var options = Lepton.Compiler.Compilation.OptionsFor(target) with { Schedules = Schedules.None };
+        var options = Lepton.Compiler.Compilation.OptionsFor(target) with { Schedules = Schedules.None, Miniature = random.Next(3) == 0 ? 64 : 1 };
         var fused = RowwiseTests.OneGroup(graph, strategy);
         var inputs = graph.Inputs.Select((id, i) => KernelHarness.Random(graph[id].Type.Element, seed + i, [.. graph[id].Type.Shape.Select(s => s.AsConstant!.Value)])).ToArray();
         var arguments = graph.Inputs.Select((id, i) => (((InputNode)graph[id]).Kind, i)).OrderBy(p => p.Kind).Select(p => inputs[p.i]).ToArray();
