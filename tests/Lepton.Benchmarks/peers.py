@@ -207,6 +207,17 @@ def _(i):
     return lambda: torch.relu_(torch.nn.functional.conv2d(i["x"], i["w"], i["c"], padding=1))
 
 
+def grouped(stride):
+    @peer("torch", f"grouped{stride}")
+    def _(i):
+        groups = i["x"].shape[1] // i["w"].shape[1]
+        return lambda: torch.relu_(torch.nn.functional.conv2d(i["x"], i["w"], i["c"], stride=stride, padding=1, groups=groups))
+
+
+grouped(1)
+grouped(2)
+
+
 @peer("torch", "cnn")
 def _(i):
     f = torch.nn.functional

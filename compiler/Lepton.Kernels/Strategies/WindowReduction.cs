@@ -151,25 +151,25 @@ internal sealed class WindowReduction
             _kernel.Values.Bind(_plan.View, where => _tile.Load(where, first, column));
         }
 
-        var results = at.Select(_ => InlineReduction.Start(_kernel, _plan.Id, _lanes)).ToArray();
+        var results = at.Select((a, u) => new WindowSum(_kernel, _plan.Id, a, u * (_plan.Row?.Stride ?? 0))).ToArray();
         if (_plan.Inner is { } inner)
         {
             Pool(inner, at, results);
         }
         else
         {
-            Sum([.. at.Select((a, u) => new WindowSum(_plan.Id, a, results[u], u * (_plan.Row?.Stride ?? 0)))], 0, _plan.Windows, new IndexForm[_plan.Windows.Count]);
+            Sum(results, 0, _plan.Windows, new IndexForm[_plan.Windows.Count]);
         }
 
         _kernel.Values.Bind(_plan.View, null);
         for (var u = 0; u < _rows; u++)
         {
-            Store(at[u], Body.Read(results[u]));
+            Store(at[u], results[u].Result());
         }
     }
 
     // The contraction at all places of the windows first, then what is made of it.
-    private void Pool(NodeId inner, Coords[] at, VariableExpr[] results)
+    private void Pool(NodeId inner, Coords[] at, WindowSum[] results)
     {
         var between = (ViewNode)_kernel.Graph[_plan.Between!.Value];
         var own = _plan.Windows.Take(_own).ToValueList();
@@ -183,20 +183,20 @@ internal sealed class WindowReduction
                 var row = _plan.Row is { } r ? (u * r.Stride) + tap.Select((t, w) => t * r.Taps[w]).Sum() : 0;
                 if (!sums.ContainsKey(place.Axes))
                 {
-                    sums.Add(place.Axes, new WindowSum(inner, place, InlineReduction.Start(_kernel, inner, _lanes), row));
+                    sums.Add(place.Axes, new WindowSum(_kernel, inner, place, row));
                 }
             }
         }
 
         var windows = _plan.Windows.Skip(_own).ToValueList();
         Sum([.. sums.Values], 0, windows, new IndexForm[windows.Count]);
-        var values = sums.ToDictionary(s => s.Key, s => Body.Read(s.Value.Value));
+        var values = sums.ToDictionary(s => s.Key, s => s.Value.Result());
         _kernel.Values.Bind(inner, where => values[where.Axes]);
         foreach (var tap in Numbers(own))
         {
-            for (var u = 0; u < _rows; u++)
+            foreach (var result in results)
             {
-                InlineReduction.Step(_kernel, _plan.Id, at[u], Forms(tap), results[u]);
+                result.Add(Forms(tap));
             }
         }
 
@@ -233,7 +233,12 @@ internal sealed class WindowReduction
         var keepsOrder = byRow.GroupBy(t => t.Sum).All(g => g.Zip(g.Skip(1)).All(p => p.First.Number < p.Second.Number));
         foreach (var step in keepsOrder ? byRow : steps)
         {
-            InlineReduction.Step(_kernel, sums[step.Sum].Id, sums[step.Sum].At, step.Index, sums[step.Sum].Value);
+            sums[step.Sum].Add(step.Index);
+        }
+
+        foreach (var sum in sums)
+        {
+            sum.Settle();
         }
     }
 
@@ -286,8 +291,3 @@ internal sealed class WindowReduction
 
     private static long CeilDiv(long a, long b) => (a + b - 1) / b;
 }
-
-/// <summary>A sum over windows in a register.</summary>
-/// <param name="At">The place of the result.</param>
-/// <param name="Row">Of the source where its windows begin, from where the tile does.</param>
-internal sealed record WindowSum(NodeId Id, Coords At, VariableExpr Value, long Row);

@@ -15,6 +15,9 @@ namespace Lepton.Kernels.Strategies;
 /// </summary>
 internal sealed class WindowTile
 {
+    // A loop over so few vectors is written out.
+    private const int FewVectors = 4;
+
     private readonly KernelBuilder _kernel;
     private readonly WindowPlan _plan;
     private readonly ViewNode _view;
@@ -55,8 +58,8 @@ internal sealed class WindowTile
 
     private long Stride => _plan.Column.Stride;
 
-    // Columns that hold nothing but what lies outside, in every row: written once for a chunk.
-    private bool HasFixedEnds => Stride == 1 && _plan.Column.Outside == Outside.Fill && _inside < _columns;
+    // What lies outside is the same in all rows: written once for a chunk. Then only some single elements are left beside the whole vectors.
+    private bool HasFixedEnds => _plan.Column.Outside is Outside.Fill or Outside.Never && _inside < _columns;
 
     /// <summary>Elements of one row of a tile.</summary>
     public static long RowLength(WindowPlan plan, int lanes) => plan.Column.Stride * Columns(plan, lanes).Phase;
@@ -64,13 +67,9 @@ internal sealed class WindowTile
     /// <summary>What all tiles of a chunk have in common.</summary>
     public void Prepare()
     {
-        if (HasFixedEnds)
+        if (HasFixedEnds && _plan.Column.Outside == Outside.Fill)
         {
-            Body.For(BodyMath.Index(0), BodyMath.Index(_rows), 1, mayBeEmpty: false, row =>
-            {
-                var start = Body.Mul(row, BodyMath.Index(_phase));
-                Each(Groups(0, _inside).Concat(Groups(_insideEnd, _columns)), k => Body.Store(_buffer, Body.Add(start, BodyMath.Index(k)), Fill()));
-            });
+            Blank(BodyMath.Index(0), BodyMath.Index(0), BodyMath.Index(_rows));
         }
     }
 
@@ -138,30 +137,14 @@ internal sealed class WindowTile
         return (columns, (columns + (2 * lanes) - 1) / lanes * lanes);
     }
 
-    private IEnumerable<long> Groups(long from, long to)
-    {
-        for (var k = from; k < to; k += Lanes)
-        {
-            yield return k;
-        }
-    }
-
-    private static void Each(IEnumerable<long> groups, Action<long> body)
-    {
-        foreach (var k in groups)
-        {
-            body(k);
-        }
-    }
-
     // Rows that lie outside as a whole.
     private void Blank(LoopExpr start, LoopExpr from, LoopExpr to) => Body.For(from, to, 1, mayBeEmpty: true, p =>
     {
         var row = Body.Mul(Body.Sub(p, start), BodyMath.Index(_phase * Stride));
-        Body.For(BodyMath.Index(0), BodyMath.Index(_phase * Stride), Lanes, mayBeEmpty: false, k => Body.Store(_buffer, Body.Add(row, k), Fill()));
+        Body.For(BodyMath.Index(0), BodyMath.Index(_phase * Stride), Lanes, mayBeEmpty: false, k => Body.Store(_buffer, Body.Add(row, k), Fill(Lanes)));
     });
 
-    // Columns that reach outside first: of what they write, whole vectors, the others write the rest again.
+    // Columns that reach outside first: where they are whole vectors, the others write some of their elements again.
     private void Columns(Action<Action<IndexForm, IndexForm, bool>> rows, IndexForm[] planes)
     {
         if (!HasFixedEnds)
@@ -169,12 +152,23 @@ internal sealed class WindowTile
             Ends(0, _inside);
             Ends(_insideEnd, _columns);
         }
+        else if (Single().ToArray() is { Length: > 0 } single)
+        {
+            rows((p, start, isInside) =>
+            {
+                foreach (var (k, phase) in single)
+                {
+                    var value = Source(planes, p, IndexForm.Of(SizeExpr.Constant(_plan.Column.Least + (Stride * k) + phase)), isInside, true, 1);
+                    Body.Store(_buffer, Body.Add(Space.ToScalar((p - start) * (_phase * Stride)), BodyMath.Index((phase * _phase) + k)), value);
+                }
+            });
+        }
 
         var (from, last) = (_inside, _insideEnd - Lanes);
         if (last >= from)
         {
             rows((p, start, isInside) => Body.For(BodyMath.Index(from), BodyMath.Index(_insideEnd), Lanes, mayBeEmpty: false, k =>
-                Group(planes, p, start, isInside, Body.Min(k, BodyMath.Index(last)), true)));
+                Group(planes, p, start, isInside, Body.Min(k, BodyMath.Index(last)), true), unroll: _insideEnd - _inside <= FewVectors * Lanes));
         }
 
         void Ends(long first, long end)
@@ -182,6 +176,21 @@ internal sealed class WindowTile
             if (first < end)
             {
                 Body.For(BodyMath.Index(first), BodyMath.Index(end), Lanes, mayBeEmpty: false, k => rows((p, start, isInside) => Group(planes, p, start, isInside, k, false)));
+            }
+        }
+    }
+
+    // Elements inside whose column is not inside with all its phases.
+    private IEnumerable<(long Column, long Phase)> Single()
+    {
+        for (var k = 0L; k < _columns; k++)
+        {
+            for (var phase = 0L; phase < Stride && (k < _inside || k >= _insideEnd); phase++)
+            {
+                if (_plan.Column.Least + (Stride * k) + phase is var q && q >= 0 && q < _plan.Column.Size)
+                {
+                    yield return (k, phase);
+                }
             }
         }
     }
@@ -194,7 +203,7 @@ internal sealed class WindowTile
         for (var t = 0; t < vectors.Length; t++)
         {
             var q = (column * Stride) + IndexForm.Of(SizeExpr.Constant(_plan.Column.Least + ((long)t * Lanes))) + IndexForm.LaneNumber();
-            vectors[t] = Source(planes, p, q, rowInside, columnsInside);
+            vectors[t] = Source(planes, p, q, rowInside, columnsInside, Lanes);
         }
 
         var row = Space.ToScalar((p - start) * (_phase * Stride));
@@ -222,7 +231,7 @@ internal sealed class WindowTile
     }
 
     // The source's elements at (p, q + lane) of a plane, and what stands for those outside.
-    private LoopExpr Source(IndexForm[] planes, IndexForm p, IndexForm q, bool rowInside, bool columnsInside)
+    private LoopExpr Source(IndexForm[] planes, IndexForm p, IndexForm q, bool rowInside, bool columnsInside, int lanes)
     {
         var axes = new IndexForm[_view.Access.Count];
         var all = planes.Concat(_plan.Windows.Select(_ => IndexForm.Zero)).ToValueList();
@@ -231,21 +240,21 @@ internal sealed class WindowTile
         for (var axis = 0; axis < axes.Length; axis++)
         {
             var (access, isColumn, isRow) = (_view.Access[axis], axis == _plan.Column.Axis, axis == _plan.Row?.Axis);
-            var form = isColumn ? q : isRow ? p : Space.Position(_plan.Seen.Access[axis], all, Lanes);
+            var form = isColumn ? q : isRow ? p : Space.Position(_plan.Seen.Access[axis], all, lanes);
 
             // Columns that nobody wants may lie outside of what is never read there.
             var outside = isColumn && access.Outside == Outside.Never ? Outside.Fill : access.Outside;
-            (axes[axis], var reached) = (isColumn && columnsInside) || (isRow && rowInside) ? (form, null) : OutsideRules.Reach(_kernel, form, outside, shape[axis], Lanes);
+            (axes[axis], var reached) = (isColumn && columnsInside) || (isRow && rowInside) ? (form, null) : OutsideRules.Reach(_kernel, form, outside, shape[axis], lanes);
             inside = Body.And(inside, reached);
         }
 
-        var at = new Coords(axes.ToValueList(), Lanes, inside);
-        var value = Body.Splat(GuardedValues.Emit(_kernel, [(_view.Source, at)])[0], Lanes);
-        var isFilled = inside is null || _view.Fill is not { } fill || (fill.Bits == 0 && _kernel.Values.IsLoaded(_view.Source) && !Space.IsUniform(axes[_plan.Column.Axis]));
-        return isFilled ? value : Body.Select(inside!, value, Fill());
+        var at = new Coords(axes.ToValueList(), lanes, inside);
+        var value = Body.Splat(GuardedValues.Emit(_kernel, [(_view.Source, at)])[0], lanes);
+        var isFilled = inside is null || _view.Fill is not { } fill || (fill.Bits == 0 && _kernel.Values.IsLoaded(_view.Source) && !(lanes > 1 && Space.IsUniform(axes[_plan.Column.Axis])));
+        return isFilled ? value : Body.Select(inside!, value, Fill(lanes));
     }
 
-    private LoopExpr Fill() => BodyMath.Number(_view.Fill ?? Scalar.Of(_kernel.Graph[_view.Source].Type.Element, 0), Lanes);
+    private LoopExpr Fill(int lanes) => BodyMath.Number(_view.Fill ?? Scalar.Of(_kernel.Graph[_view.Source].Type.Element, 0), lanes);
 
     private IndexForm Position(WindowAxis axis, Coords at) => Space.Position(_view.Access[axis.Axis], at.Axes, Lanes);
 }

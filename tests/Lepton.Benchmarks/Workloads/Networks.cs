@@ -65,6 +65,29 @@ internal static class Networks
             .Node("Flatten", ["m"], "g").Node("Gemm", ["g", "w1", "b1"], "h").Node("Relu", ["h"], "r").Node("Gemm", ["r", "w2", "b2"], "z")
             .Node("Softmax", ["z"], "y", ("axis", [-1], false)));
 
+    /// <summary>Each channel by itself.</summary>
+    public static Workload Depthwise(long channels, long size, long stride) => Grouped($"depthwise 3×3 {channels}×{size}², stride {stride}", channels, channels, size, stride);
+
+    /// <summary>Groups of channels, each by itself.</summary>
+    public static Workload Groups(long channels, long groups, long size) => Grouped($"conv {channels}→{channels} 3×3 {size}², {groups} groups", channels, groups, size, 1);
+
+    private static Workload Grouped(string name, long channels, long groups, long size, long stride) => Make(
+        $"grouped{stride}",
+        name,
+        0.9,
+        $$"""
+        import nn
+        param w: f32[{{channels}}, {{channels / groups}}, 3, 3]
+        param c: f32[{{channels}}]
+        fn f(x: f32[1, {{channels}}, H, W]) -> (y) {
+          v             = conv2d(x, w, stride = {{stride}}, pad = 1, groups = {{groups}})
+          y[b, o, i, j] = relu(v[b, o, i, j] + c[o])
+        }
+        """,
+        [new("x", [1, channels, size, size]), Weights("w", channels, channels / groups, 3, 3), Weights("c", channels)],
+        [1, channels, ((size - 1) / stride) + 1, ((size - 1) / stride) + 1],
+        m => m.Node("Conv", ["x", "w", "c"], "v", ("pads", [1, 1, 1, 1], true), ("strides", [stride, stride], true), ("group", [groups], false)).Node("Relu", ["v"], "y"));
+
     private static Input Weights(string name, params long[] shape) => new(name, shape, -0.1f, 0.1f);
 
     private static Workload Make(string key, string name, double goal, string program, Input[] inputs, long[] output, Func<OnnxModel, OnnxModel> graph, double tolerance = 1e-5) =>
