@@ -19,7 +19,10 @@ internal sealed class Inputs : IDisposable
 
     public Dictionary<string, long> Sizes { get; }
 
-    /// <summary>An invocation over these arguments and results of its own, which live as long as these inputs.</summary>
+    /// <summary>
+    /// An invocation over these arguments, and results that live as long as these inputs. Several of one entry share them, so that its forms are
+    /// compared on the same memory.
+    /// </summary>
     public Invocation Bind(Entry entry, RunOptions options)
     {
         var invocation = entry.Bind(options);
@@ -28,13 +31,16 @@ internal sealed class Inputs : IDisposable
             invocation.SetInput(i, Arguments[i]);
         }
 
-        var outputs = entry.AllocateOutputs([.. Arguments.Select(a => new TensorRef(a))], options);
-        for (var i = 0; i < outputs.Length; i++)
+        if (_results.Count == 0)
         {
-            invocation.SetOutput(i, outputs[i]);
+            _results.AddRange(entry.AllocateOutputs([.. Arguments.Select(a => new TensorRef(a))], options));
         }
 
-        _results.AddRange(outputs);
+        for (var i = 0; i < _results.Count; i++)
+        {
+            invocation.SetOutput(i, _results[i]);
+        }
+
         return invocation;
     }
 
