@@ -23,7 +23,7 @@ internal static class GraphLowering
             }
         }
 
-        var stretches = Stretches(context);
+        var stretches = ConcatStretches.Of(context.Fused);
         foreach (var group in context.Fused.Groups)
         {
             if (context.HasPrepare && !group.Outputs.Any(direct.ContainsKey) && PreparedGroups.Suits(context, group))
@@ -93,34 +93,6 @@ internal static class GraphLowering
         {
             context.Program.Add(new Copy(place.Ref, wanted.Ref, type.Count * type.Element.ByteSize()));
         }
-    }
-
-    // The tensors that are one stretch of a concatenation, as their number of elements says, and where it starts: their groups store them there.
-    private static Dictionary<NodeId, (NodeId Whole, SizeExpr Start)> Stretches(LoweringContext context)
-    {
-        var stretches = new Dictionary<NodeId, (NodeId Whole, SizeExpr Start)>();
-        foreach (var group in context.Fused.Groups.Where(g => g.Strategy == KernelStrategy.Concat && g.Outputs.Count == 1))
-        {
-            var whole = group.Outputs[0];
-            if (context.Graph[whole] is not ConcatNode concat || SizeExpr.Product(concat.Type.Shape.Take(concat.Axis)) != SizeExpr.One)
-            {
-                continue;
-            }
-
-            var start = SizeExpr.Zero;
-            foreach (var part in concat.Parts)
-            {
-                // A whole that is a part itself stays where it is, and so do the final states of loops.
-                if (!group.Members.Contains(part) && context.Graph[part] is not (ConcatNode or ResultNode))
-                {
-                    stretches.TryAdd(part, (whole, start));
-                }
-
-                start += context.Graph[part].Type.Count;
-            }
-        }
-
-        return stretches;
     }
 
     private static void Stretch(LoweringContext context, NodeId part, NodeId whole, SizeExpr start)

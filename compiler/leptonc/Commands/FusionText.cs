@@ -1,6 +1,7 @@
 using System.Text;
 using Lepton.Abi;
 using Lepton.Graphs;
+using Lepton.Kernels;
 
 namespace Lepton.CommandLine.Commands;
 
@@ -14,9 +15,10 @@ internal static class FusionText
     {
         var text = new StringBuilder();
         var told = new HashSet<FusionNote>();
+        var stretches = ConcatStretches.Of(fused);
         foreach (var group in fused.Groups)
         {
-            Group(text, fused, group, told, indent);
+            Group(text, fused, group, told, stretches, indent);
         }
 
         foreach (var (node, body) in fused.Bodies)
@@ -27,7 +29,13 @@ internal static class FusionText
         return text.ToString();
     }
 
-    private static void Group(StringBuilder text, FusedGraph fused, FusionGroup group, HashSet<FusionNote> told, string indent)
+    private static void Group(
+        StringBuilder text,
+        FusedGraph fused,
+        FusionGroup group,
+        HashSet<FusionNote> told,
+        IReadOnlyDictionary<NodeId, (NodeId Whole, SizeExpr Start)> stretches,
+        string indent)
     {
         var members = group.Members.ToHashSet();
         var notes = fused.Notes.Where(n => members.Contains(n.Consumer) && members.Contains(n.Producer) == n.Fused && told.Add(n)).ToList();
@@ -44,7 +52,9 @@ internal static class FusionText
 
         foreach (var note in outside)
         {
-            text.Append($"{indent}    | {Name(note.Producer)} apart from {Name(note.Consumer)}: {note.Reason}, loads {Bytes(fused, note.Producer)} bytes\n");
+            var isThere = stretches.TryGetValue(note.Producer, out var stretch) && stretch.Whole == note.Consumer;
+            text.Append($"{indent}    | {Name(note.Producer)} apart from {Name(note.Consumer)}: ");
+            text.Append(isThere ? "its own kernel stores it there\n" : $"{note.Reason}, loads {Bytes(fused, note.Producer)} bytes\n");
         }
 
         string Name(NodeId id) => $"{id} {fused.Graph[id].Name}";
