@@ -19,6 +19,8 @@ internal sealed class StrategyCount
         Note("product, right side packed by each chunk", "packs the right", "packs both"),
         Note("left side packed before", "rows\0packs "),
         Note("right side packed before", "columns\0packs "),
+        Note("products in pairs", "in pairs of 16-bit"),
+        Note("in place", "in place"),
         Note("gates in slices", "slices"),
         Note("Winograd", "inograd"),
         Note("attention", "attention: "),

@@ -15,7 +15,7 @@ internal sealed partial class RandomGraphMaker
     /// <summary>A piece of a network, and now and then something behind it.</summary>
     private void Network()
     {
-        switch (options.Winograd && Chance(2) ? 2 : _random.Next(9))
+        switch (options.Winograd && Chance(2) ? 2 : _random.Next(10))
         {
             case 0:
             case 1:
@@ -36,6 +36,9 @@ internal sealed partial class RandomGraphMaker
                 break;
             case 7:
                 Cell();
+                break;
+            case 8:
+                Chain();
                 break;
             default:
                 Moves();
@@ -114,7 +117,7 @@ internal sealed partial class RandomGraphMaker
     // Batches, rows, columns and sums of one or two axes each, in any order: transposed operands and results.
     private void MatrixProduct()
     {
-        var element = Chance(8) ? Pick([ElementType.I32, ElementType.I64, ElementType.U8]) : FloatElement();
+        var element = Chance(4) ? Pick([ElementType.I32, ElementType.I32, ElementType.I32, ElementType.I64, ElementType.U8]) : FloatElement();
         long left = 60_000;
         var sizes = new List<SizeExpr>();
         int[] Labels(int most, long largest)
@@ -134,7 +137,15 @@ internal sealed partial class RandomGraphMaker
         (n, m) = Chance(2) ? (n, m) : (m, n);
         var batch = Labels(1, 4);
         int[] labelsA = Shuffled([.. batch, .. m, .. k]), labelsB = Shuffled([.. Chance(4) ? [] : batch, .. k, .. n]);
-        RandomValue Side(int[] labels) => NewInput(element, labels.Select(l => sizes[l]).ToValueList());
+
+        // Sums in i32 of narrower numbers are multiplied in pairs.
+        var narrow = element == ElementType.I32 && !Chance(4) ? Pick([ElementType.I8, ElementType.U8, ElementType.I16, ElementType.Bool]) : element;
+        RandomValue Side(int[] labels)
+        {
+            var stored = NewInput(narrow, labels.Select(l => sizes[l]).ToValueList());
+            return CastTo(stored, element) ?? stored;
+        }
+
         var (a, b) = (Side(labelsA), Side(labelsB));
         a = Chance(4) ? Then(Pick([MapOp.Neg, MapOp.Abs]), a) ?? a : a;
         var (f, g) = Chance(2) ? ((a, labelsA), (b, labelsB)) : ((b, labelsB), (a, labelsA));
