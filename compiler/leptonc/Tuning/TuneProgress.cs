@@ -22,7 +22,7 @@ internal static class TuneProgress
                 var task = context.AddTask("measuring the kernels", maxValue: 1);
                 work(state =>
                 {
-                    task.Value = Math.Min(1, state.Share);
+                    task.Value = state.Share;
                     task.Description = $"{state.Tried} schedules of {state.Kernels} kernels, {state.Improved} faster";
                 });
             });

@@ -29,15 +29,15 @@ internal sealed class Tuner(Func<Schedules, KernelModule> lower, ScheduleFile? k
         var start = Stopwatch.GetTimestamp();
         try
         {
-            Discover(cancel);
-            while (Stopwatch.GetElapsedTime(start).TotalSeconds is var now && now < seconds)
+            Discover(Show, cancel);
+            while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds)
             {
                 cancel.ThrowIfCancellationRequested();
-                show(new TuneState(now / seconds, _searches.Count, Tried, _searches.Values.Count(s => s.Search.Best != s.Search.Model)));
+                Show();
                 var open = _searches.Values.Where(s => !s.Search.IsDone).ToArray();
                 if (open.Length == 0)
                 {
-                    if (!Discover(cancel))
+                    if (!Discover(Show, cancel))
                     {
                         break;
                     }
@@ -55,6 +55,9 @@ internal sealed class Tuner(Func<Schedules, KernelModule> lower, ScheduleFile? k
         {
             // What was found until now is kept.
         }
+
+        void Show() => show(new TuneState(
+            Math.Min(1, Stopwatch.GetElapsedTime(start).TotalSeconds / seconds), _searches.Count, Tried, _searches.Values.Count(s => s.Search.Best != s.Search.Model)));
     }
 
     /// <summary>What was found, checked once more (not when it was cancelled: then soon), for the kernels that the entry is made of then.</summary>
@@ -80,7 +83,7 @@ internal sealed class Tuner(Func<Schedules, KernelModule> lower, ScheduleFile? k
     }
 
     // Searches for kernels that the entry asks for now and that have none yet: at first all; later those that an algorithm brought along.
-    private bool Discover(CancellationToken cancel)
+    private bool Discover(Action show, CancellationToken cancel)
     {
         var module = lower(Found());
         var launches = new LaunchCounts(module).Of(module.Entries[0]).Where(l => l.Kernel.Use is not null)
@@ -93,6 +96,7 @@ internal sealed class Tuner(Func<Schedules, KernelModule> lower, ScheduleFile? k
             _searches[use.Key] = (search, Math.Max(1e-9, search.Seconds * launches.GetValueOrDefault(use.Key, 1)));
             _spent[use.Key] = 0;
             found = true;
+            show();
         }
 
         return found;
