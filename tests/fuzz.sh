@@ -2,14 +2,17 @@
 # Random programs through interpreter, passes and machine code: tests/fuzz.sh [COUNT] [SEED] [graphs|source]. Each is compiled as it is and with
 # forced choices, and run between pages that may not be touched. A failing one is shrunk and written out; when a fault ends the process, the
 # seeds that ran are printed. graphs (if nothing is said): random graphs; source: random source texts, against what they mean by definition.
+# tests/fuzz.sh guard: a program for every strategy, for all sizes from 0 to 67 and all choices, between pages that may not be touched.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/setup.sh
 kind=${3:-graphs}
+[ "${1:-}" != guard ] || kind=guard
 case $kind in
   graphs) test=DifferentialFuzz; export LEPTON_FUZZ_COUNT=${1:-2000} LEPTON_FUZZ_SEED=${2:-1} ;;
   source) test=SourceFuzz; export LEPTON_SOURCE_FUZZ_COUNT=${1:-2000} LEPTON_SOURCE_FUZZ_SEED=${2:-1} ;;
-  *) echo "error: graphs or source, not $kind" >&2; exit 2 ;;
+  guard) test=GuardSweep; export LEPTON_GUARD_ALL=1 ;;
+  *) echo "error: graphs, source or guard, not $kind" >&2; exit 2 ;;
 esac
 logs=tests/Lepton.Tests/bin/fuzz
 mkdir -p $logs

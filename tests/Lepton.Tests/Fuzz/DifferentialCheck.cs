@@ -134,7 +134,7 @@ internal static class DifferentialCheck
         {
             var cpu = NativeRunner.Targets[_target];
             var options = forced(Compilation.OptionsFor(cpu));
-            var kernels = KernelLowering.Run(fused, options);
+            var kernels = ForcedChoices.Lower(fused, options, made.Seed);
             count?.Add(kernels, made.Sizes);
             using var run = new GuardedRun(kernels, cpu, quick: IsQuick(kernels, 1));
             var problem = Compared(Guarded, how => run.Run(made.Inputs, made.Sizes, how.AtEnd, how.Threads) is { Error: NativeError.None, Results: var results } ? results : null);

@@ -8,7 +8,7 @@ namespace Lepton.Tests.Fuzz;
 /// <summary>Random graphs of every operation, each checked by <see cref="DifferentialCheck"/>. By hand: tests/fuzz.sh COUNT SEED.</summary>
 public class DifferentialFuzz
 {
-    private const int CountInTests = 2_000;
+    private const int CountInTests = 1_500;
 
     [Fact]
     public void Interpreter_passes_and_machine_code_agree_on_random_programs()

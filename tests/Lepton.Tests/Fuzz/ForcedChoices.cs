@@ -1,4 +1,6 @@
+using Lepton.Graphs;
 using Lepton.Kernels;
+using Lepton.Kernels.Scheduling;
 
 namespace Lepton.Tests.Fuzz;
 
@@ -26,5 +28,31 @@ internal static class ForcedChoices
         {
             Miniature = miniature, ChunkElements = chunk, VectorBytes = vector, Registers = count, RegisterBytes = bytes, Eager = allowsWinograd, Apart = true,
         };
+    }
+
+    /// <summary>A module of which every other one has random legal schedules for its kernels.</summary>
+    public static KernelModule Lower(FusedGraph fused, KernelOptions options, int seed)
+    {
+        var random = new Random(seed);
+        if (random.Next(2) == 0)
+        {
+            return KernelLowering.Run(fused, options);
+        }
+
+        var choices = new Dictionary<string, Choice>();
+        foreach (var use in KernelLowering.Run(fused, options with { Schedules = Schedules.None }).Uses)
+        {
+            var choice = use.Space.Model;
+            for (var steps = random.Next(5); steps > 0; steps--)
+            {
+                var near = use.Space.Near(choice).Where(c => options.Eager || use.Space.IsExact(c)).ToArray();
+                var next = near.Length == 0 ? choice : near[random.Next(near.Length)];
+                choice = use.Space.Problem(next) is null ? next : choice;
+            }
+
+            choices[use.Key] = choice;
+        }
+
+        return KernelLowering.Run(fused, options with { Schedules = new Schedules(choices) });
     }
 }

@@ -64,6 +64,7 @@ internal sealed class StrategyCount
         foreach (var (name, has) in new[]
         {
             ("prepared once", module.Entries.Any(e => e.Prepared.Count > 0)),
+            ("schedules by chance", module.Kernels.Any(k => k.Use is { IsPlanned: true })),
             ("several chunks", module.Kernels.Any(k => k.Chunks.Variables().All(dims.ContainsKey) && k.Chunks.Evaluate(d => dims[d]) > 1)),
         })
         {
