@@ -8,6 +8,7 @@ using Lepton.Language.Text;
 using Lepton.Optimizer;
 using Lepton.Tests.Cases;
 using Lepton.Tests.Codegen;
+using Lepton.Tests.Fuzz;
 using Lepton.Tests.House;
 using Lepton.Tests.Support;
 
@@ -60,18 +61,19 @@ public sealed class ExportPrograms
         }
     }
 
-    /// <summary>Random programs, as many as LEPTON_FUZZ_COUNT says, from the seed LEPTON_FUZZ_SEED; every other one in small chunks.</summary>
+    /// <summary>
+    /// Random programs, as many as LEPTON_FUZZ_COUNT says, from the seed LEPTON_FUZZ_SEED; every other one with forced choices. Both targets have the
+    /// kernels of the emulated one: the same operations in the same order, by other instructions.
+    /// </summary>
     [ExportFact]
     public void Random() => All(Enumerable.Range(Setting("LEPTON_FUZZ_SEED", 1), Setting("LEPTON_FUZZ_COUNT", 500)), seed =>
     {
-        var made = RandomGraphs.Make(seed, new RandomGraphOptions(Failing: seed % 10 == 0));
-        var dims = seed % 3 == 0 ? new Dictionary<string, long>() : new Dictionary<string, long>(made.Sizes);
+        var made = RandomGraphs.Make(seed, DifferentialFuzz.Options(seed));
+        var dims = seed / 7 % 3 == 0 ? new Dictionary<string, long>() : new Dictionary<string, long>(made.Sizes);
         var fused = GraphPasses.Run(made.Graph, new PassOptions { Dims = dims });
-        var chunk = seed % 2 == 0 ? KernelOptions.Default.ChunkElements : 64;
-        Export.Add(
-            $"random-{seed:d6}",
-            t => KernelLowering.Run(fused, Compilation.OptionsFor(t) with { ChunkElements = chunk }),
-            [new ExportRun($"seed {seed}", fused.Graph.Name, made.Sizes, made.Inputs)]);
+        var usual = Compilation.OptionsFor(Export.Target);
+        var kernels = seed % 2 == 0 ? KernelLowering.Run(fused, usual) : ForcedChoices.Lower(fused, ForcedChoices.Of(usual, seed, made.AllowsWinograd), seed);
+        Export.Add($"random-{seed:d6}", _ => kernels, [new ExportRun($"seed {seed}", fused.Graph.Name, made.Sizes, made.Inputs)]);
     });
 
     private static void All<T>(IEnumerable<T> programs, Action<T> export) =>

@@ -27,6 +27,9 @@ internal sealed unsafe class ModuleExport(string folder, CpuTarget target)
 {
     private const int ArenaAlignment = 64;
 
+    /// <summary>What the libraries are made for.</summary>
+    public CpuTarget Target => target;
+
     /// <summary>Thread-safe for different names.</summary>
     public void Add(string name, Func<CpuTarget, KernelModule> kernels, IReadOnlyList<ExportRun> runs)
     {

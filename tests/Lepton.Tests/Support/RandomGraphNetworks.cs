@@ -40,6 +40,9 @@ internal sealed partial class RandomGraphMaker
             case 8:
                 Chain();
                 break;
+            case 9 when Chance(3):
+                Columns();
+                break;
             default:
                 Moves();
                 break;
@@ -256,6 +259,14 @@ internal sealed partial class RandomGraphMaker
         var windows = Move(new ViewNode(space, x.Id, access.ToValueList(), Scalar.Of(element, 0)), x);
         var pooled = Reduced(Pick([ReduceKind.Max, ReduceKind.Max, ReduceKind.Sum, ReduceKind.Min, ReduceKind.ArgMax]), windows, [.. Enumerable.Range(1 + axes, axes)]);
         Behind(pooled);
+    }
+
+    // Sums along many lines.
+    private void Columns()
+    {
+        var element = Pick([ElementType.F32, ElementType.F64, ElementType.I32]);
+        var x = NewInput(element, [_random.Next(16, 68), _random.Next(100, 300)]);
+        Reduced(Pick([ReduceKind.Sum, ReduceKind.Max, ReduceKind.Min]), x, 0);
     }
 
     // Whole copies in another order, joined pieces, and long straight work: squares in registers, streamed stores, edges apart.

@@ -11,14 +11,6 @@ internal sealed partial class RandomGraphMaker
         var element = FloatElement();
         var rank = 1 + _random.Next(3);
         var x = Small(element, [.. Enumerable.Range(0, rank).Select(i => Axis(i == rank - 1 ? 67 : rank == 2 ? 67 : 9))]);
-        if (Chance(4))
-        {
-            // Columns of many lines.
-            x = Small(element, Axis(67), _random.Next(100, 300));
-            Reduced(Pick([ReduceKind.Sum, ReduceKind.Max]), x, 0);
-            return;
-        }
-
         int[] axes = Chance(4) ? [0] : [rank - 1];
         axes = rank > 1 && Chance(5) ? [.. Enumerable.Range(0, rank)] : axes;
         RandomValue? y = Chance(3) ? Then(MapOp.Add, x, NewInput(element, x.Type.Shape)) : x;
