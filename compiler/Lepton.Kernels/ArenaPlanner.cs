@@ -99,7 +99,9 @@ internal static class ArenaPlanner
             Arena = arena.ToValueList(),
             Prepared = prepared.ToValueList(),
             Body = move.Of(program.Body),
-            Prepare = move.Of(program.Prepare),
+
+            // Nothing that the body reads comes from it: what it would fill is not wanted.
+            Prepare = prepared.Count > 0 ? move.Of(program.Prepare) : [],
         };
     }
 
