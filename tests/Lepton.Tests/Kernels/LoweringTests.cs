@@ -46,6 +46,6 @@ public sealed class LoweringTests(ITestOutputHelper output)
         var module = KernelLowering.Run(TrivialFusion.Run(Chain(10_000), inline: false));
         output.WriteLine($"{clock.ElapsedMilliseconds} ms");
         Assert.Equal(10_000, Assert.Single(module.Entries).Body.Count);
-        Assert.Equal(2, Assert.Single(module.Entries).Arena.Count);
+        Assert.Single(Assert.Single(module.Entries).Arena); // each result over its operand
     }
 }
