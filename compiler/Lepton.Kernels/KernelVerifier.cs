@@ -35,6 +35,10 @@ public static class KernelVerifier
             Host(module, entry, entry.Prepare);
             CheckPrepared(module, entry, entry.Prepare, isPrepare: true);
             CheckPrepared(module, entry, entry.Body, isPrepare: false);
+            if (entry.Prepare.Count > 0 && entry.Prepared.Count == 0)
+            {
+                throw new CompilerBugException("kernels", $"{entry.Manifest.Name}: something is prepared that no run reads");
+            }
         }
     }
 
