@@ -51,6 +51,9 @@ internal sealed record WindowPlan(
     private const long MostStride = 4;
     private const long MostTileBytes = 128 * 1024;
 
+    // Rows that are set aside for each row that windows step on.
+    private const long MostStaged = 4;
+
     /// <summary>The axes of the result along which x changes, but no window slides.</summary>
     public IEnumerable<int> Planes => Others.Where(IsInSource);
 
@@ -118,9 +121,17 @@ internal sealed record WindowPlan(
             return null;
         }
 
-        var bytes = (row?.Reach(1) ?? 1) * column.Reach(column.Count) * x.Element.ComputeType().ByteSize();
-        return bytes > MostTileBytes ? null : new WindowPlan(id, source.Inner, source.Between, source.View, seen, shape, windows, row, column);
+        // A tile must hold the rows of one window, and what it sets aside must mostly be new.
+        var plan = new WindowPlan(id, source.Inner, source.Between, source.View, seen, shape, windows, row, column);
+        var rows = plan.RowsAtATime(context, TileBytes);
+        return (row?.Reach(rows) ?? 1) * plan.RowBytes(context) > MostTileBytes || row?.Reach(rows) > MostStaged * row?.Stride * rows ? null : plan;
     }
+
+    /// <summary>Rows of windows that a tile of so many bytes serves, at least one.</summary>
+    public long RowsAtATime(LoweringContext context, long bytes) =>
+        Row is { } row ? Math.Clamp((((bytes / RowBytes(context)) - (row.Most - row.Least + 1)) / row.Stride) + 1, 1, row.Count) : 1;
+
+    private long RowBytes(LoweringContext context) => WindowTile.RowLength(this, Lanes(context)) * Seen.Type.Element.ComputeType().ByteSize();
 
     private static int Innermost(ValueList<SizeExpr> shape)
     {

@@ -48,9 +48,7 @@ internal sealed class WindowReduction
         _own = plan.OwnWindows(context.Graph);
         if (plan.IsStaged(group))
         {
-            var bytes = WindowTile.RowLength(plan, _lanes) * plan.Seen.Type.Element.ComputeType().ByteSize();
-            var most = plan.Row is { } row ? Math.Max(1, (((context.Options.Limit(WindowPlan.TileBytes) / bytes) - (row.Most - row.Least + 1)) / row.Stride) + 1) : 1;
-            _blocks = CeilDiv(_height, most);
+            _blocks = CeilDiv(_height, plan.RowsAtATime(context, context.Options.Limit(WindowPlan.TileBytes)));
             _tile = new WindowTile(_kernel, plan, _lanes, CeilDiv(_height, _blocks));
         }
         else

@@ -51,6 +51,24 @@ public sealed class WindowTests
         }
     }
 
+    /// <summary>Rows far apart do not fit a chunk's stack, or would be set aside again and again; far rows of a small image do.</summary>
+    [Theory]
+    [InlineData(2, 9000, 8, false)]
+    [InlineData(2, 100, 200, false)]
+    [InlineData(3, 2, 200, true)]
+    [InlineData(200, 1, 16, false)]
+    public void Rows_far_apart(int window, int apart, int columns, bool staged)
+    {
+        var height = (apart * (window - 1)) + 12;
+        var note = RowwiseTests.CheckSizes(
+            KernelStrategy.Rowwise,
+            $"f32[{height}, {columns}]",
+            $"view %0 [i0 + {apart}*i2, i1 + i3 - 1 else fill] fill 2 : f32[12, {columns}, {window}, 2]; reduce min %1 [2, 3] : f32[12, {columns}]".Replace("+ 1*", "+ "),
+            "%2",
+            [KernelHarness.Random(ElementType.F32, window, height, columns)]);
+        Assert.Equal(staged, note.Contains("staged", StringComparison.Ordinal));
+    }
+
     /// <summary>Pools over contractions of few taps, of which nothing is stored; and what becomes of them where the sizes do not suit.</summary>
     [Fact]
     public void Random_pools_behind_convolutions()
