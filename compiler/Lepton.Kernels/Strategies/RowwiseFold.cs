@@ -147,15 +147,18 @@ internal sealed class RowwiseFold(ReduceKind kind, ElementType element, bool qui
                 : [body.LaneReduce(kind, state[0])];
         }
 
-        // Each half is joined where the first one lies; the lanes behind it are of no interest.
+        // Each half is joined where the first one lies; the lanes behind it are of no interest. The last two are joined as scalars: LLVM 22 compares
+        // lane 0 with itself for AVX-512 where a comparison with rotated lanes is wanted for that lane alone.
         var now = state;
-        for (var half = lanes / 2; half > 0; half /= 2)
+        for (var half = lanes / 2; half > 1; half /= 2)
         {
             var order = Enumerable.Range(0, lanes).Select(l => (l + half) % lanes).ToValueList();
             now = Join(body, now, [.. now.Select(s => body.Let(new ShuffleExpr(s.Type, s, s, order)))]);
         }
 
-        return [.. now.Select(s => body.Let(new LaneExpr(s.Type with { Lanes = 1 }, s, 0)))];
+        return Join(body, Lane(0), Lane(1));
+
+        LoopExpr[] Lane(int number) => [.. now.Select(s => body.Let(new LaneExpr(s.Type with { Lanes = 1 }, s, number)))];
     }
 
     private LoopExpr Beats(BodyBuilder body, LoopExpr value, LoopExpr best) =>
