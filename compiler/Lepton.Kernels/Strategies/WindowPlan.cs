@@ -121,10 +121,13 @@ internal sealed record WindowPlan(
             return null;
         }
 
-        // A tile must hold the rows of one window, and what it sets aside must mostly be new.
+        // A tile must hold the rows of one window, and what it sets aside must mostly be new. Where columns lie side by side anyway, a tile saves
+        // no more than masks at the edges: then long rows, of which few fit, are better read from memory.
         var plan = new WindowPlan(id, source.Inner, source.Between, source.View, seen, shape, windows, row, column);
         var rows = plan.RowsAtATime(context, TileBytes);
-        return (row?.Reach(rows) ?? 1) * plan.RowBytes(context) > MostTileBytes || row?.Reach(rows) > MostStaged * row?.Stride * rows ? null : plan;
+        var (reach, fresh) = (row?.Reach(rows) ?? 1, (row?.Stride ?? 1) * rows);
+        var isLong = rows < row?.Count && column.Stride == 1 && source.Inner is null && reach * 8 > fresh * 9;
+        return reach * plan.RowBytes(context) > MostTileBytes || reach > MostStaged * fresh || isLong ? null : plan;
     }
 
     /// <summary>Rows of windows that a tile of so many bytes serves, at least one.</summary>
