@@ -4,7 +4,7 @@ namespace Lepton.Codegen.Llvm;
 public static unsafe class ObjectCode
 {
     /// <summary>The bytes of a relocatable ELF object for <paramref name="ir"/>.</summary>
-    /// <param name="quick">LLVM does the least that it can: slow code in a third of the time, for what runs once.</param>
+    /// <param name="quick">LLVM does little: slow code in less time, for what runs once.</param>
     public static byte[] Emit(string ir, CpuTarget target, bool quick = false)
     {
         LlvmLibrary.Load();

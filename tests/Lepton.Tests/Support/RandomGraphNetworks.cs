@@ -143,13 +143,12 @@ internal sealed partial class RandomGraphMaker
 
         // Sums in i32 of narrower numbers are multiplied in pairs.
         var narrow = element == ElementType.I32 && !Chance(4) ? Pick([ElementType.I8, ElementType.U8, ElementType.I16, ElementType.Bool]) : element;
-        RandomValue Side(int[] labels)
+        RandomValue? Side(int[] labels) => CastTo(NewInput(narrow, labels.Select(l => sizes[l]).ToValueList()), element);
+        if (Side(labelsA) is not { } a || Side(labelsB) is not { } b)
         {
-            var stored = NewInput(narrow, labels.Select(l => sizes[l]).ToValueList());
-            return CastTo(stored, element) ?? stored;
+            return;
         }
 
-        var (a, b) = (Side(labelsA), Side(labelsB));
         a = Chance(4) ? Then(Pick([MapOp.Neg, MapOp.Abs]), a) ?? a : a;
         var (f, g) = Chance(2) ? ((a, labelsA), (b, labelsB)) : ((b, labelsB), (a, labelsA));
         Behind(Product(f.Item1, [.. f.Item2], g.Item1, [.. g.Item2], [.. Shuffled([.. batch, .. m, .. n])]));
