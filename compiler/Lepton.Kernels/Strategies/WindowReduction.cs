@@ -18,9 +18,6 @@ internal sealed class WindowReduction
     // Sums that are in registers at a time; what else is needed are weights.
     private const long MostSums = 4;
 
-    // A loop over so few vectors is written out.
-    private const int FewVectors = 2;
-
     // Taps that are worth a chunk, for each element of a chunk of an elementwise kernel.
     private const long TapsPerElement = 4;
 
@@ -128,7 +125,7 @@ internal sealed class WindowReduction
             var column = Space.Counter(Body.Min(j, BodyMath.Index(_plan.Column.Count - _lanes)), _plan.Column.Count, vectorised: true);
             _tile?.Forget();
             Windows(at, first, row, column);
-        }, unroll: _plan.Column.Count <= FewVectors * _lanes);
+        });
     });
 
     private void Windows(IndexForm[] planes, IndexForm first, IndexForm row, IndexForm column)
