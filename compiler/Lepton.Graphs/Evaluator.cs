@@ -62,6 +62,8 @@ internal sealed class Evaluator(Run run, Graph graph, TensorValue[]?[] values) :
         return [EvaluateAccess.Take(source, shape, places, node.Fill)];
     }
 
+    public override TensorValue[] Visit(FormatNode node) => [Value(node.Source)];
+
     public override TensorValue[] Visit(ReshapeNode node) => [Value(node.Source).Reshaped(run.ShapeOf(node.Type))];
 
     public override TensorValue[] Visit(ContractNode node) =>

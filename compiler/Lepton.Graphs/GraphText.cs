@@ -106,7 +106,7 @@ public static class GraphText
     {
         public override StringBuilder Visit(InputNode node) =>
             text.Append("input ").Append(node.Kind.ToString().ToLowerInvariant()).Append(' ').Append(Word(node.Label))
-                .Append(node.Initializer is { } how ? $" ~ {Word(how)}" : "");
+                .Append(node.Initializer is { } how ? $" ~ {Word(how)}" : "").Append(Stored(node.Format));
 
         public override StringBuilder Visit(SplatNode node) => text.Append("splat ").Append(Number(node.Value));
 
@@ -119,6 +119,8 @@ public static class GraphText
         public override StringBuilder Visit(MapNode node) => text.Append(node.Name).Append(' ').AppendJoin(", ", node.Arguments);
 
         public override StringBuilder Visit(ViewNode node) => text.Append($"view {node.Source} {node.Access}{Fill(node.Fill)}");
+
+        public override StringBuilder Visit(FormatNode node) => text.Append("format ").Append(node.Source).Append(Stored(node.Format));
 
         public override StringBuilder Visit(ReshapeNode node) => text.Append("reshape ").Append(node.Source);
 
@@ -147,6 +149,16 @@ public static class GraphText
         public override StringBuilder Visit(IterateNode node) => Loop(node.Name, node.Max, node.States, node.Captures, node.Body);
 
         public override StringBuilder Visit(ResultNode node) => text.Append($"result {node.Source} {node.Index}");
+
+        // in csr [dense 0, compressed 1] i32 fill 0
+        private static string Stored(TensorFormat? format) => format is null
+            ? ""
+            : $" in {Word(format.Name)} [{string.Join(", ", format.Levels.Select(Level))}] {format.Index.Name()}{Fill(format.Fill)}";
+
+        private static string Level(FormatLevel level) =>
+            level.Kind.ToString().ToLowerInvariant() + $" {level.Axis}"
+            + level.Part switch { LevelPart.Whole => "", LevelPart.Outer => $" / {level.Block}", _ => $" % {level.Block}" }
+            + (level.Unique ? "" : " repeated");
 
         private static string Fill(Scalar? fill) => fill is { } value ? $" fill {Number(value)}" : "";
 

@@ -146,7 +146,7 @@ internal sealed class GraphTextReader(string text)
             case "input":
                 var kind = _line.Enum<InputKind>();
                 var label = _line.Name();
-                return Ended(new InputNode(type, kind, label, _line.Take("~") ? _line.Name() : null));
+                return Ended(new InputNode(type, kind, label, _line.Take("~") ? _line.Name() : null) { Format = Stored(type) });
             case "splat":
                 return Ended(new SplatNode(type, _line.Number(type.Element)));
             case "constant":
@@ -159,6 +159,8 @@ internal sealed class GraphTextReader(string text)
                 return Ended(new ViewNode(type, _line.Id(), _line.Accesses(), Fill(type)));
             case "reshape":
                 return Ended(new ReshapeNode(type, _line.Id()));
+            case "format":
+                return Ended(new FormatNode(type, _line.Id(), Stored(type) ?? throw _line.Bad("expected 'in'")));
             case "contract":
                 var factors = new List<NodeId>();
                 var labels = new List<ValueList<int>>();
@@ -210,6 +212,26 @@ internal sealed class GraphTextReader(string text)
             default:
                 throw _line.Bad($"there is no operation '{word}'");
         }
+    }
+
+    private TensorFormat? Stored(TensorType type)
+    {
+        if (!_line.Take("in"))
+        {
+            return null;
+        }
+
+        var name = _line.Name();
+        var levels = _line.List(Level);
+        var index = ElementTypes.Parse(_line.Word()) ?? throw _line.Bad("expected the type of positions and coordinates");
+        return new TensorFormat(name, levels, index, Fill(type));
+    }
+
+    private FormatLevel Level()
+    {
+        var (kind, axis) = (_line.Enum<LevelKind>(), _line.Integer());
+        var part = _line.Take("/") ? LevelPart.Outer : _line.Take("%") ? LevelPart.Inner : LevelPart.Whole;
+        return new FormatLevel(kind, axis, part, part == LevelPart.Whole ? 1 : _line.Integer(), !_line.Take("repeated"));
     }
 
     private Scalar? Fill(TensorType type) => _line.Take("fill") ? _line.Number(type.Element) : null;

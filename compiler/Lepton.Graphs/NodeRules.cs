@@ -13,7 +13,9 @@ internal sealed class NodeRules(IReadOnlyList<Node> nodes, SizeFacts sizes, int 
     public override string? Visit(InputNode node) =>
         node.Kind == InputKind.Step && node.Type != TensorType.Scalar(ElementType.I64) ? "a step number is an i64 scalar"
         : node.Initializer is not null && node.Kind != InputKind.Parameter ? "only parameters have initializers"
-        : null;
+        : node.Format is null ? null
+        : node.Kind is not (InputKind.Argument or InputKind.Parameter) ? "only arguments and parameters have formats"
+        : Stored(node.Format, node.Type);
 
     public override string? Visit(SplatNode node) => node.Value.Type == node.Type.Element ? null : $"a {node.Value.Type.Name()} in a {node.Type}";
 
@@ -60,6 +62,11 @@ internal sealed class NodeRules(IReadOnlyList<Node> nodes, SizeFacts sizes, int 
             ?? Fill(node.Fill, node.Access, source)
             ?? Access(node.Access, source, node.Type.Shape, 0);
     }
+
+    public override string? Visit(FormatNode node) =>
+        TypeOf(node.Source) is var source && source.Element != node.Type.Element ? $"{source} is not {node.Type}"
+        : !sizes.MayEqual(source.Shape, node.Type.Shape) ? $"{source} is not {node.Type}"
+        : Stored(node.Format, node.Type);
 
     public override string? Visit(ReshapeNode node)
     {
@@ -282,6 +289,9 @@ internal sealed class NodeRules(IReadOnlyList<Node> nodes, SizeFacts sizes, int 
 
         return null;
     }
+
+    private static string? Stored(TensorFormat format, TensorType type) =>
+        format.Problem(type.Rank) ?? (format.Fill is { } fill && fill.Type != type.Element ? $"a {fill.Type.Name()} as the fill value of {type}" : null);
 
     private string? Body(Node loop, Graph body, ValueList<NodeId> states, ValueList<NodeId> captures, bool until)
     {

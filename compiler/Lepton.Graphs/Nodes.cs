@@ -44,6 +44,9 @@ public enum InputKind
 /// <param name="Initializer">For parameters: how it starts (<c>zeros</c>, <c>glorot</c>, …) or null.</param>
 public sealed record InputNode(TensorType Type, InputKind Kind, string Label, string? Initializer = null) : Node(Type)
 {
+    /// <summary>How a sparse tensor is stored; its meaning is that of the dense tensor with the fill value where nothing is stored. null: dense.</summary>
+    public TensorFormat? Format { get; init; }
+
     public override ValueList<NodeId> Operands => [];
 
     public override string Name => "input";
@@ -135,6 +138,18 @@ public sealed record ReshapeNode(TensorType Type, NodeId Source) : Node(Type)
     public override ValueList<NodeId> Operands => [Source];
 
     public override string Name => "reshape";
+
+    public override Node WithOperands(ValueList<NodeId> operands) => this with { Source = operands[0] };
+
+    public override T Accept<T>(NodeVisitor<T> visitor) => visitor.Visit(this);
+}
+
+/// <summary>y = x, stored in a format: as a result of the graph, or because that pays. Never changes a number.</summary>
+public sealed record FormatNode(TensorType Type, NodeId Source, TensorFormat Format) : Node(Type)
+{
+    public override ValueList<NodeId> Operands => [Source];
+
+    public override string Name => "format";
 
     public override Node WithOperands(ValueList<NodeId> operands) => this with { Source = operands[0] };
 
@@ -305,6 +320,8 @@ public abstract class NodeVisitor<T>
     public abstract T Visit(ViewNode node);
 
     public abstract T Visit(ReshapeNode node);
+
+    public abstract T Visit(FormatNode node);
 
     public abstract T Visit(ContractNode node);
 

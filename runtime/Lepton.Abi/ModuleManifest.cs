@@ -24,7 +24,14 @@ public sealed record EntryManifest(
     ValueList<SiteManifest> Sites);
 
 /// <summary>A tensor of an entry's signature. A parameter's <see cref="Initializer"/>: <c>zeros</c>, <c>glorot</c>, …; else null.</summary>
-public sealed record TensorManifest(string Name, ElementType Element, ValueList<SizeExpr> Shape, string? Initializer = null);
+public sealed record TensorManifest(string Name, ElementType Element, ValueList<SizeExpr> Shape, string? Initializer = null)
+{
+    /// <summary>
+    /// How it is stored; null: dense, row-major, one array. Else native code takes the arrays of <see cref="TensorFormat.Arrays"/> in its
+    /// place, and the counts of its compressed levels are size variables of the entry; those of results are set by the run.
+    /// </summary>
+    public TensorFormat? Format { get; init; }
+}
 
 /// <summary>left == right must hold for the sizes of a call, or left ≥ right when <see cref="AtLeast"/>; <see cref="Reason"/> says where it comes from.</summary>
 public sealed record SizeConstraint(SizeExpr Left, SizeExpr Right, bool AtLeast, string Reason);

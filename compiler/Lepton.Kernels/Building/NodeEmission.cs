@@ -72,6 +72,8 @@ internal sealed class NodeEmission(KernelBuilder kernel, ValueEmitter emitter, N
             : Body.Select(outside, value, BodyMath.Number(fill));
     }
 
+    public override LoopExpr? Visit(FormatNode node) => Need(node.Source, at);
+
     public override LoopExpr? Visit(ReshapeNode node) =>
         Need(node.Source, at.With(ReshapeRules.SourceIndex(Space, at.Axes, node.Type.Shape, Graph[node.Source].Type.Shape)));
 
