@@ -19,13 +19,14 @@ public static class CHeader
           void (*parallel)(struct lep_context*, lep_kernel, void** buffers, const int64_t* sizes, int64_t chunks);
           const volatile int32_t* cancel; /* nonzero there stops the run before its next launch */
           int32_t lock;
-          int32_t error;   /* 1: an index was out of range; the fields below say which */
+          int32_t error;   /* 1: an index was out of range; the fields below say which. 2: allocate gave no memory */
           int64_t site;    /* number of the access: "sites" in the manifest */
           int64_t element; /* row-major number of the element that failed */
           int64_t value;   /* the index */
           int64_t bound;   /* what it had to be below */
           void* host;
           uint8_t* prepared; /* what an entry's _prepare function wrote */
+          void* (*allocate)(struct lep_context*, int64_t bytes); /* aligned to 64, or 0; what no sparse result kept is yours to free after the call */
         } lep_context;
         #endif
         """;

@@ -6,7 +6,7 @@ namespace Lepton.Abi;
 /// <param name="Target">What it was compiled for: triple, CPU and features, as one line.</param>
 public sealed record ModuleManifest(int FormatVersion, string Name, string Target, ValueList<EntryManifest> Entries)
 {
-    public const int CurrentFormat = 2;
+    public const int CurrentFormat = 3;
 }
 
 /// <summary>One entry. <see cref="Symbol"/>, alone and with <c>_arena</c>, <c>_prepare</c>, <c>_prepared</c>, names the native functions; see <see cref="NativeContext"/>.</summary>
@@ -31,6 +31,14 @@ public sealed record TensorManifest(string Name, ElementType Element, ValueList<
     /// place, and the counts of its compressed levels are size variables of the entry; those of results are set by the run.
     /// </summary>
     public TensorFormat? Format { get; init; }
+
+    /// <summary>
+    /// The size variables that count the stored positions of its compressed levels. <see cref="EntryManifest.Dims"/> ends with those of all
+    /// sparse tensors: arguments, parameters, results.
+    /// </summary>
+    public IEnumerable<string> StoredNames => Format is null ? [] : Format.Levels
+        .Select((level, number) => (level.Kind, Name: TensorFormat.StoredName(Name, number)))
+        .Where(l => l.Kind == LevelKind.Compressed).Select(l => l.Name);
 }
 
 /// <summary>left == right must hold for the sizes of a call, or left ≥ right when <see cref="AtLeast"/>; <see cref="Reason"/> says where it comes from.</summary>

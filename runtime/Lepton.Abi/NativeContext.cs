@@ -16,6 +16,7 @@ namespace Lepton.Abi;
 ///   int64_t bound;                    // the size that it had to be below
 ///   void* host;                       // for the host's own use
 ///   uint8_t* prepared;                // what lep_ENTRY_prepare wrote; 0 where lep_ENTRY_prepared says 0
+///   void* (*allocate)(struct lep_context*, int64_t bytes); // aligned to 64; 0: no memory. From any thread
 /// } lep_context;
 /// typedef void (*lep_kernel)(struct lep_context*, void** buffers, const int64_t* sizes, int64_t first_chunk, int64_t end_chunk);
 /// int32_t lep_ENTRY(lep_context*, void** tensors, const int64_t* dims, uint8_t* arena);   // a NativeStatus
@@ -27,8 +28,11 @@ namespace Lepton.Abi;
 /// first <c>lep_ENTRY</c> with these parameters, and again when the parameters have changed; of <c>tensors</c> it looks at the parameters
 /// alone. Any number of runs may read one prepared block at once. <c>facts</c>, unless it is 0 or nothing is prepared: a number that is the
 /// same for calls (of any sizes, of any entry of the module) that can use one block, and the bytes of the arena of <c>lep_ENTRY_prepare</c>.
-/// <c>tensors</c>: arguments, then parameters, then results, in manifest order; each contiguous, row-major. <c>dims</c>: the entry's size
-/// variables in manifest order. Work is cut into chunks by size alone, so results never depend on the number of threads.
+/// <c>tensors</c>: arguments, then parameters, then results, in manifest order; each contiguous, row-major. A sparse one is so many pointers as
+/// <see cref="TensorFormat.Arrays"/> has. <c>dims</c>: the entry's size variables in manifest order. For a sparse result the run itself writes
+/// the pointers of its arrays into <c>tensors</c> and the counts of its compressed levels into <c>dims</c>, both as the manifest orders them. It
+/// takes that memory from <c>allocate</c>, whose blocks are the host's: those that no result kept are freed when the function returns.
+/// Work is cut into chunks by size alone, so results never depend on the number of threads.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]
 public unsafe struct NativeContext
@@ -43,6 +47,7 @@ public unsafe struct NativeContext
     public long Bound;
     public void* Host;
     public byte* Prepared;
+    public delegate* unmanaged<NativeContext*, long, void*> Allocate;
 }
 
 /// <summary>What an entry returns.</summary>
@@ -62,4 +67,7 @@ public enum NativeError
 
     /// <summary>An index of a gather or scatter lies outside its axis.</summary>
     IndexOutOfRange = 1,
+
+    /// <summary>The context's <c>allocate</c> gave nothing.</summary>
+    NoMemory = 2,
 }

@@ -68,7 +68,7 @@ internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? c
 
             var module = JitModule.Link(objectCode);
             _modules.Add(module);
-            code = EntryCode.Of(entry.Symbol, module.Lookup);
+            code = EntryCode.Of(entry.Symbol, module.Lookup) with { FirstDim = isLast ? 0 : dims.Length };
             _table = [.. _table, new Specialization(entry.Name, isLast ? null : dims.ToArray(), code)];
             return code;
         }

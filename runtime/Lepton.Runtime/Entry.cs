@@ -63,7 +63,37 @@ public sealed class Entry
         }
     }
 
-    /// <summary>Runs and makes the outputs: one owned tensor for each result. Dispose them.</summary>
+    /// <summary>Runs and makes the results, dense or sparse as the program says. Dispose them.</summary>
+    /// <inheritdoc cref="Run(ReadOnlySpan{TensorRef}, ReadOnlySpan{TensorRef}, RunOptions?, CancellationToken)"/>
+    public EntryResults Evaluate(ReadOnlySpan<TensorRef> inputs, RunOptions? options = null, CancellationToken cancellation = default)
+    {
+        options ??= RunOptions.Default;
+        CheckCount(inputs.Length, Plan.FirstParameter, "argument");
+        Module.Enter();
+        var frame = RentFrame();
+        var results = new EntryResults(Manifest);
+        try
+        {
+            Give(frame, inputs, options);
+            results.Allocate(ResultShapes(frame), (number, tensor) => frame.Set(Plan.FirstResult + number, tensor));
+            frame.CheckResults();
+            frame.Execute(Module, options, cancellation);
+            results.Take(frame.TakeResult);
+            return results;
+        }
+        catch
+        {
+            results.Dispose();
+            throw;
+        }
+        finally
+        {
+            ReturnFrame(frame);
+            Module.Exit();
+        }
+    }
+
+    /// <summary>Runs and makes the outputs: one owned tensor for each result, which must all be dense. Dispose them.</summary>
     /// <inheritdoc cref="Run(ReadOnlySpan{TensorRef}, ReadOnlySpan{TensorRef}, RunOptions?, CancellationToken)"/>
     public OwnedTensor[] Run(ReadOnlySpan<TensorRef> inputs, RunOptions? options = null, CancellationToken cancellation = default)
     {
@@ -162,9 +192,14 @@ public sealed class Entry
     }
 
     /// <summary>New tensors of zeros, one for each result. Dispose them.</summary>
-    /// <exception cref="LeptonArgumentException">The arguments do not fit.</exception>
+    /// <exception cref="LeptonArgumentException">The arguments do not fit, or a result is sparse.</exception>
     public OwnedTensor[] AllocateOutputs(ReadOnlySpan<TensorRef> inputs, RunOptions? options = null)
     {
+        if (Plan.SparseResults is [var sparse, ..])
+        {
+            throw new LeptonArgumentException($"entry {Name}: {Plan.Describe(sparse.Tensor)} is sparse, and how much it stores is known after a run; use Evaluate");
+        }
+
         var shapes = ResultShapes(inputs, options);
         var outputs = new OwnedTensor[shapes.Length];
         try

@@ -7,7 +7,8 @@ namespace Lepton.Runtime;
 /// <param name="Arena">Address of <c>lep_ENTRY_arena</c>.</param>
 /// <param name="Prepare">Address of <c>lep_ENTRY_prepare</c>.</param>
 /// <param name="Prepared">Address of <c>lep_ENTRY_prepared</c>.</param>
-public readonly record struct EntryCode(nint Run, nint Arena, nint Prepare, nint Prepared)
+/// <param name="FirstDim">How many sizes at the start of the entry's dims are fixed in this code, so that it does not take them.</param>
+public readonly record struct EntryCode(nint Run, nint Arena, nint Prepare, nint Prepared, int FirstDim = 0)
 {
     /// <summary>The functions of a module, by name.</summary>
     /// <param name="symbol">The entry's <see cref="Abi.EntryManifest.Symbol"/>.</param>
@@ -24,6 +25,6 @@ public interface IEntryCodeSource
 {
     /// <summary>The functions for these sizes; they may assume them.</summary>
     /// <param name="entry">The entry, as the module's manifest has it.</param>
-    /// <param name="dims">The entry's size variables, in manifest order.</param>
+    /// <param name="dims">The entry's size variables, in manifest order, but for the counts of sparse tensors: code is for any counts.</param>
     EntryCode Resolve(EntryManifest entry, ReadOnlySpan<long> dims);
 }

@@ -27,9 +27,18 @@ internal sealed class EntryPlan
         FirstParameter = manifest.Arguments.Count;
         FirstResult = FirstParameter + manifest.Parameters.Count;
         ShapeStart = new int[Tensors.Length + 1];
+        PointerStart = new int[Tensors.Length + 1];
         for (var i = 0; i < Tensors.Length; i++)
         {
             ShapeStart[i + 1] = ShapeStart[i] + Tensors[i].Shape.Count;
+            PointerStart[i + 1] = PointerStart[i] + (Tensors[i].Format is null ? 1 : Arrays(i).Count);
+        }
+
+        var stored = Tensors.SelectMany(t => t.StoredNames).ToArray();
+        PlainDims = manifest.Dims.Count - stored.Length;
+        if (PlainDims < 0 || !manifest.Dims.Skip(PlainDims).SequenceEqual(stored))
+        {
+            throw new ModuleLoadException($"entry {manifest.Name}: its sizes do not end with {string.Join(", ", stored)}");
         }
 
         var equations = new List<SizeEquation>();
@@ -45,11 +54,13 @@ internal sealed class EntryPlan
         Equations = [.. equations.Where(e => e.Size.Variable >= 0), .. equations.Where(e => e.Size.Variable < 0)];
         PlainEquations = equations.Count(e => e.Size.Variable >= 0);
         ResultShapes = [.. manifest.Results.Select(r => r.Shape.Select(s => new SizeProgram(s, dims)).ToArray())];
+        SparseResults = [.. Enumerable.Range(FirstResult, manifest.Results.Count).Where(i => Tensors[i].Format is not null)
+            .Select(i => new SparseResult(i, PointerStart[i], Arrays(i), [.. Arrays(i).Select(a => new SizeProgram(a.Count, dims))]))];
         Constraints = [.. manifest.Constraints.Select(c => (new SizeProgram(c.Left, dims), new SizeProgram(c.Right, dims)))];
         SiteShapes = [.. manifest.Sites.Select(s => s.Shape.Select(e => new SizeProgram(e, dims)).ToArray())];
 
         var programs = Equations.SelectMany(e => e.Unknowns.SelectMany(u => new[] { u.Factor, u.Rest }).Append(e.Size))
-            .Concat(ResultShapes.Concat(SiteShapes).SelectMany(p => p)).Concat(Constraints.SelectMany(c => new[] { c.Left, c.Right }));
+            .Concat(ResultShapes.Concat(SiteShapes).Concat(SparseResults.Select(r => r.Lengths)).SelectMany(p => p)).Concat(Constraints.SelectMany(c => new[] { c.Left, c.Right }));
         StackDepth = programs.Max(p => p?.StackDepth) ?? 0;
     }
 
@@ -65,12 +76,22 @@ internal sealed class EntryPlan
     /// <summary>Where the shape of each tensor starts in one list of all sizes.</summary>
     internal int[] ShapeStart { get; }
 
+    /// <summary>Where the native pointers of each tensor start: one for a dense one, for a sparse one as many as it has arrays.</summary>
+    internal int[] PointerStart { get; }
+
+    internal int FirstResultPointer => PointerStart[FirstResult];
+
+    /// <summary>How many sizes come before those that count what sparse tensors store.</summary>
+    internal int PlainDims { get; }
+
     internal SizeEquation[] Equations { get; }
 
     /// <summary>How many of <see cref="Equations"/>, at their start, are plain variables.</summary>
     internal int PlainEquations { get; }
 
     internal SizeProgram[][] ResultShapes { get; }
+
+    internal SparseResult[] SparseResults { get; }
 
     internal (SizeProgram Left, SizeProgram Right)[] Constraints { get; }
 
@@ -79,7 +100,22 @@ internal sealed class EntryPlan
     internal int StackDepth { get; }
 
     /// <summary>The functions for the sizes of a call.</summary>
-    internal EntryCode Code(ReadOnlySpan<long> dims) => _source is null ? _code : _source.Resolve(Manifest, dims);
+    internal EntryCode Code(ReadOnlySpan<long> dims) => _source is null ? _code : _source.Resolve(Manifest, dims[..PlainDims]);
+
+    /// <summary>The arrays of a sparse tensor, with their lengths as sizes.</summary>
+    internal ValueList<StorageArray> Arrays(int tensor) => Tensors[tensor].Format!.Arrays(Tensors[tensor].Name, Tensors[tensor].Element, Tensors[tensor].Shape);
+
+    /// <summary>The number of the size that counts the first compressed level of a sparse tensor; those of its other levels follow.</summary>
+    internal int FirstStoredDim(int tensor)
+    {
+        var dim = PlainDims;
+        for (var i = 0; i < tensor; i++)
+        {
+            dim += Tensors[i].Format?.Levels.Count(l => l.Kind == LevelKind.Compressed) ?? 0;
+        }
+
+        return dim;
+    }
 
     /// <summary>What the tensor is to the caller: <c>argument x</c>.</summary>
     internal string Describe(int tensor) =>
@@ -100,3 +136,10 @@ internal sealed class EntryPlan
         throw new LeptonArgumentException($"entry {Manifest.Name} has no {what} {name}{(names.Length > 0 ? $"; it has {names}" : "")}");
     }
 }
+
+/// <summary>A result that the run makes.</summary>
+/// <param name="Tensor">Its number among the entry's tensors.</param>
+/// <param name="FirstPointer">Where its native pointers start.</param>
+/// <param name="Arrays">Its arrays, in their order.</param>
+/// <param name="Lengths">How many elements each has, from the sizes that the run has set.</param>
+internal sealed record SparseResult(int Tensor, int FirstPointer, ValueList<StorageArray> Arrays, SizeProgram[] Lengths);

@@ -3,13 +3,12 @@ using Lepton.Abi;
 using Lepton.Runtime.Memory;
 using Lepton.Runtime.Sizes;
 using Lepton.Runtime.Tensors;
-using Lepton.Runtime.Threading;
 
 namespace Lepton.Runtime;
 
 /// <summary>What one run in flight needs, made once and reused: the tensor list, sizes and shapes in native memory, and the pins.</summary>
 /// <remarks>Used by one thread at a time.</remarks>
-internal sealed unsafe class Frame : IDisposable
+internal sealed unsafe partial class Frame : IDisposable
 {
     private readonly AlignedMemory _memory;
     private readonly MemoryHandle[] _pins;
@@ -19,7 +18,7 @@ internal sealed unsafe class Frame : IDisposable
     private readonly long[] _dims;
     private readonly long[] _stack;
     private readonly int[] _dimSources;
-    private readonly Tensor?[] _parameters;
+    private readonly TensorRef[] _parameters;
     private ParameterValues? _parameterSource;
     private IReadOnlyDictionary<string, long>? _boundSizes;
     private bool _bound;
@@ -27,23 +26,24 @@ internal sealed unsafe class Frame : IDisposable
     internal Frame(EntryPlan plan)
     {
         Plan = plan;
-        var tensors = plan.Tensors.Length;
+        var pointers = plan.PointerStart[^1];
         var dims = plan.Manifest.Dims.Count;
 
-        // [ cancel flag, alone on its line | tensor pointers | dims | one line for empty tensors and empty arenas ]
-        _memory = new AlignedMemory(128 + (8L * (tensors + dims)) + 64, zeroed: true);
+        // [ cancel flag, alone on its line | what the run takes | tensor pointers | dims | one line for empty tensors and empty arenas ]
+        _memory = new AlignedMemory(192 + (8L * (pointers + dims)) + 64, zeroed: true);
         CancelFlag = (int*)_memory.Pointer;
-        Pointers = (void**)(_memory.Pointer + 64);
-        NativeDims = (long*)(_memory.Pointer + 64 + (8L * tensors));
+        Taken = (RunMemory*)(_memory.Pointer + 64);
+        Pointers = (void**)(_memory.Pointer + 128);
+        NativeDims = (long*)(_memory.Pointer + 128 + (8L * pointers));
         Nothing = _memory.Pointer + _memory.Bytes - 64;
-        _pins = new MemoryHandle[tensors];
-        _bytes = new long[tensors];
-        _set = new bool[tensors];
+        _pins = new MemoryHandle[pointers];
+        _bytes = new long[pointers];
+        _set = new bool[plan.Tensors.Length];
         _shapes = new long[plan.ShapeStart[^1]];
         _dims = new long[dims];
         _dimSources = new int[dims];
         _stack = new long[Math.Max(plan.StackDepth, 1)];
-        _parameters = new Tensor?[plan.FirstResult - plan.FirstParameter];
+        _parameters = new TensorRef[plan.FirstResult - plan.FirstParameter];
     }
 
     internal EntryPlan Plan { get; }
@@ -55,6 +55,8 @@ internal sealed unsafe class Frame : IDisposable
     internal Span<long> Stack => _stack;
 
     private int* CancelFlag { get; }
+
+    private RunMemory* Taken { get; }
 
     private void** Pointers { get; }
 
@@ -76,19 +78,21 @@ internal sealed unsafe class Frame : IDisposable
     /// <summary>Takes a tensor of the caller and keeps it pinned until <see cref="Clear"/> or the next one.</summary>
     internal void Set(int index, Tensor tensor)
     {
-        Check(index, tensor.Element, tensor.Shape);
+        Check(index, tensor.Element, tensor.Shape, isSparse: false);
         var pin = tensor.Pin();
-        _pins[index].Dispose();
-        _pins[index] = pin;
+        var at = Plan.PointerStart[index];
+        _pins[at].Dispose();
+        _pins[at] = pin;
         Store(index, pin.Pointer, tensor.Shape, tensor.ByteLength);
     }
 
     /// <summary>Takes memory that the caller keeps in place until after the run.</summary>
     internal void Set(int index, void* pointer, ElementType element, ReadOnlySpan<long> shape)
     {
-        Check(index, element, shape);
-        _pins[index].Dispose();
-        _pins[index] = default;
+        Check(index, element, shape, isSparse: false);
+        var at = Plan.PointerStart[index];
+        _pins[at].Dispose();
+        _pins[at] = default;
         Store(index, pointer, shape, TensorShape.ByteLength(element, shape));
     }
 
@@ -124,7 +128,7 @@ internal sealed unsafe class Frame : IDisposable
 
         for (var i = 0; i < _parameters.Length; i++)
         {
-            Set(first + i, _parameters[i]!);
+            _parameters[i].Give(this, first + i);
         }
     }
 
@@ -153,11 +157,16 @@ internal sealed unsafe class Frame : IDisposable
     /// <summary>The size of a result's axis; after <see cref="Bind"/>.</summary>
     internal long ResultSize(int result, int axis) => SizeBinder.Evaluate(this, Plan.ResultShapes[result][axis]);
 
-    /// <summary>Checks the outputs' shapes, and that none lies over another tensor: native code assumes that.</summary>
+    /// <summary>Checks the outputs' shapes, and that none lies over another tensor: native code assumes that. Sparse ones are made by the run.</summary>
     internal void CheckResults()
     {
         for (var i = Plan.FirstResult; i < Plan.Tensors.Length; i++)
         {
+            if (Plan.Tensors[i].Format is not null)
+            {
+                continue;
+            }
+
             if (!_set[i])
             {
                 throw new LeptonArgumentException($"entry {Plan.Manifest.Name}: {Plan.Describe(i)} is not set");
@@ -174,103 +183,24 @@ internal sealed unsafe class Frame : IDisposable
                 }
             }
 
-            for (var j = 0; j < i; j++)
+            CheckApart(i);
+        }
+    }
+
+    private void CheckApart(int result)
+    {
+        var r = Plan.PointerStart[result];
+        for (var tensor = 0; tensor < result; tensor++)
+        {
+            for (var p = Plan.PointerStart[tensor]; p < Plan.PointerStart[tensor + 1]; p++)
             {
-                byte* a = (byte*)Pointers[i], b = (byte*)Pointers[j];
-                if (_bytes[i] > 0 && _bytes[j] > 0 && a < b + _bytes[j] && b < a + _bytes[i])
+                byte* a = (byte*)Pointers[r], b = (byte*)Pointers[p];
+                if (_bytes[r] > 0 && _bytes[p] > 0 && a < b + _bytes[p] && b < a + _bytes[r])
                 {
                     throw new LeptonArgumentException(
-                        $"entry {Plan.Manifest.Name}: {Plan.Describe(i)} lies over {Plan.Describe(j)} in memory; give it memory of its own");
+                        $"entry {Plan.Manifest.Name}: {Plan.Describe(result)} lies over {Plan.Describe(tensor)} in memory; give it memory of its own");
                 }
             }
-        }
-    }
-
-    /// <summary>Calls the native entry. Everything is bound and checked.</summary>
-    internal void Execute(Module module, RunOptions options, CancellationToken cancellation)
-    {
-        var threads = options.ThreadCount;
-        cancellation.ThrowIfCancellationRequested();
-        var code = Plan.Code(_dims);
-        var bytes = ((delegate* unmanaged<long*, long>)code.Arena)(NativeDims);
-        if (bytes is < 0 or > TensorShape.MaxBytes)
-        {
-            throw new LeptonRunException($"entry {Plan.Manifest.Name} needs {bytes} bytes for intermediate results with {DimsText()}: too many");
-        }
-
-        var facts = stackalloc long[2];
-        var prepared = ((delegate* unmanaged<long*, long*, long>)code.Prepared)(NativeDims, facts);
-        if (prepared is < 0 or > TensorShape.MaxBytes)
-        {
-            throw new LeptonRunException($"entry {Plan.Manifest.Name} needs {prepared} bytes for what it prepares with {DimsText()}: too many");
-        }
-
-        var arena = bytes > 0 ? Rent(module.Arenas, bytes) : null;
-        PreparedBlock? block = null;
-        Volatile.Write(ref *CancelFlag, 0);
-        CancellationTokenRegistration registration = default;
-        try
-        {
-            if (cancellation.CanBeCanceled)
-            {
-                registration = cancellation.UnsafeRegister(static frame => Volatile.Write(ref *((Frame)frame!).CancelFlag, 1), this);
-            }
-
-            var context = default(NativeContext);
-            context.Cancel = CancelFlag;
-            context.Host = (void*)(nint)threads;
-            if (threads > 1)
-            {
-                WorkPool.Reserve(threads);
-                context.Parallel = WorkPool.Callback;
-            }
-
-            if (prepared > 0)
-            {
-                block = (_parameterSource ?? module.NoParameters).Enter(
-                    module, facts[0], prepared, (Frame: this, code.Prepare, Context: (nint)(&context), Bytes: facts[1], Cancellation: cancellation),
-                    static (made, s) => s.Frame.Prepare(made, s.Prepare, (NativeContext*)s.Context, s.Bytes, s.Cancellation),
-                    cancellation);
-                context.Prepared = block.Pointer;
-            }
-
-            options.Recorder?.Attach(&context, threads);
-            Call(code.Run, &context, arena is null ? Nothing : arena.Pointer, cancellation);
-        }
-        catch (OutOfMemoryException e)
-        {
-            throw new LeptonRunException($"entry {Plan.Manifest.Name}: no memory for {prepared} prepared bytes with {DimsText()}", e);
-        }
-        finally
-        {
-            registration.Dispose(); // waits for a callback under way, so the flag is ours alone again
-            block?.Exit();
-            if (arena is not null)
-            {
-                module.Arenas.Return(arena);
-            }
-        }
-    }
-
-    // Rare: its arena is not kept.
-    private void Prepare(PreparedBlock block, nint function, NativeContext* context, long arenaBytes, CancellationToken cancellation)
-    {
-        using var arena = new AlignedMemory(arenaBytes, zeroed: false);
-        context->Prepared = block.Pointer;
-        Call(function, context, arena.Pointer, cancellation);
-    }
-
-    private void Call(nint function, NativeContext* context, byte* arena, CancellationToken cancellation)
-    {
-        var status = (NativeStatus)((delegate* unmanaged<NativeContext*, void**, long*, byte*, int>)function)(context, Pointers, NativeDims, arena);
-        switch (status)
-        {
-            case NativeStatus.Done:
-                return;
-            case NativeStatus.Cancelled:
-                throw new OperationCanceledException(cancellation);
-            default:
-                throw RunFailures.Describe(this, status, *context);
         }
     }
 
@@ -283,6 +213,9 @@ internal sealed unsafe class Frame : IDisposable
             _pins[i] = default;
         }
 
+        ForgetResults();
+        _converted.ForEach(c => c.Dispose());
+        _converted.Clear();
         Array.Clear(_set);
         Array.Clear(_parameters);
         _parameterSource = null;
@@ -307,21 +240,20 @@ internal sealed unsafe class Frame : IDisposable
         return parts.Count == 0 ? "no sizes" : string.Join(", ", parts);
     }
 
-    private AlignedMemory Rent(ArenaPool arenas, long bytes)
-    {
-        try
-        {
-            return arenas.Rent(bytes);
-        }
-        catch (OutOfMemoryException e)
-        {
-            throw new LeptonRunException($"entry {Plan.Manifest.Name}: no memory for {bytes} bytes of intermediate results with {DimsText()}", e);
-        }
-    }
-
-    private void Check(int index, ElementType element, ReadOnlySpan<long> shape)
+    private void Check(int index, ElementType element, ReadOnlySpan<long> shape, bool isSparse)
     {
         var wanted = Plan.Tensors[index];
+        if (index >= Plan.FirstResult && wanted.Format is not null)
+        {
+            throw new LeptonArgumentException(
+                $"entry {Plan.Manifest.Name}: {Plan.Describe(index)} is sparse, and the run makes it; use Evaluate, or TakeOutput of an invocation");
+        }
+
+        if (isSparse != wanted.Format is not null)
+        {
+            throw WrongStorage(index, isSparse);
+        }
+
         if (element != wanted.Element)
         {
             throw new LeptonArgumentException(
@@ -343,6 +275,15 @@ internal sealed unsafe class Frame : IDisposable
             throw new LeptonArgumentException($"entry {Plan.Manifest.Name}: {Plan.Describe(index)} is not aligned to its element size");
         }
 
+        // An empty tensor may have no address at all; native code gets one that it will not read.
+        var at = Plan.PointerStart[index];
+        Pointers[at] = bytes == 0 ? Nothing : pointer;
+        _bytes[at] = bytes;
+        SetShape(index, shape);
+    }
+
+    private void SetShape(int index, ReadOnlySpan<long> shape)
+    {
         var target = ShapeOf(index);
         if (!shape.SequenceEqual(target))
         {
@@ -350,9 +291,6 @@ internal sealed unsafe class Frame : IDisposable
             _bound = false;
         }
 
-        // An empty tensor may have no address at all; native code gets one that it will not read.
-        Pointers[index] = bytes == 0 ? Nothing : pointer;
-        _bytes[index] = bytes;
         _set[index] = true;
     }
 }

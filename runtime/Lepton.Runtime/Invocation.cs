@@ -39,6 +39,33 @@ public sealed class Invocation : IDisposable
     public Invocation SetOutput(string name, TensorRef tensor) =>
         SetOutput(_entry.Plan.Find(name, _entry.Plan.FirstResult, _entry.Plan.Tensors.Length, "result") - _entry.Plan.FirstResult, tensor);
 
+    /// <summary>Takes the sparse result of the last run, which made it. Once for each run; dispose it.</summary>
+    /// <exception cref="LeptonArgumentException">No such result, or a dense one: that was written where <see cref="SetOutput(int, TensorRef)"/> said.</exception>
+    /// <exception cref="InvalidOperationException">There was no run, or its result is taken already.</exception>
+    public Tensors.OwnedSparseTensor TakeOutput(int index)
+    {
+        var plan = _entry.Plan;
+        if ((uint)index >= (uint)plan.Manifest.Results.Count || plan.Manifest.Results[index].Format is null)
+        {
+            throw new LeptonArgumentException($"entry {_entry.Name} has no sparse result number {index}");
+        }
+
+        Begin();
+        try
+        {
+            return _frame.TakeResult(index);
+        }
+        finally
+        {
+            End();
+        }
+    }
+
+    /// <summary>As by its place.</summary>
+    /// <inheritdoc cref="TakeOutput(int)"/>
+    public Tensors.OwnedSparseTensor TakeOutput(string name) =>
+        TakeOutput(_entry.Plan.Find(name, _entry.Plan.FirstResult, _entry.Plan.Tensors.Length, "result") - _entry.Plan.FirstResult);
+
     /// <summary>The shapes of the results for the inputs set.</summary>
     /// <exception cref="LeptonArgumentException">An argument is missing or does not fit.</exception>
     public long[][] ResultShapes()

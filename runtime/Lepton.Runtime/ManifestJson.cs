@@ -86,6 +86,36 @@ public static class ManifestJson
             json.WriteString("initializer", tensor.Initializer);
         }
 
+        if (tensor.Format is { } format)
+        {
+            WriteFormat(json, format);
+        }
+
+        json.WriteEndObject();
+    }
+
+    private static void WriteFormat(Utf8JsonWriter json, TensorFormat format)
+    {
+        json.WriteStartObject("storage");
+        json.WriteString("name", format.Name);
+        json.WriteString("index", format.Index.Name());
+        if (format.Fill is { } fill)
+        {
+            // Bits, for no text of a float is exact everywhere: those of a double for every float type.
+            json.WriteString("fill", fill.Type.Name());
+            json.WriteNumber("bits", fill.Bits);
+        }
+
+        Array(json, "levels", format.Levels, static (j, level) =>
+        {
+            j.WriteStartObject();
+            j.WriteString("kind", level.Kind.ToString());
+            j.WriteNumber("axis", level.Axis);
+            j.WriteString("part", level.Part.ToString());
+            j.WriteNumber("block", level.Block);
+            j.WriteBoolean("unique", level.Unique);
+            j.WriteEndObject();
+        });
         json.WriteEndObject();
     }
 
@@ -120,9 +150,29 @@ public static class ManifestJson
 
     private static TensorManifest ReadTensor(Node tensor) => new(
         tensor["name"].Text(),
-        ElementTypes.Parse(tensor["element"].Text()) ?? throw tensor["element"].Bad("an element type"),
+        Element(tensor["element"]),
         tensor["shape"].List(e => e.Size()),
-        tensor.Has("initializer") ? tensor["initializer"].Text() : null);
+        tensor.Has("initializer") ? tensor["initializer"].Text() : null)
+    {
+        Format = tensor.Has("storage") ? ReadFormat(tensor["storage"], tensor["shape"].List(e => e.Size()).Count) : null,
+    };
+
+    private static TensorFormat ReadFormat(Node format, int rank)
+    {
+        var read = new TensorFormat(
+            format["name"].Text(),
+            format["levels"].List(level => new FormatLevel(
+                level["kind"].OneOf<LevelKind>(),
+                level["axis"].Integer(),
+                level["part"].OneOf<LevelPart>(),
+                level["block"].Long(),
+                level["unique"].Flag())),
+            Element(format["index"]),
+            format.Has("fill") ? new Scalar(Element(format["fill"]), format["bits"].Long()) : null);
+        return read.Problem(rank) is null ? read : throw format.Bad("a format of its tensor");
+    }
+
+    private static ElementType Element(Node node) => ElementTypes.Parse(node.Text()) ?? throw node.Bad("an element type");
 
     /// <summary>A JSON value that knows its path, for messages: <c>$.entries[0].dims</c>.</summary>
     private readonly record struct Node(JsonElement Value, string Path)
@@ -147,6 +197,11 @@ public static class ManifestJson
         }
 
         internal int Integer() => Value.ValueKind == JsonValueKind.Number && Value.TryGetInt32(out var number) ? number : throw Bad("an integer");
+
+        internal long Long() => Value.ValueKind == JsonValueKind.Number && Value.TryGetInt64(out var number) ? number : throw Bad("an integer");
+
+        internal T OneOf<T>()
+            where T : struct, Enum => Enum.TryParse<T>(Text(), out var value) && Enum.IsDefined(value) ? value : throw Bad($"one of {string.Join(", ", Enum.GetNames<T>())}");
 
         internal bool Flag() => Value.ValueKind is JsonValueKind.True or JsonValueKind.False ? Value.GetBoolean() : throw Bad("true or false");
 

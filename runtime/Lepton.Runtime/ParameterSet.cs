@@ -11,7 +11,7 @@ namespace Lepton.Runtime;
 public sealed class ParameterSet : IDisposable
 {
     private readonly Lock _gate = new();
-    private readonly List<OwnedTensor> _owned = [];
+    private readonly List<IDisposable> _owned = [];
     private volatile ParameterValues _values = new([]);
 
     /// <summary>The names that have a value.</summary>
@@ -20,30 +20,54 @@ public sealed class ParameterSet : IDisposable
     internal ParameterValues Snapshot => _values;
 
     /// <summary>The value of a parameter.</summary>
-    /// <exception cref="LeptonArgumentException">It has none.</exception>
-    public Tensor this[string name] =>
-        _values.Tensors.TryGetValue(name, out var value) ? value : throw new LeptonArgumentException($"parameter {name} has no value");
+    /// <exception cref="LeptonArgumentException">It has none, or a sparse one.</exception>
+    public Tensor this[string name] => Find(name).Dense ?? throw new LeptonArgumentException($"parameter {name} is sparse; use GetSparse");
+
+    /// <summary>The sparse value of a parameter.</summary>
+    /// <exception cref="LeptonArgumentException">It has none, or a dense one.</exception>
+    public SparseTensor GetSparse(string name) => Find(name).Sparse ?? throw new LeptonArgumentException($"parameter {name} is dense");
 
     /// <summary>All tensors of a .npz or .safetensors file. The set owns them.</summary>
     /// <exception cref="TensorFileException">The file cannot be read.</exception>
     public static ParameterSet Load(string path)
     {
         var set = new ParameterSet();
-        set.SetAll(TensorFile.ReadAll(path).Select(p => KeyValuePair.Create(p.Key, (Tensor)p.Value)), owned: true);
+        set.SetAll(TensorFile.ReadAll(path).Select(p => KeyValuePair.Create(p.Key, new TensorRef(p.Value))), owned: true);
         return set;
     }
 
-    /// <summary>Writes all values to a .npz or .safetensors file.</summary>
+    /// <summary>Writes all values to a .npz or .safetensors file, sparse ones as dense ones.</summary>
     /// <exception cref="TensorFileException">The file cannot be written.</exception>
-    public void Save(string path) => TensorFile.WriteAll(path, _values.Tensors);
+    public void Save(string path)
+    {
+        var values = _values.Tensors;
+        var made = new List<OwnedTensor>();
+        try
+        {
+            TensorFile.WriteAll(path, values.ToDictionary(v => v.Key, v => v.Value.Dense ?? Dense(v.Value.Sparse!)));
+        }
+        finally
+        {
+            made.ForEach(t => t.Dispose());
+        }
+
+        Tensor Dense(SparseTensor sparse)
+        {
+            made.Add(sparse.ToDense());
+            return made[^1];
+        }
+    }
 
     /// <summary>Sets a parameter. The caller keeps owning the tensor's memory.</summary>
-    public void Set(string name, Tensor value) => SetAll([KeyValuePair.Create(name, value)], owned: false);
+    public void Set(string name, Tensor value) => SetAll([KeyValuePair.Create(name, new TensorRef(value))], owned: false);
+
+    /// <summary>Sets a parameter that the program stores in the tensor's format. The caller keeps owning its memory.</summary>
+    public void Set(string name, SparseTensor value) => SetAll([KeyValuePair.Create(name, new TensorRef(value))], owned: false);
 
     /// <summary>True when the parameter has a value.</summary>
     public bool Contains(string name) => _values.Tensors.ContainsKey(name);
 
-    /// <summary>Says that elements of the set's tensors were written: what entries prepared from them is forgotten. <see cref="Set"/> does so itself.</summary>
+    /// <summary>Says that elements of the set's tensors were written: what entries prepared from them is forgotten. Setting does so itself.</summary>
     public void Changed() => SetAll([], owned: false);
 
     /// <summary>Gives every parameter of the entry that has no value one from its initialiser. The same seed gives the same values.</summary>
@@ -53,14 +77,14 @@ public sealed class ParameterSet : IDisposable
     /// <exception cref="LeptonArgumentException">A size is not known, or the initialiser is not.</exception>
     public void Initialize(Entry entry, ulong seed, IReadOnlyDictionary<string, long>? sizes = null)
     {
-        var made = new Dictionary<string, Tensor>();
+        var made = new Dictionary<string, TensorRef>();
         try
         {
             foreach (var parameter in entry.Manifest.Parameters)
             {
                 if (!Contains(parameter.Name) && !made.ContainsKey(parameter.Name))
                 {
-                    made.Add(parameter.Name, ParameterInitializer.Make(parameter, SizeOf, seed));
+                    made.Add(parameter.Name, Stored(ParameterInitializer.Make(parameter, SizeOf, seed), parameter.Format));
                 }
             }
         }
@@ -68,7 +92,7 @@ public sealed class ParameterSet : IDisposable
         {
             foreach (var tensor in made.Values)
             {
-                ((OwnedTensor)tensor).Dispose();
+                Owner(tensor).Dispose();
             }
 
             throw;
@@ -88,9 +112,10 @@ public sealed class ParameterSet : IDisposable
             {
                 for (var axis = 0; axis < other.Shape.Count; axis++)
                 {
-                    if (other.Shape[axis].AsVariable == dim && _values.Tensors.TryGetValue(other.Name, out var value) && axis < value.Rank)
+                    if (other.Shape[axis].AsVariable == dim && _values.Tensors.TryGetValue(other.Name, out var value)
+                        && (value.Dense is { } dense ? dense.Shape : value.Sparse!.Shape) is var shape && axis < shape.Length)
                     {
-                        return value.Shape[axis];
+                        return shape[axis];
                     }
                 }
             }
@@ -114,18 +139,35 @@ public sealed class ParameterSet : IDisposable
         }
     }
 
-    private void SetAll(IEnumerable<KeyValuePair<string, Tensor>> values, bool owned)
+    private static IDisposable Owner(TensorRef tensor) => (IDisposable?)(tensor.Dense as OwnedTensor) ?? (OwnedSparseTensor)tensor.Sparse!;
+
+    private static TensorRef Stored(OwnedTensor value, Abi.TensorFormat? format)
+    {
+        if (format is null)
+        {
+            return value;
+        }
+
+        using (value)
+        {
+            return SparseTensor.From(value, format);
+        }
+    }
+
+    private TensorRef Find(string name) =>
+        _values.Tensors.TryGetValue(name, out var value) ? value : throw new LeptonArgumentException($"parameter {name} has no value");
+
+    private void SetAll(IEnumerable<KeyValuePair<string, TensorRef>> values, bool owned)
     {
         lock (_gate)
         {
-            var next = new Dictionary<string, Tensor>(_values.Tensors);
+            var next = new Dictionary<string, TensorRef>(_values.Tensors);
             foreach (var (name, value) in values)
             {
-                ArgumentNullException.ThrowIfNull(value);
                 next[name] = value;
                 if (owned)
                 {
-                    _owned.Add((OwnedTensor)value);
+                    _owned.Add(Owner(value));
                 }
             }
 
@@ -133,7 +175,7 @@ public sealed class ParameterSet : IDisposable
         }
     }
 
-    private void Replace(Dictionary<string, Tensor> tensors)
+    private void Replace(Dictionary<string, TensorRef> tensors)
     {
         var old = _values;
         _values = new ParameterValues(tensors);

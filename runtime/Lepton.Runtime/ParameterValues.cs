@@ -7,7 +7,7 @@ namespace Lepton.Runtime;
 /// One state of a <see cref="ParameterSet"/>, which never changes, and what entries prepared from it. Finding a block that is there takes no
 /// lock; the first run that needs one makes it, and others wait for that.
 /// </summary>
-internal sealed class ParameterValues(Dictionary<string, Tensor> tensors) : IDisposable
+internal sealed class ParameterValues(Dictionary<string, TensorRef> tensors) : IDisposable
 {
     // Code made for different sizes may pack differently; one call of each kind shall not push out what the others use.
     private const int MaxBlocks = 16;
@@ -16,7 +16,7 @@ internal sealed class ParameterValues(Dictionary<string, Tensor> tensors) : IDis
     private volatile PreparedBlock[] _blocks = [];
     private volatile bool _closed;
 
-    internal Dictionary<string, Tensor> Tensors { get; } = tensors;
+    internal Dictionary<string, TensorRef> Tensors { get; } = tensors;
 
     /// <summary>A block for one run, which ends with <see cref="PreparedBlock.Exit"/>.</summary>
     /// <param name="module">Whose code makes it.</param>

@@ -7,9 +7,14 @@ namespace Lepton.Runtime;
 /// <summary>Turns the error fields of a native context into an exception that names the access and the element.</summary>
 internal static class RunFailures
 {
-    internal static LeptonRunException Describe(Frame frame, NativeStatus status, in NativeContext context)
+    internal static LeptonRunException Describe(Frame frame, NativeStatus status, in NativeContext context, long refused)
     {
         var entry = frame.Plan.Manifest;
+        if (status == NativeStatus.Failed && context.Error == (int)NativeError.NoMemory)
+        {
+            return new LeptonRunException($"entry {entry.Name}: no memory for {refused} bytes of a sparse tensor with {frame.DimsText()}");
+        }
+
         if (status != NativeStatus.Failed || context.Error != (int)NativeError.IndexOutOfRange
             || context.Site < 0 || context.Site >= entry.Sites.Count)
         {

@@ -3,10 +3,14 @@ using Lepton.Runtime.Tensors;
 
 namespace Lepton.Runtime;
 
-/// <summary>A tensor as an argument of a call: a <see cref="Tensor"/> (converts by itself), or an address that the caller keeps in place.</summary>
+/// <summary>
+/// A tensor as an argument of a call: a <see cref="Tensor"/> or <see cref="SparseTensor"/> (converts by itself), or an address that the caller
+/// keeps in place.
+/// </summary>
 public readonly unsafe struct TensorRef
 {
     private readonly Tensor? _tensor;
+    private readonly SparseTensor? _sparse;
     private readonly void* _pointer;
     private readonly ElementType _element;
     private readonly long[]? _shape;
@@ -16,6 +20,13 @@ public readonly unsafe struct TensorRef
     {
         ArgumentNullException.ThrowIfNull(tensor);
         _tensor = tensor;
+    }
+
+    /// <summary>A sparse tensor, for what the program stores alike.</summary>
+    public TensorRef(SparseTensor tensor)
+    {
+        ArgumentNullException.ThrowIfNull(tensor);
+        _sparse = tensor;
     }
 
     /// <summary>Contiguous, row-major memory that stays in place until the run is over.</summary>
@@ -32,11 +43,22 @@ public readonly unsafe struct TensorRef
     /// <summary>A tensor.</summary>
     public static implicit operator TensorRef(Tensor tensor) => new(tensor);
 
+    /// <summary>A sparse tensor.</summary>
+    public static implicit operator TensorRef(SparseTensor tensor) => new(tensor);
+
+    internal Tensor? Dense => _tensor;
+
+    internal SparseTensor? Sparse => _sparse;
+
     internal void Give(Frame frame, int index)
     {
         if (_tensor is not null)
         {
             frame.Set(index, _tensor);
+        }
+        else if (_sparse is not null)
+        {
+            frame.Set(index, _sparse);
         }
         else if (_shape is not null)
         {

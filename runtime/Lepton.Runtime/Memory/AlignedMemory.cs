@@ -11,6 +11,9 @@ internal sealed unsafe class AlignedMemory : SafeHandle
     private volatile bool _exposed;
     private volatile bool _disposed;
 
+    // How far the address lies behind the start of what was allocated.
+    private readonly int _offset;
+
     internal AlignedMemory(long bytes, bool zeroed)
         : base(0, ownsHandle: true)
     {
@@ -21,6 +24,13 @@ internal sealed unsafe class AlignedMemory : SafeHandle
         {
             NativeMemory.Clear((void*)handle, (nuint)Bytes);
         }
+    }
+
+    /// <summary>Takes over memory that <see cref="NativeMemory.AlignedAlloc"/> gave, from an offset on.</summary>
+    internal AlignedMemory(byte* start, int offset, long bytes)
+        : base(0, ownsHandle: true)
+    {
+        (_offset, Bytes, handle) = (offset, bytes, (nint)(start + offset));
     }
 
     /// <summary>The size in bytes, a multiple of 64.</summary>
@@ -62,7 +72,7 @@ internal sealed unsafe class AlignedMemory : SafeHandle
     {
         if (_disposed || !_exposed)
         {
-            NativeMemory.AlignedFree((void*)handle);
+            NativeMemory.AlignedFree((byte*)handle - _offset);
         }
 
         return true;

@@ -33,7 +33,7 @@ internal static class SizeBinder
         }
 
         SolveCompound(frame, source);
-        for (var d = 0; d < source.Length; d++)
+        for (var d = 0; d < plan.PlainDims; d++)
         {
             if (source[d] == Unknown)
             {
@@ -49,7 +49,7 @@ internal static class SizeBinder
     private static void TakeNamed(Frame frame, IReadOnlyDictionary<string, long> named, Span<int> source)
     {
         var dims = frame.Plan.Manifest.Dims;
-        for (var d = 0; d < source.Length; d++)
+        for (var d = 0; d < frame.Plan.PlainDims; d++)
         {
             if (named.TryGetValue(dims[d], out var value))
             {

@@ -18,6 +18,13 @@ public sealed unsafe class OwnedTensor : Tensor, IDisposable, IPinnable
         _memory = new AlignedMemory(ByteLength, zeroed);
     }
 
+    /// <summary>Owns memory that is at least as large as the shape says.</summary>
+    internal OwnedTensor(AlignedMemory memory, ElementType element, ReadOnlySpan<long> shape)
+        : base(element, shape)
+    {
+        _memory = memory;
+    }
+
     private protected override ref byte Start => ref *_memory.Expose();
 
     /// <inheritdoc/>

@@ -12,24 +12,27 @@ public sealed class ManifestAndParameterTests(NativeFixture native) : IClassFixt
     public void A_manifest_is_read_back_as_it_was_written()
     {
         var n = SizeExpr.Variable("N");
+        var sparse = NativeFixture.F32("s", "N", "N") with { Format = TensorFormat.Bsr(4, 2).WithFill(Scalar.Float(ElementType.F32, double.NegativeInfinity)) with { Index = ElementType.I64 } };
         var manifest = NativeFixture.Manifest with
         {
-            Entries = [.. NativeFixture.Manifest.Entries, NativeFixture.Entry("more", ["N"], [NativeFixture.F32("x\"", "2*N + floordiv(N, 2)")], [], [])
+            Entries = [.. NativeFixture.Manifest.Entries, NativeFixture.Entry("more", ["N"], [NativeFixture.F32("x\"", "2*N + floordiv(N, 2)")], [sparse], [])
                 with { Constraints = [new(n, 3, true, "because"), new(n * n, n, false, "")] }],
         };
         Assert.Equal(manifest, ManifestJson.Read(ManifestJson.Write(manifest)));
     }
 
     [Theory]
-    [InlineData("\"format\": 2", "\"format\": 9", "format 9")]
-    [InlineData("\"format\": 2", "\"format\": 2.5", "$.format is not an integer")]
-    [InlineData("\"format\": 2", "\"form\": 2", "no $.format")]
+    [InlineData("\"format\": 3", "\"format\": 9", "format 9")]
+    [InlineData("\"format\": 3", "\"format\": 2.5", "$.format is not an integer")]
+    [InlineData("\"format\": 3", "\"form\": 2", "no $.format")]
     [InlineData("\"entries\": [", "\"entries\": 3, \"x\": [", "$.entries is not a list")]
     [InlineData("\"f32\"", "\"f33\"", "element is not an element type")]
     [InlineData("\"symbol\": \"lep_affine\"", "\"symbol\": 3", "$.entries[0].symbol is not a string")]
     [InlineData("\"dims\": [\n        \"N\"\n", "\"dims\": [\n        7\n", "$.entries[0].dims[0] is not a string")]
     [InlineData("\"shape\": [\n            \"N\"", "\"shape\": [\n            \"N +\"", "shape[0] is not a size")]
     [InlineData("\"text\": ", "\"txt\": ", "no $.entries[1].sites[0].text")]
+    [InlineData("\"kind\": \"Dense\"", "\"kind\": \"Sparse\"", "arguments[0].storage.levels[0].kind is not one of Dense, Compressed, Singleton")]
+    [InlineData("\"axis\": 1", "\"axis\": 2", "arguments[0].storage is not a format of its tensor")]
     public void A_damaged_manifest_is_refused_by_the_name_of_the_member(string from, string to, string message)
     {
         var text = Encoding.UTF8.GetString(ManifestJson.Write(NativeFixture.Manifest)).ReplaceLineEndings("\n");

@@ -21,6 +21,7 @@ public sealed class NativeFixture : IDisposable
           int64_t site, element, value, bound;
           void* host;
           uint8_t* prepared;
+          void* (*allocate)(struct lep_context*, int64_t bytes);
         } lep_context;
         #define CHUNK 256
         static void launch(lep_context* c, lep_kernel k, void** b, const int64_t* s, int64_t chunks) {
@@ -109,6 +110,30 @@ public sealed class NativeFixture : IDisposable
         }
         int32_t lep_kept(lep_context* c, void** t, const int64_t* d, uint8_t* arena) { *(int32_t*)t[1] = *(int32_t*)c->prepared; return 0; }
 
+        // twins: y = z = 2*a, both csr like a; z shares the positions of y, both its columns with a. Counts: a.1, y.1, z.1 behind N, M
+        NOTHING_PREPARED(twins)
+        int64_t lep_twins_arena(const int64_t* d) { return 0; }
+        int32_t lep_twins(lep_context* c, void** t, int64_t* d, uint8_t* arena) {
+          int64_t n = d[0], count = d[2];
+          void* lost = c->allocate(c, 1000);
+          int32_t* p = c->allocate(c, 4 * (n + 1));
+          float* y = c->allocate(c, 4 * count); float* z = c->allocate(c, 4 * count);
+          if (!lost || !p || !y || !z || (uintptr_t)p % 64 || (uintptr_t)y % 64) return 1;
+          for (int64_t i = 0; i <= n; i++) p[i] = ((const int32_t*)t[0])[i];
+          for (int64_t i = 0; i < count; i++) y[i] = z[i] = 2 * ((const float*)t[2])[i];
+          t[3] = p; t[4] = t[1]; t[5] = y; t[6] = p; t[7] = t[1]; t[8] = z;
+          d[3] = d[4] = count;
+          return 0;
+        }
+
+        // greedy: asks for as many bytes as x says, then fails: for lack of memory, or of an index
+        NOTHING_PREPARED(greedy)
+        int64_t lep_greedy_arena(const int64_t* d) { return 0; }
+        int32_t lep_greedy(lep_context* c, void** t, int64_t* d, uint8_t* arena) {
+          if (!c->allocate(c, 64) || !c->allocate(c, *(int64_t*)t[0])) { c->error = 2; return 1; }
+          return 2;
+        }
+
         // wait: says that it runs, goes on when told or cancelled
         NOTHING_PREPARED(wait)
         int64_t lep_wait_arena(const int64_t* d) { return 1 << 20; }
@@ -146,6 +171,8 @@ public sealed class NativeFixture : IDisposable
         Entry("dense", ["B", "D", "H"], [F32("x", "B", "D")], [F32("w", "D", "H") with { Initializer = "glorot" }], [F32("y", "B", "H")]),
         Entry("nested", ["N"], [Tensor("x", ElementType.I64, N)], [], [Tensor("y", ElementType.I64, N)]),
         Entry("kept", [], [], [Tensor("w", ElementType.I32, 3)], [Tensor("y", ElementType.I32)]),
+        Entry("twins", ["N", "M", "a.1", "y.1", "z.1"], [Csr("a")], [], [Csr("y"), Csr("z")]),
+        Entry("greedy", ["y.0"], [Tensor("x", ElementType.I64)], [], [F32("y", 5) with { Format = TensorFormat.Coo(1) }]),
         Entry("wait", [], [Tensor("told", ElementType.I32)], [], [Tensor("running", ElementType.I32)]),
     ]);
 
@@ -168,6 +195,8 @@ public sealed class NativeFixture : IDisposable
 
     internal static TensorManifest Tensor(string name, ElementType element, params SizeOf[] shape) =>
         new(name, element, shape.Select(s => s.Size).ToValueList());
+
+    private static TensorManifest Csr(string name) => F32(name, "N", "M") with { Format = TensorFormat.Csr };
 
     /// <summary>A size, or the text of one.</summary>
     internal readonly record struct SizeOf(SizeExpr Size)

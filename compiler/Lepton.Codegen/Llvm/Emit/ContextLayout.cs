@@ -3,12 +3,13 @@ namespace Lepton.Codegen.Llvm.Emit;
 /// <summary>Lepton.Abi.NativeContext as LLVM sees it, and the shared function that reports a failed run-time check.</summary>
 internal static class ContextLayout
 {
-    public const string Type = "%lep.context = type { ptr, ptr, i32, i32, i64, i64, i64, i64, ptr, ptr }";
+    public const string Type = "%lep.context = type { ptr, ptr, i32, i32, i64, i64, i64, i64, ptr, ptr, ptr }";
     public const int Parallel = 0;
     public const int Cancel = 1;
     public const int Error = 3;
     public const int Site = 4;
     public const int Prepared = 9;
+    public const int Allocate = 10;
 
     /// <summary>The signature of every kernel.</summary>
     public const string KernelParameters = "ptr %ctx, ptr %buffers, ptr %sizes, i64 %first, i64 %end";
