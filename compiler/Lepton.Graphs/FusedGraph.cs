@@ -23,6 +23,9 @@ public enum KernelStrategy
     Concat,
     Sort,
 
+    /// <summary>Co-iteration over what sparse operands store, and the storing of sparse results.</summary>
+    Sparse,
+
     /// <summary>A scan or iterate: a loop of the host program around the body's own groups.</summary>
     Loop,
 }

@@ -237,6 +237,16 @@ internal static class ArenaPlanner
             _swaps.Add((statement.First, statement.Second));
         }
 
+        public override void Visit(AllocateLate statement)
+        {
+        }
+
+        public override void Visit(ReadSize statement) => Use(statement.Place);
+
+        public override void Visit(GiveArray statement)
+        {
+        }
+
         private HashSet<int> Pointees(int pointer)
         {
             if (!_pointees.TryGetValue(pointer, out var set))
@@ -299,5 +309,11 @@ internal static class ArenaPlanner
         public override void Visit(SetPointer s) => _done = s with { Place = of(s.Place) };
 
         public override void Visit(SwapPointers s) => _done = s;
+
+        public override void Visit(AllocateLate s) => _done = s;
+
+        public override void Visit(ReadSize s) => _done = s with { Place = of(s.Place) };
+
+        public override void Visit(GiveArray s) => _done = s;
     }
 }

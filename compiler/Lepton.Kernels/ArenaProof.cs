@@ -56,6 +56,16 @@ public sealed class ArenaProof : HostStatementVisitor
     {
     }
 
+    public override void Visit(AllocateLate statement)
+    {
+    }
+
+    public override void Visit(ReadSize statement) => Use(statement.Place);
+
+    public override void Visit(GiveArray statement)
+    {
+    }
+
     private void Walk(ValueList<HostStatement> body)
     {
         foreach (var statement in body)

@@ -1,5 +1,6 @@
 using Lepton.Abi;
 using Lepton.Graphs;
+using Lepton.Kernels.Sparse;
 using Lepton.Kernels.Strategies;
 
 namespace Lepton.Kernels;
@@ -26,6 +27,11 @@ internal static class GraphLowering
         var stretches = ConcatStretches.Of(context.Fused);
         foreach (var group in context.Fused.Groups)
         {
+            if (group.Strategy != KernelStrategy.Sparse)
+            {
+                Densify.Operands(context, group);
+            }
+
             if (context.HasPrepare && !group.Outputs.Any(direct.ContainsKey) && PreparedGroups.Suits(context, group))
             {
                 foreach (var output in group.Outputs)
@@ -106,7 +112,7 @@ internal static class GraphLowering
 
     private static void Settle(LoweringContext context, NodeId output, Dictionary<NodeId, BufferPlace> direct)
     {
-        if (context.PlaceOf(output) is null)
+        if (context.PlaceOf(output) is null && context.Graph[output] is not FormatNode)
         {
             var type = context.Graph[output].Type;
             context.SetPlace(output, direct.TryGetValue(output, out var place) ? place : new BufferPlace(context.Allocate(type.Element, type.Count)));

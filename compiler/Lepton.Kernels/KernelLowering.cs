@@ -29,27 +29,41 @@ public static class KernelLowering
         var inputs = graph.Inputs.Select(i => (Id: i, Node: (InputNode)graph[i])).ToArray();
         var arguments = inputs.Where(i => i.Node.Kind == InputKind.Argument).ToArray();
         var parameters = inputs.Where(i => i.Node.Kind == InputKind.Parameter).ToArray();
+        var manifest = EntrySignature.Of(graph);
+        var firstParameter = manifest.Arguments.Sum(a => a.NativeArrays.Count);
         var context = new LoweringContext(fused, program, options)
         {
-            Parameters = arguments.Length..(arguments.Length + parameters.Length),
+            Parameters = firstParameter..(firstParameter + manifest.Parameters.Sum(p => p.NativeArrays.Count)),
             HasPrepare = true,
         };
         var tensors = 0;
-        foreach (var (id, _) in arguments.Concat(parameters))
+        foreach (var (id, node) in arguments.Concat(parameters))
         {
-            context.SetPlace(id, Tensor(tensors++));
+            if (node.Format is { } format)
+            {
+                context.SetStorage(id, new SparseStorage(node.Label, node.Type, format, Arrays(format, node.Label, node.Type)));
+            }
+            else
+            {
+                context.SetPlace(id, Tensor(tensors++));
+            }
         }
 
-        GraphLowering.Run(context, graph.Outputs.Select(_ => Tensor(tensors++)).ToList());
-        var manifest = new EntryManifest(
-            graph.Name,
-            $"lep_{graph.Name}",
-            graph.Dims,
-            arguments.Select(i => new TensorManifest(i.Node.Label, i.Node.Type.Element, i.Node.Type.Shape)).ToValueList(),
-            parameters.Select(i => new TensorManifest(i.Node.Label, i.Node.Type.Element, i.Node.Type.Shape, i.Node.Initializer)).ToValueList(),
-            graph.Outputs.Select(o => new TensorManifest(o.Name, graph[o.Node].Type.Element, graph[o.Node].Type.Shape)).ToValueList(),
-            graph.Constraints,
-            graph.Sites);
+        var wanted = new List<BufferPlace?>();
+        foreach (var output in graph.Outputs)
+        {
+            if (graph[output.Node] is FormatNode stored)
+            {
+                wanted.Add(null);
+                context.SetStorage(output.Node, new SparseStorage(output.Name, stored.Type, stored.Format, Arrays(stored.Format, output.Name, stored.Type)));
+            }
+            else
+            {
+                wanted.Add(Tensor(tensors++));
+            }
+        }
+
+        GraphLowering.Run(context, wanted);
         return ArenaPlanner.Run(
             new EntryProgram(manifest, program.Buffers.ToValueList(), program.Pointers, program.Statements())
             {
@@ -57,6 +71,9 @@ public static class KernelLowering
                 Prepared = program.Prepared.ToValueList(),
             },
             options.Apart);
+
+        ValueList<BufferRef> Arrays(TensorFormat format, string name, TensorType type) =>
+            format.Arrays(name, type.Element, type.Shape).Select(_ => Tensor(tensors++).Ref).ToValueList();
 
         static BufferPlace Tensor(int number) => new(new BufferRef(BufferKind.Tensor, number, SizeExpr.Zero));
     }

@@ -33,6 +33,20 @@ public sealed record EntryProgram(EntryManifest Manifest, ValueList<SizeExpr> Ar
     /// <summary>Bytes that a run needs besides its tensors: the arena, and what is prepared and kept.</summary>
     public SizeExpr PlannedBytes => Arena.Concat(Prepared).Aggregate(SizeExpr.Zero, (sum, b) => sum + b);
 
+    /// <summary>Of the native tensors, those that belong to parameters.</summary>
+    public Range Parameters
+    {
+        get
+        {
+            var first = Manifest.Arguments.Sum(a => a.NativeArrays.Count);
+            return first..(first + Manifest.Parameters.Sum(p => p.NativeArrays.Count));
+        }
+    }
+
+    /// <summary>What native tensor number <paramref name="tensor"/> is called.</summary>
+    public string NativeName(int tensor) =>
+        Manifest.Arguments.Concat(Manifest.Parameters).Concat(Manifest.Results).SelectMany(t => t.NativeArrays).ElementAt(tensor).Name;
+
     /// <summary>What is done once for a set of parameters: it reads parameters and constants, and writes <see cref="Prepared"/>.</summary>
     public ValueList<HostStatement> Prepare { get; init; } = [];
 
@@ -99,6 +113,24 @@ public sealed record SwapPointers(int First, int Second) : HostStatement
     public override void Accept(HostStatementVisitor visitor) => visitor.Visit(this);
 }
 
+/// <summary>pointer := Bytes bytes of memory from the host, for what has a size that only the run knows. Freed when the run ends, unless it was given away.</summary>
+public sealed record AllocateLate(int Pointer, SizeExpr Bytes) : HostStatement
+{
+    public override void Accept(HostStatementVisitor visitor) => visitor.Visit(this);
+}
+
+/// <summary>A size variable becomes the number at a place (an element of type Element, i32 or i64): how many elements a kernel found.</summary>
+public sealed record ReadSize(string Size, BufferRef Place, ElementType Element) : HostStatement
+{
+    public override void Accept(HostStatementVisitor visitor) => visitor.Visit(this);
+}
+
+/// <summary>Native tensor number Tensor, an array of a sparse result, is the memory at a pointer.</summary>
+public sealed record GiveArray(int Tensor, int Pointer) : HostStatement
+{
+    public override void Accept(HostStatementVisitor visitor) => visitor.Visit(this);
+}
+
 /// <summary>A translation of every host statement.</summary>
 public abstract class HostStatementVisitor
 {
@@ -111,4 +143,10 @@ public abstract class HostStatementVisitor
     public abstract void Visit(SetPointer statement);
 
     public abstract void Visit(SwapPointers statement);
+
+    public abstract void Visit(AllocateLate statement);
+
+    public abstract void Visit(ReadSize statement);
+
+    public abstract void Visit(GiveArray statement);
 }

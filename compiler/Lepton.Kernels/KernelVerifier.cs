@@ -45,7 +45,7 @@ public static class KernelVerifier
     // What is prepared depends on parameters alone, and no run changes it.
     private static void CheckPrepared(KernelModule module, EntryProgram entry, ValueList<HostStatement> body, bool isPrepare)
     {
-        var first = entry.Manifest.Arguments.Count;
+        var parameters = entry.Parameters;
         foreach (var statement in body)
         {
             switch (statement)
@@ -72,7 +72,7 @@ public static class KernelVerifier
             var isWrong = buffer.Kind switch
             {
                 BufferKind.Prepared => !isPrepare && !isRead,
-                BufferKind.Tensor => isPrepare && !(isRead && buffer.Number >= first && buffer.Number < first + entry.Manifest.Parameters.Count),
+                BufferKind.Tensor => isPrepare && !(isRead && buffer.Number >= parameters.Start.Value && buffer.Number < parameters.End.Value),
                 _ => false,
             };
             if (isWrong)

@@ -18,6 +18,7 @@ public sealed record SizePlace(SizeExpr Size) : Place;
 public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, KernelOptions options)
 {
     private readonly Dictionary<NodeId, Place> _places = [];
+    private readonly Dictionary<NodeId, SparseStorage> _storages = [];
     private int[]? _uses;
     private Dictionary<NodeId, string?>? _lastReaders;
 
@@ -73,6 +74,11 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
 
     public void SetPlace(NodeId node, Place place) => _places[node] = place;
 
+    /// <summary>How and where a node is stored sparse; null: it is not. It may be in dense memory too.</summary>
+    public SparseStorage? StorageOf(NodeId node) => _storages.GetValueOrDefault(node);
+
+    public void SetStorage(NodeId node, SparseStorage storage) => _storages[node] = storage;
+
     /// <summary>Memory of the arena for this many elements, shared with others when their lives do not overlap.</summary>
     public BufferRef Allocate(ElementType element, SizeExpr count) => Program.Allocate(count * element.ByteSize());
 
@@ -117,7 +123,9 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
     });
 
     /// <summary>Whether a node, with all that is computed for it, depends on parameters, constants and sizes alone, and cannot fail.</summary>
-    public bool IsFixed(NodeId node) => Reaches(node, id => PlaceOf(id) is { } place ? IsFixed(place) : Graph[id] switch
+    public bool IsFixed(NodeId node) => Reaches(node, id => PlaceOf(id) is { } place ? IsFixed(place)
+        : StorageOf(id) is { } storage ? storage.Arrays.All(a => IsFixed(new BufferPlace(a)))
+        : Graph[id] switch
     {
         InputNode => false,
         GatherNode gather when gather.Access.Any(a => a.Site >= 0) => false,

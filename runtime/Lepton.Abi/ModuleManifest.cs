@@ -39,6 +39,10 @@ public sealed record TensorManifest(string Name, ElementType Element, ValueList<
     public IEnumerable<string> StoredNames => Format is null ? [] : Format.Levels
         .Select((level, number) => (level.Kind, Name: TensorFormat.StoredName(Name, number)))
         .Where(l => l.Kind == LevelKind.Compressed).Select(l => l.Name);
+
+    /// <summary>The arrays that native code takes for it, in order; of a dense tensor one, of all its elements.</summary>
+    public ValueList<StorageArray> NativeArrays =>
+        Format?.Arrays(Name, Element, Shape) ?? [new StorageArray(Name, Element, SizeExpr.Product(Shape), StorageKind.Values, -1)];
 }
 
 /// <summary>left == right must hold for the sizes of a call, or left ≥ right when <see cref="AtLeast"/>; <see cref="Reason"/> says where it comes from.</summary>

@@ -19,7 +19,7 @@ namespace Lepton.Abi;
 ///   void* (*allocate)(struct lep_context*, int64_t bytes); // aligned to 64; 0: no memory. From any thread
 /// } lep_context;
 /// typedef void (*lep_kernel)(struct lep_context*, void** buffers, const int64_t* sizes, int64_t first_chunk, int64_t end_chunk);
-/// int32_t lep_ENTRY(lep_context*, void** tensors, const int64_t* dims, uint8_t* arena);   // a NativeStatus
+/// int32_t lep_ENTRY(lep_context*, void** tensors, int64_t* dims, uint8_t* arena);         // a NativeStatus
 /// int64_t lep_ENTRY_arena(const int64_t* dims);                                          // bytes; align the arena to 64
 /// int32_t lep_ENTRY_prepare(lep_context*, void** tensors, const int64_t* dims, uint8_t* arena); // writes context->prepared
 /// int64_t lep_ENTRY_prepared(const int64_t* dims, int64_t facts[2]);                     // its bytes; align it to 64

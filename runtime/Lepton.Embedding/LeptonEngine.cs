@@ -1,5 +1,6 @@
 using Lepton.Abi;
 using Lepton.Compiler;
+using Lepton.Graphs;
 using Lepton.Language.Text;
 using Lepton.Runtime;
 
@@ -83,7 +84,7 @@ public sealed class LeptonEngine : IDisposable
     // The signature is that of the unoptimized graphs: symbolic sizes, nothing removed.
     private static ModuleManifest SignatureOf(Compilation compilation) => compilation.Report.HasErrors
         ? throw new LeptonCompileException(compilation.Report.Diagnostics)
-        : Signature.Module(compilation, compilation.Entries.Select(e => Signature.Of(compilation.Graph(e))));
+        : Signature.Module(compilation, compilation.Entries.Select(e => EntrySignature.Of(compilation.Graph(e))));
 
     // A path has an ending and no line ends, braces or equations; everything else is a program.
     private static bool IsPath(string pathOrText) =>

@@ -135,6 +135,12 @@ public static class LoopText
 
         public override void Visit(SwapPointers s) => text.Append($"swap pointer {s.First}, pointer {s.Second}\n");
 
+        public override void Visit(AllocateLate s) => text.Append($"pointer {s.Pointer} = allocate {{{s.Bytes}}}\n");
+
+        public override void Visit(ReadSize s) => text.Append($"size {s.Size} = {s.Element.Name()} at {Of(s.Place)}\n");
+
+        public override void Visit(GiveArray s) => text.Append($"tensor {s.Tensor} = pointer {s.Pointer}\n");
+
         private static string Of(BufferRef buffer) =>
             $"{buffer.Kind.ToString().ToLowerInvariant()} {buffer.Number}" + (buffer.Offset == SizeExpr.Zero ? "" : $" + {{{buffer.Offset}}}");
     }

@@ -24,6 +24,7 @@ public static class KernelStrategies
         KernelStrategy.Scatter => new ScatterStrategy(),
         KernelStrategy.Concat => new ConcatStrategy(),
         KernelStrategy.Sort => new SortStrategy(),
+        KernelStrategy.Sparse => new SparseStrategy(),
         KernelStrategy.Loop => new LoopStrategy(),
         _ => new MapStrategy(),
     };

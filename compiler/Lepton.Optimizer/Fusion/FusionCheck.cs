@@ -121,6 +121,7 @@ public static class FusionCheck
         ConcatNode => KernelStrategy.Concat,
         SortNode => KernelStrategy.Sort,
         ScanNode or IterateNode => KernelStrategy.Loop,
+        FormatNode => KernelStrategy.Sparse,
         _ => null,
     };
 

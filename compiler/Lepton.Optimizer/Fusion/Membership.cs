@@ -56,7 +56,7 @@ internal sealed partial class Planner
                 }
 
                 break;
-            case ScanNode or IterateNode:
+            case ScanNode or IterateNode or FormatNode:
                 foreach (var operand in node.Operands.Span)
                 {
                     Reading(id, operand, group, Level.Memory, 0, false);

@@ -30,6 +30,7 @@ internal static class OutputCopies
             var isOwn = node is not (InputNode or ConstantNode) && taken.Add(output.Node);
             target.Output(output.Name, isOwn
                 ? output.Node
+                : node is FormatNode stored ? target.Add(stored)
                 : target.Add(new ViewNode(node.Type, output.Node, Enumerable.Range(0, node.Type.Rank).Select(AxisAccess.Axis).ToValueList(), null)));
         }
 

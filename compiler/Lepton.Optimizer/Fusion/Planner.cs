@@ -88,6 +88,9 @@ internal sealed partial class Planner
             case ScanNode or IterateNode:
                 PlaceLoop(id);
                 break;
+            case FormatNode:
+                Begin(id, KernelStrategy.Sparse);
+                break;
             case ScatterNode:
                 Begin(id, KernelStrategy.Scatter);
                 break;

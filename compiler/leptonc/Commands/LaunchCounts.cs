@@ -53,5 +53,17 @@ internal sealed class LaunchCounts(KernelModule module)
         public override void Visit(SwapPointers statement)
         {
         }
+
+        public override void Visit(AllocateLate statement)
+        {
+        }
+
+        public override void Visit(ReadSize statement)
+        {
+        }
+
+        public override void Visit(GiveArray statement)
+        {
+        }
     }
 }

@@ -37,9 +37,13 @@ public sealed class LoopInterpreter : HostStatementVisitor
     public LoopFailure? Failure { get; private set; }
 
     /// <summary>Runs an entry; tensors are arguments, parameters, results, and results are written in place.</summary>
-    public static LoopFailure? Run(KernelModule module, string entry, byte[][] tensors, IReadOnlyDictionary<string, long> dims)
+    public static LoopFailure? Run(KernelModule module, string entry, byte[][] tensors, IReadOnlyDictionary<string, long> dims) =>
+        Run(module, entry, tensors, new Dictionary<string, long>(dims));
+
+    /// <summary>Sizes that the run finds out are added; arrays that it allocates take their places in <paramref name="tensors"/>.</summary>
+    public static LoopFailure? Run(KernelModule module, string entry, byte[][] tensors, Dictionary<string, long> dims)
     {
-        var run = new LoopInterpreter(module, module.Entries.Single(e => e.Manifest.Name == entry), tensors, new Dictionary<string, long>(dims));
+        var run = new LoopInterpreter(module, module.Entries.Single(e => e.Manifest.Name == entry), tensors, dims);
         run.Run(run._entry.Prepare, run._entry.PrepareArena, []);
         run.Run(run._entry.Body, run._entry.Arena, run._entry.ArenaPlan);
         return run.Failure;
@@ -96,6 +100,20 @@ public sealed class LoopInterpreter : HostStatementVisitor
 
     public override void Visit(SwapPointers statement) =>
         (_pointers[statement.First], _pointers[statement.Second]) = (_pointers[statement.Second], _pointers[statement.First]);
+
+    public override void Visit(AllocateLate statement)
+    {
+        var memory = Rubbish(statement.Bytes.Evaluate(Size));
+        _pointers[statement.Pointer] = (memory, 0, memory.Length);
+    }
+
+    public override void Visit(ReadSize statement)
+    {
+        var (memory, offset, _) = Resolve(statement.Place);
+        _sizes[statement.Size] = TensorValue.FromBytes(statement.Element, [1], memory.AsSpan((int)offset, statement.Element.ByteSize()))[0].AsInteger;
+    }
+
+    public override void Visit(GiveArray statement) => _tensors[statement.Tensor] = _pointers[statement.Pointer].Memory;
 
     private void Run(ValueList<HostStatement> body, ValueList<SizeExpr> arena, ValueList<ArenaBuffer> plan)
     {

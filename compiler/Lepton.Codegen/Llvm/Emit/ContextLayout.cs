@@ -8,6 +8,7 @@ internal static class ContextLayout
     public const int Cancel = 1;
     public const int Error = 3;
     public const int Site = 4;
+    public const int Value = 6;
     public const int Prepared = 9;
     public const int Allocate = 10;
 

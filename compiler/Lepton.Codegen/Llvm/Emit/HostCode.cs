@@ -32,13 +32,12 @@ internal sealed class HostCode : HostStatementVisitor
 
         _size = NewScope();
         var manifest = program.Manifest;
-        var tensors = manifest.Arguments.Count + manifest.Parameters.Count + manifest.Results.Count;
+        var tensors = manifest.Arguments.Concat(manifest.Parameters).Concat(manifest.Results).Sum(t => t.NativeArrays.Count);
         _tensors = [.. Enumerable.Range(0, tensors).Select(i => _text.Value($"load ptr, ptr {_text.Value($"getelementptr ptr, ptr %tensors, i64 {i}")}"))];
         _arena = Places("%arena", program.Arena);
         if (program.Prepared.Count > 0)
         {
-            var field = _text.Value($"getelementptr inbounds %lep.context, ptr %ctx, i32 0, i32 {ContextLayout.Prepared}");
-            _prepared = Places(_text.Value($"load ptr, ptr {field}"), program.Prepared);
+            _prepared = Places(_text.Value($"load ptr, ptr {Field(ContextLayout.Prepared)}"), program.Prepared);
         }
 
         _pointers = [.. Enumerable.Range(0, program.Pointers).Select(_ => _text.Alloca("ptr", 8))];
@@ -128,7 +127,7 @@ internal sealed class HostCode : HostStatementVisitor
         if (_profile)
         {
             // The error's place is free as long as there is no error.
-            _text.Line($"store i64 {statement.Kernel}, ptr {_text.Value($"getelementptr inbounds %lep.context, ptr %ctx, i32 0, i32 {ContextLayout.Site}")}");
+            _text.Line($"store i64 {statement.Kernel}, ptr {Field(ContextLayout.Site)}");
         }
 
         var chunks = _size.Value(kernel.Chunks);
@@ -185,6 +184,39 @@ internal sealed class HostCode : HostStatementVisitor
         _text.Line($"store ptr {first}, ptr {_pointers[statement.Second]}");
     }
 
+    public override void Visit(AllocateLate statement)
+    {
+        var function = _text.Value($"load ptr, ptr {Field(ContextLayout.Allocate)}");
+        var place = _text.Value($"call ptr {function}(ptr %ctx, i64 {_size.Value(statement.Bytes)})");
+        var (none, next) = (_text.NewLabel("none"), _text.NewLabel("next"));
+        _text.Line($"br i1 {_text.Value($"icmp eq ptr {place}, null")}, label %{none}, label %{next}");
+        _text.Label(none);
+        _text.Line($"store i32 {(int)NativeError.NoMemory}, ptr {Field(ContextLayout.Error)}");
+        _text.Line($"store i64 {_size.Value(statement.Bytes)}, ptr {Field(ContextLayout.Value)}");
+        _text.Line($"ret i32 {(int)NativeStatus.Failed}");
+        _text.Label(next);
+        _text.Line($"store ptr {place}, ptr {_pointers[statement.Pointer]}");
+    }
+
+    public override void Visit(ReadSize statement)
+    {
+        var place = Address(statement.Place);
+        var value = statement.Element == ElementType.I64
+            ? _text.Value($"load i64, ptr {place}")
+            : _text.Value($"sext i32 {_text.Value($"load i32, ptr {place}")} to i64");
+        _counters[statement.Size] = value;
+        if (_program.Manifest.Dims.ToList().IndexOf(statement.Size) is >= 0 and var dim)
+        {
+            _text.Line($"store i64 {value}, ptr {_text.Value($"getelementptr i64, ptr %dims, i64 {dim}")}");
+        }
+    }
+
+    public override void Visit(GiveArray statement)
+    {
+        var pointer = _text.Value($"load ptr, ptr {_pointers[statement.Pointer]}");
+        _text.Line($"store ptr {pointer}, ptr {_text.Value($"getelementptr ptr, ptr %tensors, i64 {statement.Tensor}")}");
+    }
+
     private static string DefineArena(EntryProgram program)
     {
         var text = new FunctionText();
@@ -217,6 +249,8 @@ internal sealed class HostCode : HostStatementVisitor
 
         return places;
     }
+
+    private string Field(int number) => _text.Value($"getelementptr inbounds %lep.context, ptr %ctx, i32 0, i32 {number}");
 
     private string Slot(string type, string array, int index) => index == 0 ? array : _text.Value($"getelementptr {type}, ptr {array}, i64 {index}");
 

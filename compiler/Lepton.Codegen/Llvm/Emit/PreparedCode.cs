@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Lepton.Abi;
+using Lepton.Graphs;
 using Lepton.Kernels;
 using Lepton.Kernels.Loops;
 
@@ -120,6 +121,12 @@ internal static class PreparedCode
 
         public override void Visit(SwapPointers statement) => _text.Append($"swap {statement.First} {statement.Second}\n");
 
+        public override void Visit(AllocateLate statement) => throw Late();
+
+        public override void Visit(ReadSize statement) => throw Late();
+
+        public override void Visit(GiveArray statement) => throw Late();
+
         private void Body(ValueList<HostStatement> body)
         {
             foreach (var statement in body)
@@ -127,6 +134,8 @@ internal static class PreparedCode
                 statement.Accept(this);
             }
         }
+
+        private static CompilerBugException Late() => new("llvm", "what is prepared has sizes that are known before");
 
         private void Size(SizeExpr size)
         {
@@ -138,7 +147,7 @@ internal static class PreparedCode
         {
             var what = place.Kind switch
             {
-                BufferKind.Tensor => _program.Manifest.Parameters[place.Number - _program.Manifest.Arguments.Count].Name,
+                BufferKind.Tensor => _program.NativeName(place.Number),
                 BufferKind.Constant => Convert.ToHexString(SHA256.HashData(_module.Constants[place.Number].Bytes)),
                 BufferKind.Arena => (_slots.TryGetValue(place.Number, out var known) ? known : _slots[place.Number] = _slots.Count)
                     .ToString(CultureInfo.InvariantCulture),

@@ -1,0 +1,90 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Kernels.Building;
+using Lepton.Kernels.Loops;
+
+namespace Lepton.Kernels.Sparse;
+
+/// <summary>
+/// A sparse tensor as a dense one, for those who read it in a way that its levels do not allow, or whose strategy knows dense tensors alone:
+/// <code>
+/// y = fill;   for positions of level 0:  for positions of level 1 …:  y[coordinates] = values[position]
+/// </code>
+/// </summary>
+internal static class Densify
+{
+    // What the first level has is cut into this many chunks.
+    private const long Chunks = 64;
+
+    /// <summary>Everything that a group loads gets a dense place.</summary>
+    public static void Operands(LoweringContext context, FusionGroup group)
+    {
+        foreach (var member in group.Members)
+        {
+            foreach (var operand in context.Graph[member].Operands)
+            {
+                if (context.PlaceOf(operand) is null && context.StorageOf(operand) is { } storage)
+                {
+                    Run(context, operand, storage);
+                }
+            }
+        }
+    }
+
+    /// <summary>Gives a sparse node a dense place too: once where it is a parameter.</summary>
+    public static void Run(LoweringContext context, NodeId node, SparseStorage storage)
+    {
+        var place = context.Once([node], storage.Type.Element, storage.Type.Count, at =>
+        {
+            Fills.Emit(context, $"{context.Graph.Name}_fill_{node.Value}", at, storage.Type.Element, storage.Type.Count, storage.Fill);
+            Scatter(context, $"{context.Graph.Name}_densify_{node.Value}", storage, at);
+        });
+        context.SetPlace(node, new BufferPlace(place));
+    }
+
+    private static void Scatter(LoweringContext context, string name, SparseStorage storage, BufferRef place)
+    {
+        var kernel = new KernelBuilder(context, name, new FusionGroup(name, KernelStrategy.Sparse, [], []));
+        var (body, type) = (kernel.Body, storage.Type);
+        var y = kernel.Buffer("out", type.Element, BufferAccess.Write, place);
+        var levels = new StorageLevels(kernel, storage);
+        var count = storage.Count(0);
+        var first = body.FloorDiv(body.Mul(BodyBuilder.Chunk, BodyMath.Index(count)), BodyMath.Index(Chunks));
+        var end = body.FloorDiv(body.Mul(body.Add(BodyBuilder.Chunk, BodyMath.Index(1)), BodyMath.Index(count)), BodyMath.Index(Chunks));
+        var coordinates = new LoopExpr[storage.Format.Levels.Count];
+        if (coordinates.Length == 0)
+        {
+            body.Store(y, BodyMath.Index(0), levels.Value(BodyMath.Index(0)));
+            kernel.Launch(SizeExpr.One, "one element");
+            return;
+        }
+
+        body.For(first, end, 1, mayBeEmpty: true, position =>
+        {
+            coordinates[0] = storage.Format.Levels[0].Kind == LevelKind.Dense ? position : levels.Coordinate(0, position);
+            Below(1, position);
+        });
+        kernel.Launch(SizeExpr.Min(SizeExpr.Constant(Chunks), count * Chunks), $"{storage.Format} to dense");
+
+        void Below(int level, LoopExpr position)
+        {
+            if (level == coordinates.Length)
+            {
+                var address = BodyMath.Index(0) as LoopExpr;
+                for (var axis = 0; axis < type.Rank; axis++)
+                {
+                    address = body.Add(body.Mul(address, BodyMath.Index(type.Shape[axis])), levels.Index(axis, coordinates));
+                }
+
+                body.Store(y, address, levels.Value(position));
+                return;
+            }
+
+            levels.Each(level, position, (coordinate, next) =>
+            {
+                coordinates[level] = coordinate;
+                Below(level + 1, next);
+            });
+        }
+    }
+}
