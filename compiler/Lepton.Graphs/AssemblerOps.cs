@@ -8,8 +8,13 @@ namespace Lepton.Graphs;
 /// </summary>
 public static class AssemblerOps
 {
-    public static NodeId Input(this GraphAssembler graph, string label, TensorType type, InputKind kind = InputKind.Argument, string? initializer = null) =>
-        Checked(graph, new InputNode(type, kind, label, initializer));
+    public static NodeId Input(
+        this GraphAssembler graph, string label, TensorType type, InputKind kind = InputKind.Argument, string? initializer = null, TensorFormat? format = null) =>
+        Checked(graph, new InputNode(type, kind, label, initializer) { Format = format });
+
+    /// <summary>y = x, stored in a format.</summary>
+    public static NodeId Format(this GraphAssembler graph, NodeId source, TensorFormat format) =>
+        Checked(graph, new FormatNode(graph.TypeOf(source), source, format));
 
     public static NodeId Splat(this GraphAssembler graph, Scalar value, ValueList<SizeExpr> shape = default) =>
         Checked(graph, new SplatNode(new TensorType(value.Type, shape), value));

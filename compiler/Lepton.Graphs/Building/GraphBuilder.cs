@@ -25,14 +25,15 @@ public static class GraphBuilder
         foreach (var input in entry.Body.OfType<TypedInput>().OrderBy(i => i.Kind))
         {
             var kind = input.Kind == TypedInputKind.Argument ? InputKind.Argument : InputKind.Parameter;
-            scope.Define(input.Id, scope.Graph.Input(input.Name, Tensor(input.Type), kind, input.Initializer), input.Type);
+            scope.Define(input.Id, scope.Graph.Input(input.Name, Tensor(input.Type), kind, input.Initializer, input.Format), input.Type);
         }
 
         Body(scope, entry.Body, entry.Sites);
         foreach (var result in entry.Results)
         {
             var value = scope.Value(result.Value);
-            scope.Graph.Output(result.Name, scope.Arrange(value, [], value.Type.Shape));
+            var node = scope.Arrange(value, [], value.Type.Shape);
+            scope.Graph.Output(result.Name, result.Format is { } format ? scope.Graph.Format(node, format) : node);
         }
 
         return scope.Graph.ToGraph();

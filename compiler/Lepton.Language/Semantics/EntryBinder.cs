@@ -57,7 +57,7 @@ internal sealed partial class EntryBinder
         {
             if (Settle(results[i].Value, results[i].Span) is { } value)
             {
-                typed.Add(new TypedResult(results[i].Name, value.Id));
+                typed.Add(new TypedResult(results[i].Name, value.Id) { Format = value.Storage?.Format });
                 AddDims(value.Shape);
             }
         }
@@ -94,10 +94,15 @@ internal sealed partial class EntryBinder
             return ErrorValue.Instance;
         }
 
+        return Input(type, parameter.Span, TypedInputKind.Argument, parameter.Name.Text, null);
+    }
+
+    private TensorValue Input(TensorInfo type, SourceSpan span, TypedInputKind kind, string name, string? initializer)
+    {
         AddDims(type.Shape);
-        var input = new TypedInput(NewId(), new ValueType(type.Element, [], type.Shape), parameter.Span, TypedInputKind.Argument, parameter.Name.Text, null);
+        var input = new TypedInput(NewId(), new ValueType(type.Element, [], type.Shape), span, kind, name, initializer) { Format = type.Format };
         _inputs.Add(input);
-        return new TensorValue(input.Id, input.Type);
+        return StoredAs(new TensorValue(input.Id, input.Type), type);
     }
 
     private void AddDims(IEnumerable<SizeExpr> sizes)

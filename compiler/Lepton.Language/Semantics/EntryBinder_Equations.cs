@@ -40,6 +40,7 @@ internal sealed partial class EntryBinder
         var lefts = new List<IReadOnlyList<LeftAxis>?>();
         var opened = new Dictionary<string, OpenIndex>();
         var types = new List<TensorInfo?>();
+        var supports = new List<(Support? Support, bool IsGood)>();
         foreach (var target in equation.Targets)
         {
             if (target.Prime && !IsState(target.Name.Text, scope))
@@ -49,6 +50,7 @@ internal sealed partial class EntryBinder
 
             types.Add(target.Type is not null ? TypeOf(target.Type, scope) : expected?.GetValueOrDefault(target.Prime ? target.Name.Text + "'" : target.Name.Text));
             lefts.Add(target.Subscripts is null ? null : OpenLeft(target.Subscripts, inner, opened));
+            supports.Add((BindSupport(target, lefts[^1], scope, out var good), good));
         }
 
         if (equation.Where.Count > 0)
@@ -61,7 +63,7 @@ internal sealed partial class EntryBinder
         var results = new Value[values.Count];
         for (var i = 0; i < results.Length; i++)
         {
-            results[i] = FinishTarget(equation.Targets[i], lefts[i], types[i], values[i], equation.Value.Span);
+            results[i] = FinishTarget(equation.Targets[i], lefts[i], types[i], supports[i].IsGood ? values[i] : ErrorValue.Instance, supports[i].Support, equation.Value.Span);
         }
 
         _open.RemoveRange(firstOpen, _open.Count - firstOpen);
@@ -181,7 +183,7 @@ internal sealed partial class EntryBinder
         });
     }
 
-    private Value FinishTarget(TargetSyntax target, IReadOnlyList<LeftAxis>? left, TensorInfo? type, Value value, SourceSpan span)
+    private Value FinishTarget(TargetSyntax target, IReadOnlyList<LeftAxis>? left, TensorInfo? type, Value value, Support? support, SourceSpan span)
     {
         if (target.Subscripts is not null)
         {
@@ -205,6 +207,11 @@ internal sealed partial class EntryBinder
             }
 
             value = Tabulate(value, left, target.Span);
+        }
+
+        if (support is not null && value is not ErrorValue)
+        {
+            value = StandOn(target, support, value, span);
         }
 
         // The next value of a state is compared with the state when the loop ends: there both are in sight.
@@ -297,7 +304,7 @@ internal sealed partial class EntryBinder
                 $"convert it: {type.Element.Name()}(…)");
         }
 
-        return Coerce(value, type.Element, span) ?? (Value)ErrorValue.Instance;
+        return Coerce(value, type.Element, span) is { } made ? StoredAs(made, type) : ErrorValue.Instance;
     }
 
     private static string ShownOrScalar(ValueList<SizeExpr> shape) => shape.Count == 0 ? "[] (a scalar)" : Shown(shape);

@@ -34,7 +34,7 @@ internal sealed partial class EntryBinder
             case ListSyntax list:
                 return BindList(list, scope);
             case LaterExpressionSyntax later:
-                return Error(FileScopes.LaterKind(later.Keyword), later.Span, [$"'{later.Keyword}'"]);
+                return Error(TypeDiagnostics.LaterLearning, later.Span, [$"'{later.Keyword}'"]);
             default:
                 // Missing: the parser has reported it.
                 return ErrorValue.Instance;

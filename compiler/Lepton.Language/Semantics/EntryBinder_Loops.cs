@@ -310,8 +310,14 @@ internal sealed partial class EntryBinder
             return (target.Name.Text, ErrorValue.Instance, target.Span);
         }
 
+        if (target.Support is { } support)
+        {
+            Error(FormatDiagnostics.SupportPlace, support.Span, ["in an emit"], help: "give the value of a step a name of its own");
+            return (target.Name.Text, ErrorValue.Instance, target.Span);
+        }
+
         var ofStep = subscripts is null || subscripts.Count == 1 ? null : subscripts.Skip(1).ToList();
-        var stepTarget = new TargetSyntax(target.Span, target.Name, prime: false, ofStep, type: null);
+        var stepTarget = new TargetSyntax(target.Span, target.Name, prime: false, ofStep, type: null, support: null);
         var stepEquation = new EquationSyntax(equation.Span, [stepTarget], EquationOperator.Define, equation.Value, equation.Where);
         var type = loop.Expected?.GetValueOrDefault(target.Name.Text);
         var expected = type is { Shape.Count: > 0 }

@@ -221,10 +221,6 @@ internal sealed partial class EntryBinder
             return ErrorValue.Instance;
         }
 
-        AddDims(type.Shape);
-        var input = new TypedInput(
-            NewId(), new ValueType(type.Element, [], type.Shape), parameter.Span, TypedInputKind.Parameter, parameter.Name.Text, initializer);
-        _inputs.Add(input);
-        return new TensorValue(input.Id, input.Type);
+        return Input(type, parameter.Span, TypedInputKind.Parameter, parameter.Name.Text, initializer);
     }
 }

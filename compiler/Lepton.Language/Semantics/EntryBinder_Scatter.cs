@@ -18,6 +18,11 @@ internal sealed partial class EntryBinder
             return Error(FunctionDiagnostics.CannotCombine, target.Span, [OperatorText(equation.Operator)]);
         }
 
+        if (target.Support is { } support)
+        {
+            return Error(FormatDiagnostics.SupportPlace, support.Span, [$"with '{OperatorText(equation.Operator)}'"], help: "give the combined tensor a name, and define another on it");
+        }
+
         var (firstCheck, firstOpen) = (_checks.Count, _open.Count);
         var loop = new List<OpenIndex>();
         var inner = new Scope(scope, scope.Frame) { Implicit = loop };

@@ -143,17 +143,22 @@ internal sealed partial class EntryBinder
 
     // ---- Types -----------------------------------------------------------------------------------------------------------------
 
-    private sealed record TensorInfo(ElementType Element, ValueList<SizeExpr> Shape);
+    /// <param name="Element">Of its elements.</param>
+    /// <param name="Shape">Its axes.</param>
+    /// <param name="Format">null: dense.</param>
+    /// <param name="HasFill">The type itself says the fill value.</param>
+    private sealed record TensorInfo(ElementType Element, ValueList<SizeExpr> Shape, TensorFormat? Format = null, bool HasFill = false);
 
     /// <summary>A written type whose sizes and element are known; null after an error.</summary>
     private TensorInfo? TypeOf(TypeSyntax type, Scope scope)
     {
-        if (type.Format is not null)
+        if (ElementOf(type, scope) is not { } element || ShapeOf(type, scope) is not { } shape)
         {
-            Error(TypeDiagnostics.LaterSparse, type.Format.Span, [$"format {type.Format.Text}"]);
+            return null;
         }
 
-        return ElementOf(type, scope) is { } element && ShapeOf(type, scope) is { } shape ? new TensorInfo(element, shape) : null;
+        var format = FormatOf(type, element, shape, scope, out var good);
+        return good ? new TensorInfo(element, shape, format, type.Format?.Fill is not null) : null;
     }
 
     private ElementType? ElementOf(TypeSyntax type, Scope scope)

@@ -70,7 +70,9 @@ internal sealed partial class EntryBinder
         value is TupleValue ? null : $"convert it: {wanted.Name()}({(span.Length <= 40 ? span.Text : "…")})";
 
     private TensorValue Cast(TensorValue value, ElementType to, SourceSpan span) =>
-        value.Type.Element == to ? value : EmitMap("cast", to, span, value);
+        value.Type.Element == to ? value
+        : value.Storage is { } storage && Widens(value.Type.Element, to) ? EmitMap("cast", to, span, value).With(storage.Widened(to))
+        : EmitMap("cast", to, span, value);
 
     private TensorValue? MakeDeferred(DeferredValue deferred, ElementType wanted, SourceSpan span)
     {

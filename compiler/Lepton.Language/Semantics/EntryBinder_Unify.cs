@@ -37,6 +37,12 @@ internal sealed partial class EntryBinder
             return ErrorValue.Instance;
         }
 
+        var format = FormatOf(type, element, argument.Shape, scope, out var good);
+        if (!good || (type.Format?.Fill is not null && !HasFill(argument, format!.FillOf(element), span)))
+        {
+            return ErrorValue.Instance;
+        }
+
         // An integer that is known now stays known: it may be a size inside.
         if (argument is NumberValue { Integer: { } size } && element.IsInteger())
         {

@@ -5,7 +5,8 @@ namespace Lepton.Language.Semantics;
 
 /// <summary>The names of one file: its own, and those of the files that it imports.</summary>
 /// <param name="libraryHelp">For a function that is not there: the library to import, if one has it.</param>
-internal sealed class FileScope(SourceText source, string alias, Func<string, string?> libraryHelp)
+/// <param name="libraryFormats">The file whose formats are visible everywhere, if the library has it.</param>
+internal sealed class FileScope(SourceText source, string alias, Func<string, string?> libraryHelp, Func<FileScope?> libraryFormats)
 {
     public SourceText Source { get; } = source;
 
@@ -17,6 +18,9 @@ internal sealed class FileScope(SourceText source, string alias, Func<string, st
     /// <summary>Dims, constants and parameters.</summary>
     public Dictionary<string, DeclarationSyntax> Values { get; } = [];
 
+    /// <summary>Formats by name and number of axes: coo is one for each.</summary>
+    public Dictionary<(string Name, int Rank), FormatDefinition> Formats { get; } = [];
+
     public List<FileScope> Imports { get; } = [];
 
     /// <summary>A part of it could not be read, or an import was not found: what is not there may have been meant to be.</summary>
@@ -27,16 +31,35 @@ internal sealed class FileScope(SourceText source, string alias, Func<string, st
 
     public IEnumerable<string> FunctionNames => Functions.Keys.Concat(Imports.SelectMany(i => i.Functions.Keys));
 
+    public IEnumerable<string> FormatNames => FormatFiles.SelectMany(f => f.Formats.Keys).Select(k => k.Name).Distinct();
+
     public IEnumerable<string> ValueNames => Values.Keys.Concat(Imports.SelectMany(i => i.Values.Keys));
 
     /// <summary>The functions that a name may mean: none, one, or several of different imports.</summary>
-    public List<(FunctionSyntax Item, FileScope File)> FindFunctions(string name) => Find(name, f => f.Functions);
+    public List<(FunctionSyntax Item, FileScope File)> FindFunctions(string name) => Find(name, (f, n) => f.Functions.GetValueOrDefault(n));
 
-    public List<(DeclarationSyntax Item, FileScope File)> FindValues(string name) => Find(name, f => f.Values);
+    public List<(DeclarationSyntax Item, FileScope File)> FindValues(string name) => Find(name, (f, n) => f.Values.GetValueOrDefault(n));
 
-    private List<(T Item, FileScope File)> Find<T>(string name, Func<FileScope, Dictionary<string, T>> names)
+    /// <summary>The formats that a name may mean for tensors of a rank: the file's own, else those of imports, else the library's.</summary>
+    public List<(FormatDefinition Item, FileScope File)> FindFormats(string name, int rank)
     {
-        if (names(this).TryGetValue(name, out var own))
+        var found = Find(name, (f, n) => f.Formats.GetValueOrDefault((n, rank)));
+        return found.Count == 0 && libraryFormats() is { } library && library.Formats.TryGetValue((name, rank), out var format) ? [(format, library)] : found;
+    }
+
+    /// <summary>For how many axes there are formats of a name, ascending.</summary>
+    public List<int> RanksOf(string format)
+    {
+        var name = format[(format.LastIndexOf('.') + 1)..];
+        return [.. FormatFiles.SelectMany(f => f.Formats.Keys).Where(k => k.Name == name && FindFormats(format, k.Rank).Count > 0).Select(k => k.Rank).Distinct().Order()];
+    }
+
+    private IEnumerable<FileScope> FormatFiles => Imports.Prepend(this).Concat(libraryFormats() is { } library ? [library] : []);
+
+    private List<(T Item, FileScope File)> Find<T>(string name, Func<FileScope, string, T?> lookUp)
+        where T : class
+    {
+        if (lookUp(this, name) is { } own)
         {
             return [(own, this)];
         }
@@ -47,7 +70,7 @@ internal sealed class FileScope(SourceText source, string alias, Func<string, st
         {
             if (dot < 0 || import.Alias == name[..dot])
             {
-                if (names(import).TryGetValue(name[(dot + 1)..], out var item))
+                if (lookUp(import, name[(dot + 1)..]) is { } item)
                 {
                     found.Add((item, import));
                 }
@@ -64,10 +87,12 @@ internal sealed class FileScopes(ISourceLoader loader, DiagnosticReport report)
     private readonly Dictionary<string, FileScope> _byPath = [];
     private readonly List<FileScope> _loading = [];
     private Dictionary<string, string>? _libraries;
+    private FileScope? _formats;
+    private bool _readsFormats;
 
     public FileScope Make(FileSyntax file, string alias)
     {
-        var scope = new FileScope(file.Span.Source, alias, LibraryHelp) { IsIncomplete = file.IsIncomplete };
+        var scope = new FileScope(file.Span.Source, alias, LibraryHelp, LibraryFormats) { IsIncomplete = file.IsIncomplete };
         _byPath[scope.Source.Path] = scope;
         _loading.Add(scope);
         foreach (var declaration in file.Declarations)
@@ -91,6 +116,16 @@ internal sealed class FileScopes(ISourceLoader loader, DiagnosticReport report)
                 case ParamSyntax parameter:
                     Declare(scope.Values, parameter.Name, declaration, NameOf);
                     break;
+                case FormatSyntax format:
+                    RefuseDoubles(format.Axes.Concat(format.Blocks));
+                    var definition = new FormatDefinition(format, report);
+                    if (!scope.Formats.TryAdd((format.Name.Text, definition.Rank), definition))
+                    {
+                        var first = scope.Formats[(format.Name.Text, definition.Rank)].Name.Span;
+                        report.Add(TypeDiagnostics.DefinedTwice, format.Name.Span, [format.Name.Text], [new DiagnosticLabel(first, "first here")]);
+                    }
+
+                    break;
                 case LaterDeclarationSyntax later:
                     report.Add(LaterKind(later.Keyword), later.Span, [$"'{later.Keyword}'"]);
                     break;
@@ -105,7 +140,6 @@ internal sealed class FileScopes(ISourceLoader loader, DiagnosticReport report)
 
     public static DiagnosticKind LaterKind(string keyword) => keyword switch
     {
-        "format" or "on" or "in" => TypeDiagnostics.LaterSparse,
         "plan" => TypeDiagnostics.LaterPlans,
         _ => TypeDiagnostics.LaterLearning,
     };
@@ -173,6 +207,20 @@ internal sealed class FileScopes(ISourceLoader loader, DiagnosticReport report)
         }
 
         string? Known() => loader.Libraries.Any() ? "the libraries are " + string.Join(", ", loader.Libraries) : null;
+    }
+
+    // Read when a format is first looked for.
+    private FileScope? LibraryFormats()
+    {
+        if (!_readsFormats)
+        {
+            _readsFormats = true;
+            _formats = loader.Load("formats", isPath: false, new SourceText("", "")) is { } text
+                ? _byPath.GetValueOrDefault(text.Path) ?? Make(Parser.Parse(text, report), "formats")
+                : null;
+        }
+
+        return _formats;
     }
 
     // All libraries are read, once, when a function is looked for that no import has.

@@ -97,6 +97,15 @@ internal sealed class FreeNames
                 Expression(size.Size);
             }
 
+            foreach (var block in target.Type?.Format?.Blocks ?? [])
+            {
+                Expression(block);
+            }
+
+            Expression(target.Type?.Format?.Fill);
+            Expression(target.Support?.Tensor);
+            Expression(target.Support?.Fill);
+
             foreach (var axis in target.Subscripts ?? [])
             {
                 Expression(axis.Size);

@@ -25,7 +25,11 @@ public sealed record TypedEntry(
     ValueList<SiteManifest> Sites);
 
 /// <summary>A named result: a value without labels.</summary>
-public sealed record TypedResult(string Name, ValueId Value);
+public sealed record TypedResult(string Name, ValueId Value)
+{
+    /// <summary>How it is stored; null: dense.</summary>
+    public TensorFormat? Format { get; init; }
+}
 
 /// <summary>The number of a value; unique in its entry, also across nested bodies.</summary>
 public readonly record struct ValueId(int Value);
@@ -69,7 +73,11 @@ public enum TypedInputKind
     Parameter,
 }
 
-public sealed record TypedInput(ValueId Id, ValueType Type, SourceSpan Span, TypedInputKind Kind, string Name, string? Initializer) : TypedOp(Id, Type, Span);
+public sealed record TypedInput(ValueId Id, ValueType Type, SourceSpan Span, TypedInputKind Kind, string Name, string? Initializer) : TypedOp(Id, Type, Span)
+{
+    /// <summary>How it is stored; null: dense. Its value is that of the dense tensor, with the fill value where nothing is stored.</summary>
+    public TensorFormat? Format { get; init; }
+}
 
 /// <summary>A number; no labels, shape [].</summary>
 public sealed record TypedLiteral(ValueId Id, ValueType Type, SourceSpan Span, Scalar Value) : TypedOp(Id, Type, Span);

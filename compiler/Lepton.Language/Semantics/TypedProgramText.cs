@@ -37,7 +37,7 @@ public static class TypedProgramText
         Body(text, entry.Body, "  ");
         foreach (var result in entry.Results)
         {
-            text.Append($"  result {result.Name} = %{result.Value.Value}\n");
+            text.Append($"  result {result.Name} = %{result.Value.Value}{Stored(result.Format)}\n");
         }
 
         return text.ToString();
@@ -85,7 +85,7 @@ public static class TypedProgramText
 
     private static string Operation(TypedOp op) => op switch
     {
-        TypedInput o => $"{Lower(o.Kind)} {o.Name}{(o.Initializer is null ? "" : " ~ " + o.Initializer)}",
+        TypedInput o => $"{Lower(o.Kind)} {o.Name}{(o.Initializer is null ? "" : " ~ " + o.Initializer)}{Stored(o.Format)}",
         TypedLiteral o => $"literal {o.Value}",
         TypedConstant o => $"constant [{string.Join(", ", o.Values)}]",
         TypedSize o => $"size {o.Size}",
@@ -109,6 +109,8 @@ public static class TypedProgramText
         TypedLoopResult o => $"result {o.Index} of %{o.Loop.Value}",
         _ => op.GetType().Name,
     };
+
+    private static string Stored(TensorFormat? format) => format is null ? "" : $" in {format}";
 
     private static string Labels(IEnumerable<IndexLabel> labels) => "[" + string.Join(", ", labels.Select(l => $"{l}: {l.Size}")) + "]";
 

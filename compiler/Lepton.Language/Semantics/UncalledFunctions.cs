@@ -45,6 +45,11 @@ internal static class UncalledFunctions
                 }
             }
 
+            foreach (var type in types.Where(t => t.Format is not null && t.Shape.All(s => s.Rest is null)))
+            {
+                EntryBinder.FindFormat(type.Format!, type, type.Shape.Count, scope, report.Add);
+            }
+
             foreach (var statement in function.Statements)
             {
                 FreeNames.Of(statement, (name, prime, inSubscript) => Name(name, prime, inSubscript, IsScatter(statement)));

@@ -33,11 +33,28 @@ internal sealed class TensorValue(ValueId id, ValueType type) : Value
 
     public ValueType Type { get; } = type;
 
+    /// <summary>How it is stored, by its type or by <c>on</c>; null: nothing is said.</summary>
+    public Storage? Storage { get; private init; }
+
     public override ValueList<IndexLabel> Labels => Type.Labels;
 
     public override ValueList<SizeExpr> Shape => Type.Shape;
 
     public override ElementType? Element => Type.Element;
+
+    public TensorValue With(Storage storage) => new(Id, Type) { Storage = storage };
+}
+
+/// <summary>What is stored of a value: what differs from the fill value. Never part of what the value is.</summary>
+/// <param name="Format">null: all of it, dense.</param>
+internal sealed record Storage(TensorFormat? Format, Scalar Fill)
+{
+    /// <summary>The same for the values in a wider element type.</summary>
+    public Storage Widened(ElementType to)
+    {
+        var fill = to.IsFloat() ? Scalar.Float(to, Fill.AsDouble) : Scalar.Integer(to, Fill.Bits);
+        return new Storage(Format?.WithFill(fill), fill);
+    }
 }
 
 /// <summary><c>true</c> or <c>false</c>, known while binding.</summary>

@@ -17,7 +17,7 @@ internal static class ErrorWording
         var startsOperand = StartsOperand(found.Type);
 
         if (found.Type == ASSIGN && (afterOperand || previous?.Type == ASSIGN) && !expected.Contains(ASSIGN)
-            && context is not (FileContext or BinderContext or ReducerContext))
+            && context is not (FileContext or BinderContext or ReducerContext or IndexParametersContext))
         {
             report.Add(SyntaxDiagnostics.EqualsConfused, place, ["one `=` to an equation"], help: "a comparison is written `==`");
         }
@@ -50,9 +50,14 @@ internal static class ErrorWording
         else
         {
             var what = place.Length == 0 && found.Type is RPAREN or RBRACKET or RBRACE && found.StopIndex >= found.StartIndex ? "the end of the line" : Describe(found);
-            report.Add(SyntaxDiagnostics.Unexpected, place, [ExpectedWords.Of(expected, afterOperand), what], help: SyntaxHelp.For(parser, found, expected));
+            var wanted = IsBehindFormat(context) ? "`,` or a new line" : ExpectedWords.Of(expected, afterOperand);
+            report.Add(SyntaxDiagnostics.Unexpected, place, [wanted, what], help: SyntaxHelp.For(parser, found, expected));
         }
     }
+
+    /// <summary>Where the levels of a format could go on.</summary>
+    internal static bool IsBehindFormat(RuleContext context) =>
+        context is FileContext { ChildCount: > 0 } file && file.GetChild(file.ChildCount - 1) is FormatDeclarationContext;
 
     /// <summary>
     /// A line break or a put-in bracket has no place of its own: the end of the token before is shown. So it is where a bracket on a later line

@@ -131,7 +131,14 @@ internal static class ExpressionPrinter
             text.Append(']');
         }
 
-        text.Append(type.Format == null ? string.Empty : $" in {type.Format}");
+        if (type.Format is { } format)
+        {
+            text.Append($" in {format.Name}");
+            text.Append(format.Blocks.Count > 0 ? "(" : string.Empty);
+            Join(text, " ", format.Blocks, size => Print(text, size));
+            text.Append(format.Blocks.Count > 0 ? ")" : string.Empty);
+            Optional(text, " fill ", format.Fill);
+        }
     }
 
     /// <summary>(+ a b c) for a + b + c; (+- a + b - c) where the operators of a level are mixed.</summary>

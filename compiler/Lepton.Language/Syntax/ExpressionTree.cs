@@ -173,7 +173,7 @@ public sealed class ListSyntax(SourceSpan span, IReadOnlyList<ExpressionSyntax> 
     public IReadOnlyList<ExpressionSyntax> Items { get; } = items;
 }
 
-/// <summary>An expression that a later version brings: <c>grad(…)</c>, <c>… on a fill v</c>.</summary>
+/// <summary>An expression that a later version brings: <c>grad(…)</c>.</summary>
 public sealed class LaterExpressionSyntax(SourceSpan span, string keyword) : ExpressionSyntax(span)
 {
     public string Keyword { get; } = keyword;

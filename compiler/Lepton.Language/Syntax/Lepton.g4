@@ -4,7 +4,7 @@
 //   SEP      ends a statement: a line break outside ( ) and [ ] between a token that can end a statement and one that can start one, or `;`
 //   words    contextual keywords become NAME wherever they cannot be the keyword: `state = 0`, `step * 2`, `max(x, 0)`
 //   brackets are always balanced for the parser; a missing one has been reported and put in
-//   later    the text behind `step optimizer format plan update` is on a side channel: the parser sees the keyword alone
+//   later    the text behind `step optimizer plan update` is on a side channel: the parser sees the keyword alone
 grammar Lepton;
 
 tokens { MAX, MAX_ASSIGN, MIN_ASSIGN }
@@ -17,7 +17,8 @@ declaration
   | 'const' NAME (':' type)? '=' expression                                       # constDeclaration
   | 'param' NAME ':' type ('~' expression)?                                       # paramDeclaration
   | 'fn' NAME indexParameters? parameters ('->' results)? (block | '=' expression definitions?)  # function
-  | ('step' | 'optimizer' | 'format' | 'plan')                                    # laterDeclaration
+  | 'format' NAME blocks? indexParameters (':' NAME)? '=' level (',' level)*      # formatDeclaration
+  | ('step' | 'optimizer' | 'plan')                                               # laterDeclaration
   ;
 
 dim : NAME ('=' expression)? ;
@@ -26,9 +27,12 @@ parameters : '(' (parameter (',' parameter)*)? ')' ;
 parameter : NAME (':' type)? ('=' expression)? ;
 results : '(' result (',' result)* ')' | type ;
 result : NAME (':' type)? ;
+blocks : '(' NAME (',' NAME)* ')' ;
+level : NAME (('/' | '%') (NAME | INTEGER))? ':' NAME NAME? ;                       // j: compressed   i / b: dense   i: compressed repeated
 definitions : 'where' definition ((',' | SEP) definition)* ;   // of a function: also one to a line, since no equation can stand at the top level
 
-type : NAME ('[' (shapeItem (',' shapeItem)*)? ']')? ('in' NAME)? ;               // f32[B, D] in csr
+type : NAME ('[' (shapeItem (',' shapeItem)*)? ']')? ('in' format)? ;             // f32[B, D] in csr
+format : NAME ('.' NAME)* ('(' expression (',' expression)* ')')? ('fill' expression)? ;  // bsr(4, 4) fill 1
 shapeItem : '...' NAME | expression ;
 
 block : '{' (statement (SEP statement)*)? '}' ;
@@ -45,7 +49,8 @@ statement
 equation : definition ('where' definition (',' definition)*)? ;
 definition : (target | '(' target (',' target)* ')') assign expression ;
 assign : '=' | '+=' | '*=' | MAX_ASSIGN | MIN_ASSIGN ;
-target : NAME '\''? ('[' targetIndex (',' targetIndex)* ']')? (':' type)? ('on' NAME ('fill' expression)?)? ;
+target : NAME '\''? ('[' targetIndex (',' targetIndex)* ']')? (':' type)? support? ;
+support : 'on' NAME '\''? ('fill' expression)? ;                                  // stored where a tensor is, elsewhere the fill value
 targetIndex : expression (':' expression)? ;                                      // i   i: N / 2   (o, i, j)   bin[i]: 10
 
 // Few rules, since each costs time at every operand: `or` is part of expression, `not` of conjunction, `-` and `^` of term.

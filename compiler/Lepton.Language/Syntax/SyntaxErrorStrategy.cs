@@ -114,9 +114,9 @@ internal sealed class SyntaxErrorStrategy(SourceText source, ShapedTokens shaped
                 else
                 {
                     Lose(recognizer.CurrentToken);
-                    if (last is ImportDeclarationContext import)
+                    if (last is ImportDeclarationContext or FormatDeclarationContext)
                     {
-                        import.exception = new InputMismatchException(recognizer);
+                        ((ParserRuleContext)last).exception = new InputMismatchException(recognizer);
                     }
                 }
 

@@ -12,7 +12,7 @@ internal static class SyntaxHelp
     private const string TextHelp = "text in quotes is only the path of an import";
     private const string SeveralResults = "each of several results has a name: (a: f32[N], b: f32)";
 
-    private static readonly string[] Declarations = ["import", "dim", "const", "param", "fn"];
+    private static readonly string[] Declarations = ["import", "dim", "const", "param", "fn", "format"];
     private static readonly string[] Reducers = ["sum", "prod", "max", "min", "mean", "any", "all", "argmax", "argmin"];
     private static readonly string[] Reserved = ["where", "if", "then", "else", "and", "or", "not", "true", "false"];
 
@@ -20,7 +20,7 @@ internal static class SyntaxHelp
     {
         "from" => "a library is imported whole: `import nn`",
         "with" or "using" or "use" or "include" => "a library is imported with `import nn`",
-        _ => NameSuggestion.Help(found.Text, Declarations) ?? "a file has `import`, `dim`, `const`, `param` and `fn` declarations",
+        _ => NameSuggestion.Help(found.Text, Declarations) ?? "a file has `import`, `dim`, `const`, `param`, `format` and `fn` declarations",
     };
 
     /// <param name="parser">Where it stands now.</param>
@@ -33,6 +33,11 @@ internal static class SyntaxHelp
         var (previous, context) = (Before(1), parser.RuleContext);
         if (context is AssignContext or DefinitionContext or EquationContext && expected.Contains(ASSIGN))
         {
+            if (found.Type == LBRACKET && Before(2) is { Type: ON })
+            {
+                return $"without indices: the axes of {previous!.Text} are those of the left side, in their order";
+            }
+
             return Before(2) is { Type: STATE } ? "a state has a first value: state s = 0" : ForMissingAssign(previous, found);
         }
 
@@ -106,6 +111,7 @@ internal static class SyntaxHelp
         _ when Array.IndexOf(Reserved, found.Text) >= 0 && expected.Contains(NAME) && !expected.Contains(INTEGER) => $"`{found.Text}` is a reserved word",
         _ when Array.IndexOf(Reducers, found.Text) >= 0 && expected.Contains(NAME) && !expected.Contains(INTEGER) => $"`{found.Text}[...]` is a reduction: give the value another name",
         COMMA when context is FileContext => "each declaration but `dim` has a line of its own",
+        _ when context is FormatDeclarationContext or LevelContext or IndexParametersContext { Parent: FormatDeclarationContext } || ErrorWording.IsBehindFormat(context) => "a format has axes, and a level for each: format csr[i, j] = i: dense, j: compressed",
         COLON when context is FileContext => "a dim has no type: dim N, or dim N = 3",
         ELSE when context is ExpressionContext => "`if` has a `then` before its `else`",
         IF when previous != null && WordRules.EndsOperand(previous.Type) => "a choice is written `if c then a else b`",

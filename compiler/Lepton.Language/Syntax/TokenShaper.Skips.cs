@@ -22,11 +22,11 @@ internal sealed partial class TokenShaper
         ["loop"] = "write `scan t in T { }` or `iterate until done max 100 { }`",
     };
 
-    /// <summary>Behind `format` up to the line's end, behind `update` too; behind the others up to the end of their block. Returns the last token's index.</summary>
+    /// <summary>Behind `update` up to the line's end; behind the others up to the end of their block. Returns the last token's index.</summary>
     private int SkipLater(int i)
     {
         var keyword = _in[i].Type;
-        var last = keyword is FORMAT or UPDATE ? EndOfLine(i) : EndOfBlock(i);
+        var last = keyword is UPDATE ? EndOfLine(i) : EndOfBlock(i);
         if (last > i)
         {
             _skipped.Add((_in[i].StopIndex + 1, _in[last].StopIndex));

@@ -72,6 +72,7 @@ internal sealed partial class TokenShaper
         {
             ASSIGN => decorated ? Start.Sure : Start.Named,
             ADD_ASSIGN or MUL_ASSIGN => Start.Sure,
+            ON when decorated => Start.Sure,
             _ => Start.No,
         };
     }

@@ -136,7 +136,7 @@ internal sealed partial class TokenShaper
                 case MAX_ASSIGN or MIN_ASSIGN:
                     i++; // its `=`
                     break;
-                case STEP or OPTIMIZER or FORMAT or PLAN or UPDATE:
+                case STEP or OPTIMIZER or PLAN or UPDATE:
                     i = SkipLater(i);
                     break;
             }

@@ -1,3 +1,4 @@
+using Lepton.Abi;
 using Lepton.Language.Text;
 
 namespace Lepton.Language.Syntax;
@@ -116,7 +117,48 @@ public sealed class ResultSyntax(SourceSpan span, NameSyntax? name, TypeSyntax? 
     public TypeSyntax? Type { get; } = type;
 }
 
-/// <summary>A declaration that a later version brings: <c>step optimizer format plan</c>. Its body is skipped; the span is its keyword's.</summary>
+/// <summary>
+/// <c>format bsr(b, c)[i, j] = i / b: dense, j / c: compressed, i % b: dense, j % c: dense</c>: how a tensor with the axes i and j is stored.
+/// </summary>
+public sealed class FormatSyntax(
+    SourceSpan span,
+    NameSyntax name,
+    IReadOnlyList<NameSyntax> blocks,
+    IReadOnlyList<NameSyntax> axes,
+    NameSyntax? index,
+    IReadOnlyList<LevelSyntax> levels) : DeclarationSyntax(span)
+{
+    public NameSyntax Name { get; } = name;
+
+    /// <summary>The names of its block sizes: b and c.</summary>
+    public IReadOnlyList<NameSyntax> Blocks { get; } = blocks;
+
+    public IReadOnlyList<NameSyntax> Axes { get; } = axes;
+
+    /// <summary><c>format wide[i, j]: i64 = …</c>: the type of positions and coordinates.</summary>
+    public NameSyntax? Index { get; } = index;
+
+    /// <summary>Outermost first.</summary>
+    public IReadOnlyList<LevelSyntax> Levels { get; } = levels;
+}
+
+/// <summary>One level of a format: <c>j: compressed</c>, <c>i / b: dense</c> (Outer), <c>i % b: dense</c> (Inner), <c>i: compressed repeated</c>.</summary>
+public sealed class LevelSyntax(SourceSpan span, NameSyntax axis, LevelPart part, ExpressionSyntax? block, NameSyntax kind, NameSyntax? modifier) : SyntaxNode(span)
+{
+    public NameSyntax Axis { get; } = axis;
+
+    public LevelPart Part { get; } = part;
+
+    /// <summary>A number, or the name of one of the format's block sizes; null for a whole axis.</summary>
+    public ExpressionSyntax? Block { get; } = block;
+
+    public NameSyntax Kind { get; } = kind;
+
+    /// <summary>The word behind the kind.</summary>
+    public NameSyntax? Modifier { get; } = modifier;
+}
+
+/// <summary>A declaration that a later version brings: <c>step optimizer plan</c>. Its body is skipped; the span is its keyword's.</summary>
 public sealed class LaterDeclarationSyntax(SourceSpan span, string keyword) : DeclarationSyntax(span)
 {
     public string Keyword { get; } = keyword;
@@ -125,13 +167,24 @@ public sealed class LaterDeclarationSyntax(SourceSpan span, string keyword) : De
 // ---- Types ---------------------------------------------------------------------------------------------------------------------
 
 /// <summary><c>f32[B, D]</c>, <c>T[...S, K]</c>, <c>f32[N, M] in csr</c>. A scalar has no dims; Element may be a type variable.</summary>
-public sealed class TypeSyntax(SourceSpan span, NameSyntax element, IReadOnlyList<ShapeItemSyntax> shape, NameSyntax? format) : SyntaxNode(span)
+public sealed class TypeSyntax(SourceSpan span, NameSyntax element, IReadOnlyList<ShapeItemSyntax> shape, StorageSyntax? format) : SyntaxNode(span)
 {
     public NameSyntax Element { get; } = element;
 
     public IReadOnlyList<ShapeItemSyntax> Shape { get; } = shape;
 
-    public NameSyntax? Format { get; } = format;
+    public StorageSyntax? Format { get; } = format;
+}
+
+/// <summary>Behind <c>in</c>: <c>csr</c>, <c>bsr(4, 4)</c>, <c>csr fill 1</c>.</summary>
+public sealed class StorageSyntax(SourceSpan span, NameSyntax name, IReadOnlyList<ExpressionSyntax> blocks, ExpressionSyntax? fill) : SyntaxNode(span)
+{
+    /// <summary>The format; qualified names arrive with dots.</summary>
+    public NameSyntax Name { get; } = name;
+
+    public IReadOnlyList<ExpressionSyntax> Blocks { get; } = blocks;
+
+    public ExpressionSyntax? Fill { get; } = fill;
 }
 
 /// <summary>One size (an expression over names, integers, + - * /, calls), or <c>...S</c>: any number of sizes.</summary>
@@ -176,7 +229,8 @@ public sealed class EquationSyntax(
 }
 
 /// <summary>A left side: name, optional prime, and subscripts (null: none written, a whole-tensor equation).</summary>
-public sealed class TargetSyntax(SourceSpan span, NameSyntax name, bool prime, IReadOnlyList<TargetIndexSyntax>? subscripts, TypeSyntax? type) : SyntaxNode(span)
+public sealed class TargetSyntax(
+    SourceSpan span, NameSyntax name, bool prime, IReadOnlyList<TargetIndexSyntax>? subscripts, TypeSyntax? type, SupportSyntax? support) : SyntaxNode(span)
 {
     public NameSyntax Name { get; } = name;
 
@@ -186,6 +240,16 @@ public sealed class TargetSyntax(SourceSpan span, NameSyntax name, bool prime, I
 
     /// <summary><c>y: f32[N] = …</c>: an optional type that the value must have.</summary>
     public TypeSyntax? Type { get; } = type;
+
+    public SupportSyntax? Support { get; } = support;
+}
+
+/// <summary><c>on a fill -inf</c>: the value where a is stored, elsewhere the fill value (0 where none is written).</summary>
+public sealed class SupportSyntax(SourceSpan span, NameExpressionSyntax tensor, ExpressionSyntax? fill) : SyntaxNode(span)
+{
+    public NameExpressionSyntax Tensor { get; } = tensor;
+
+    public ExpressionSyntax? Fill { get; } = fill;
 }
 
 /// <summary>One axis on a left side: an index or, for a scatter, any expression (<c>bin[i]</c>); a group <c>(o, i, j)</c>; with an optional size.</summary>

@@ -1,5 +1,6 @@
 using Antlr4.Runtime;
 using Antlr4.Runtime.Tree;
+using Lepton.Abi;
 using Lepton.Language.Text;
 using static Lepton.Language.Syntax.Generated.LeptonParser;
 
@@ -55,6 +56,8 @@ internal sealed class TreeBuilder(SourceText source, List<int> gaps, List<(int F
                 return [new ParamSyntax(span, param.NAME().Name(source), type, Optional(param.expression()))];
             case FunctionContext function when function.NAME() != null:
                 return [Function(span, function)];
+            case FormatDeclarationContext { exception: null } format when format.NAME(0) != null && format.level().All(level => level.exception == null):
+                return [Format(span, format)];
             case LaterDeclarationContext later:
                 return [new LaterDeclarationSyntax(later.Start.Span(source), later.GetText())];
             default:
@@ -108,18 +111,56 @@ internal sealed class TreeBuilder(SourceText source, List<int> gaps, List<(int F
     /// <summary>Null where none is written or it could not be parsed.</summary>
     private TypeSyntax? Type(TypeContext? type)
     {
-        if (type is null or { exception: not null } || Parts<ShapeItemContext>(type).Any(item => item.exception != null))
+        if (type is null or { exception: not null } || type.format() is { exception: not null } || Parts<ShapeItemContext>(type).Any(item => item.exception != null))
         {
             return null;
         }
 
-        var names = type.NAME();
         var shape = Parts<ShapeItemContext>(type)
             .Select(item => item.ELLIPSIS() != null
                 ? new ShapeItemSyntax(item.Span(source), null, item.NAME().Name(source))
                 : new ShapeItemSyntax(item.Span(source), _expressions.Build(item.expression()), null))
             .ToList();
-        return new TypeSyntax(type.Span(source), names[0].Name(source), shape, names.Length > 1 ? names[1].Name(source) : null);
+        return new TypeSyntax(type.Span(source), type.NAME().Name(source), shape, Storage(type.format()));
+    }
+
+    private StorageSyntax? Storage(FormatContext? format)
+    {
+        if (format == null)
+        {
+            return null;
+        }
+
+        var values = format.expression();
+        var blocks = values.Length - (format.FILL() == null ? 0 : 1);
+        return new StorageSyntax(
+            format.Span(source),
+            Qualified(format.NAME()),
+            [.. values.Take(blocks).Select(_expressions.Build)],
+            format.FILL() == null ? null : Value(format, values.ElementAtOrDefault(blocks)));
+    }
+
+    private NameSyntax Qualified(ITerminalNode[] parts) =>
+        new(parts[0].Symbol.Span(source).To(parts[^1].Symbol.Span(source)), string.Join('.', parts.Select(part => part.GetText())));
+
+    private FormatSyntax Format(SourceSpan span, FormatDeclarationContext format) => new(
+        span,
+        format.NAME(0).Name(source),
+        Names(format.blocks()?.NAME()),
+        Names(format.indexParameters()?.NAME()),
+        format.NAME(1)?.Name(source),
+        [.. format.level().Select(Level)]);
+
+    // i / b: kind modifier
+    private LevelSyntax Level(LevelContext level)
+    {
+        var names = level.NAME();
+        var part = level.SLASH() != null ? LevelPart.Outer : level.PERCENT() != null ? LevelPart.Inner : LevelPart.Whole;
+        ExpressionSyntax? block = part == LevelPart.Whole ? null
+            : level.INTEGER() is { } number ? new NumberSyntax(number.Symbol.Span(source), number.GetText(), isInteger: true)
+            : new NameExpressionSyntax(names[1].Symbol.Span(source), names[1].Name(source), prime: false);
+        var kind = block is NameExpressionSyntax ? 2 : 1;
+        return new LevelSyntax(level.Span(source), names[0].Name(source), part, block, names[kind].Name(source), names.ElementAtOrDefault(kind + 1)?.Name(source));
     }
 
     private List<StatementSyntax> Block(BlockContext? block)
@@ -199,21 +240,31 @@ internal sealed class TreeBuilder(SourceText source, List<int> gaps, List<(int F
 
     private EquationSyntax? Definition(DefinitionContext definition, SourceSpan span, IReadOnlyList<EquationSyntax> where)
     {
-        var written = Parts<TargetContext>(definition).Where(target => target.NAME(0) != null).ToList();
+        var written = Parts<TargetContext>(definition).Where(target => target.NAME() != null).ToList();
         if (written.Count == 0)
         {
             return null;
         }
 
-        var later = written.Find(target => target.ON() != null)?.ON();
-        var value = later != null ? new LaterExpressionSyntax(later.Symbol.Span(source), "on") : Value(definition, definition.expression());
-        return new EquationSyntax(span, [.. written.Select(Target)], Operator(definition.assign()), value, where);
+        return new EquationSyntax(span, [.. written.Select(Target)], Operator(definition.assign()), Value(definition, definition.expression()), where);
     }
 
     private TargetSyntax Target(TargetContext target)
     {
         var subscripts = target.LBRACKET() == null ? null : Parts<TargetIndexContext>(target).Select(TargetIndex).ToList();
-        return new TargetSyntax(target.Span(source), target.NAME(0).Name(source), target.PRIME() != null, subscripts, Type(target.type()));
+        return new TargetSyntax(target.Span(source), target.NAME().Name(source), target.PRIME() != null, subscripts, Type(target.type()), Support(target.support()));
+    }
+
+    private SupportSyntax? Support(SupportContext? support)
+    {
+        if (support?.NAME() is not { } name)
+        {
+            return null;
+        }
+
+        var tensor = new NameExpressionSyntax(
+            name.Symbol.Span(source).To((support.PRIME() ?? name).Symbol.Span(source)), name.Name(source), support.PRIME() != null);
+        return new SupportSyntax(support.Span(source), tensor, support.FILL() == null ? null : Value(support, support.expression()));
     }
 
     private TargetIndexSyntax TargetIndex(TargetIndexContext axis)

@@ -1,4 +1,5 @@
 using System.Text;
+using Lepton.Abi;
 
 namespace Lepton.Language.Syntax;
 
@@ -54,12 +55,32 @@ public static class TreePrinter
             case FunctionSyntax function:
                 Function(text, function);
                 break;
+            case FormatSyntax format:
+                Format(text, format);
+                break;
             case LaterDeclarationSyntax later:
                 text.Append($"(later {later.Keyword})");
                 break;
             default:
                 throw new InvalidOperationException(declaration.GetType().Name);
         }
+    }
+
+    // (format bsr(b c) (i j) (i / b dense) …)
+    private static void Format(StringBuilder text, FormatSyntax format)
+    {
+        text.Append($"(format {format.Name}");
+        text.Append(format.Blocks.Count > 0 ? $"({string.Join(' ', format.Blocks)})" : string.Empty);
+        text.Append($" ({string.Join(' ', format.Axes)})");
+        text.Append(format.Index == null ? string.Empty : $":{format.Index}");
+        foreach (var level in format.Levels)
+        {
+            text.Append($" ({level.Axis}");
+            ExpressionPrinter.Optional(text, level.Part == LevelPart.Outer ? " / " : " % ", level.Block);
+            text.Append($" {level.Kind}{(level.Modifier == null ? string.Empty : $" {level.Modifier}")})");
+        }
+
+        text.Append(')');
     }
 
     private static void Function(StringBuilder text, FunctionSyntax function)
@@ -184,5 +205,10 @@ public static class TreePrinter
 
         text.Append(target.Subscripts == null ? string.Empty : ")");
         ExpressionPrinter.Type(text, target.Type);
+        if (target.Support is { } support)
+        {
+            ExpressionPrinter.Optional(text, " on ", support.Tensor);
+            ExpressionPrinter.Optional(text, " fill ", support.Fill);
+        }
     }
 }

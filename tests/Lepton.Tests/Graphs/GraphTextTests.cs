@@ -46,8 +46,14 @@ public sealed class GraphTextTests
             output until = %2
           }
           %22 = constant [nan, inf, 1E-07, 0.1] : f64[4]
+          %23 = input argument a in csr [dense 0, compressed 1] i32 : f32[N, M]
+          %24 = input parameter b ~ zeros in "bsr(4, 2)" [dense 0 / 4, compressed 1 / 2, dense 0 % 4, dense 1 % 2] i64 fill -inf : f32[N, M]
+          %25 = add %23, %24 : f32[N, M]
+          %26 = format %25 in coo [compressed 0 repeated, singleton 1] i32 fill 1 : f32[N, M]
+          inputs %0, %1, %23, %2, %24
           output y = %20
           output z = %17
+          output s = %26
           require N == 2*M "N is even"
           require M >= 1 "not empty"
           site 0 "w[y[b], 2]" at "f.lep:1:2" over [M]

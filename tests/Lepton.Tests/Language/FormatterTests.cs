@@ -25,6 +25,9 @@ public class FormatterTests
     [InlineData("fn f(x) = if  not a then[1,2][ i ]else g . h ( k=3 )", "fn f(x) = if not a then [1, 2][i] else g.h(k = 3)")]
     [InlineData("fn f(m : f32[N]in csr) = x [i-1 else-inf]^ - h '", "fn f(m: f32[N] in csr) = x[i - 1 else -inf]^-h'")]
     [InlineData("dim  A,B=3*A\n\n\n\nimport   \"x.lep\"", "dim A, B = 3 * A\n\nimport \"x.lep\"")]
+    [InlineData("format bsr ( b,c ) [i,j] :i64=i/b:dense,j/c : compressed  repeated", "format bsr(b, c)[i, j]: i64 = i / b: dense, j / c: compressed repeated")]
+    [InlineData("fn f(m:f32[N]in bsr ( 4,2 )fill - inf) = m", "fn f(m: f32[N] in bsr(4, 2) fill -inf) = m")]
+    [InlineData("fn f(m) = y where y [i]on m fill-1 = 2", "fn f(m) = y where y[i] on m fill -1 = 2")]
     public void One_line(string text, string formatted) => Assert.Equal(formatted + "\n", Format(text));
 
     [Fact]

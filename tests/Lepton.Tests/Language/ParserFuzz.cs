@@ -23,7 +23,7 @@ public class ParserFuzz
         .. "import dim const param fn step optimizer format plan state emit update scan iterate until in on fill where if then else and or not true false"
             .Split(' '),
         .. "sum prod max min mean any all argmax argmin return let for while def grad".Split(' '),
-        .. "a b x y1 B N f32 T nn.relu 0 1 12 1_000 2.5e-3 1. .5 0x1 \"a.lep\" \"a".Split(' '),
+        .. "dense compressed repeated singleton csr bsr(4,2) a b x y1 B N f32 T nn.relu 0 1 12 1_000 2.5e-3 1. .5 0x1 \"a.lep\" \"a".Split(' '),
         .. "( ) [ ] { } ( ) [ ] { } , , : . ... ' ~ -> = = = += *= max= min= == != < <= > >= + - * / % @ ^ ; && || ! ** # // /* */ \" \\ ? $ \u201C \u00D7 \U0001F600"
             .Split(' '),
         "\n", "\n", "\n", "\n", "\n  ", "\r\n", "\t", " ", "\u00A0", "\0", "\uD800",
@@ -74,6 +74,11 @@ public class ParserFuzz
             }
             plan for mlp { pin a to gpu0 }
             format csr[i, j] = i: dense, j: compressed
+            format bsr(b, c)[i, j]: i64 = i / b: compressed repeated,
+              i % b: dense, j / 4: singleton, j % 4: dense
+            fn s(a: f32[N, M] in nn.bsr(4, B) fill -inf) -> f32[N, M] in csr {
+              s[i, j]: f32[N, M] in coo fill 0 on a fill -inf = 1 where a' on s = x
+            }
             const eps: f32 = 1_000
             """,
         ];

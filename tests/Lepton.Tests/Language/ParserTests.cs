@@ -146,10 +146,19 @@ public class ParserTests
 
     [Theory]
     [InlineData("optimizer adam(lr = 1e-3) for w, g {\n state t = 0\n t' = t + { 1 } ) weird 1 ms\n}\nfn f(x) = x", "(later optimizer)\n(fn f (x) x)")]
-    [InlineData("format csr[i, j] = i: dense, j: compressed\nfn f(x) = x", "(later format)\n(fn f (x) x)")]
     [InlineData("plan for mlp { }\nstep t(x) -> (l: f32)\n{ l = x }", "(later plan)\n(later step)")]
-    [InlineData("fn f(x) {\n update params by adam(lr = 1) using grad(loss)\n y = x\n s[i] on a fill -inf = x\n}", "(fn f (x) (later update) (= y x) (= (s i) (later on)))")]
+    [InlineData("fn f(x) {\n update params by adam(lr = 1) using grad(loss)\n y = x\n}", "(fn f (x) (later update) (= y x))")]
     public void Later_versions_are_skipped(string text, string trees) => Assert.Equal(trees, Tree(text));
+
+    [Theory]
+    [InlineData("format csr[i, j] = i: dense, j: compressed\nfn f(x) = x", "(format csr (i j) (i dense) (j compressed))\n(fn f (x) x)")]
+    [InlineData("format coo[i, j]: i64 = i: compressed repeated,\n  j: singleton", "(format coo (i j):i64 (i compressed repeated) (j singleton))")]
+    [InlineData("format b(c)[i] = i / c: dense, i % c: dense", "(format b(c) (i) (i / c dense) (i % c dense))")]
+    [InlineData("format b[i] = i / 4: compressed, i % 4: dense", "(format b (i) (i / 4 compressed) (i % 4 dense))")]
+    [InlineData("param w: f32[N] in lib.b(4, 2 * B) fill -inf ~ zeros", "(param w:f32[N] in lib.b(4 (* 2 B)) fill (neg inf) ~zeros)")]
+    [InlineData("fn f(a: f32[N] in coo fill 1 = b) -> f32[N] in coo = a", "(fn f (a:f32[N] in coo fill 1=b) (-> _:f32[N] in coo) a)")]
+    [InlineData("fn f(a) {\n s[i, j]: f32[N, M] in csr on a fill -inf = 1\n t on s' = fill\n}", "(fn f (a) (= (s i j):f32[N M] in csr on a fill (neg inf) 1) (= t on s' fill))")]
+    public void Formats(string text, string trees) => Assert.Equal(trees, Tree(text));
 
     [Fact]
     public void Spans_are_the_text_of_the_node()

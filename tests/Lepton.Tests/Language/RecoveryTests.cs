@@ -91,7 +91,7 @@ public class RecoveryTests
     [InlineData("fn f(x) -> (f32, f32[N]) = x", "expected an operator or `)`, found `[` | each of several results has a name: (a: f32[N], b: f32)")]
     [InlineData("fn f(x) { scan t of T { } }", "expected `in`, found `of` | ")]
     [InlineData("param w: f32 = 3", "expected an operator or a new line, found `=` | the value a parameter starts with stands behind `~`")]
-    [InlineData("3", "expected a declaration, found `3` | a file has `import`, `dim`, `const`, `param` and `fn` declarations")]
+    [InlineData("3", "expected a declaration, found `3` | a file has `import`, `dim`, `const`, `param`, `format` and `fn` declarations")]
     [InlineData("fn f(x) {\n  fn g(x) = x\n}", "`fn` cannot stand in a block | declare it outside, or close the block with `}` before it")]
     public void Messages(string text, string message) => Assert.Equal(message, Message(text));
 

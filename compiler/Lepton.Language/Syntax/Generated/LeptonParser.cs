@@ -48,20 +48,21 @@ internal partial class LeptonParser : Parser {
 	public const int
 		RULE_file = 0, RULE_declaration = 1, RULE_dim = 2, RULE_indexParameters = 3, 
 		RULE_parameters = 4, RULE_parameter = 5, RULE_results = 6, RULE_result = 7, 
-		RULE_definitions = 8, RULE_type = 9, RULE_shapeItem = 10, RULE_block = 11, 
-		RULE_statement = 12, RULE_equation = 13, RULE_definition = 14, RULE_assign = 15, 
-		RULE_target = 16, RULE_targetIndex = 17, RULE_expression = 18, RULE_conjunction = 19, 
-		RULE_comparison = 20, RULE_sum = 21, RULE_product = 22, RULE_term = 23, 
-		RULE_reducer = 24, RULE_binder = 25, RULE_postfix = 26, RULE_primary = 27, 
-		RULE_groupItem = 28, RULE_subscripts = 29, RULE_subscript = 30, RULE_slice = 31, 
-		RULE_arguments = 32, RULE_argument = 33;
+		RULE_blocks = 8, RULE_level = 9, RULE_definitions = 10, RULE_type = 11, 
+		RULE_format = 12, RULE_shapeItem = 13, RULE_block = 14, RULE_statement = 15, 
+		RULE_equation = 16, RULE_definition = 17, RULE_assign = 18, RULE_target = 19, 
+		RULE_support = 20, RULE_targetIndex = 21, RULE_expression = 22, RULE_conjunction = 23, 
+		RULE_comparison = 24, RULE_sum = 25, RULE_product = 26, RULE_term = 27, 
+		RULE_reducer = 28, RULE_binder = 29, RULE_postfix = 30, RULE_primary = 31, 
+		RULE_groupItem = 32, RULE_subscripts = 33, RULE_subscript = 34, RULE_slice = 35, 
+		RULE_arguments = 36, RULE_argument = 37;
 	public static readonly string[] ruleNames = {
 		"file", "declaration", "dim", "indexParameters", "parameters", "parameter", 
-		"results", "result", "definitions", "type", "shapeItem", "block", "statement", 
-		"equation", "definition", "assign", "target", "targetIndex", "expression", 
-		"conjunction", "comparison", "sum", "product", "term", "reducer", "binder", 
-		"postfix", "primary", "groupItem", "subscripts", "subscript", "slice", 
-		"arguments", "argument"
+		"results", "result", "blocks", "level", "definitions", "type", "format", 
+		"shapeItem", "block", "statement", "equation", "definition", "assign", 
+		"target", "support", "targetIndex", "expression", "conjunction", "comparison", 
+		"sum", "product", "term", "reducer", "binder", "postfix", "primary", "groupItem", 
+		"subscripts", "subscript", "slice", "arguments", "argument"
 	};
 
 	private static readonly string[] _LiteralNames = {
@@ -145,33 +146,33 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 76;
+			State = 84;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 1022L) != 0)) {
 				{
-				State = 68;
+				State = 76;
 				declaration();
-				State = 73;
+				State = 81;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==SEP) {
 					{
 					{
-					State = 69;
+					State = 77;
 					Match(SEP);
-					State = 70;
+					State = 78;
 					declaration();
 					}
 					}
-					State = 75;
+					State = 83;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 78;
+			State = 86;
 			Match(Eof);
 			}
 		}
@@ -269,10 +270,35 @@ internal partial class LeptonParser : Parser {
 		}
 		public FunctionContext(DeclarationContext context) { CopyFrom(context); }
 	}
+	public partial class FormatDeclarationContext : DeclarationContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode FORMAT() { return GetToken(LeptonParser.FORMAT, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] NAME() { return GetTokens(LeptonParser.NAME); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME(int i) {
+			return GetToken(LeptonParser.NAME, i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public IndexParametersContext indexParameters() {
+			return GetRuleContext<IndexParametersContext>(0);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode ASSIGN() { return GetToken(LeptonParser.ASSIGN, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public LevelContext[] level() {
+			return GetRuleContexts<LevelContext>();
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public LevelContext level(int i) {
+			return GetRuleContext<LevelContext>(i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public BlocksContext blocks() {
+			return GetRuleContext<BlocksContext>(0);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode COLON() { return GetToken(LeptonParser.COLON, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] COMMA() { return GetTokens(LeptonParser.COMMA); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode COMMA(int i) {
+			return GetToken(LeptonParser.COMMA, i);
+		}
+		public FormatDeclarationContext(DeclarationContext context) { CopyFrom(context); }
+	}
 	public partial class LaterDeclarationContext : DeclarationContext {
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode STEP() { return GetToken(LeptonParser.STEP, 0); }
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode OPTIMIZER() { return GetToken(LeptonParser.OPTIMIZER, 0); }
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode FORMAT() { return GetToken(LeptonParser.FORMAT, 0); }
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode PLAN() { return GetToken(LeptonParser.PLAN, 0); }
 		public LaterDeclarationContext(DeclarationContext context) { CopyFrom(context); }
 	}
@@ -283,16 +309,16 @@ internal partial class LeptonParser : Parser {
 		EnterRule(_localctx, 2, RULE_declaration);
 		int _la;
 		try {
-			State = 126;
+			State = 153;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case IMPORT:
 				_localctx = new ImportDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 80;
+				State = 88;
 				Match(IMPORT);
-				State = 81;
+				State = 89;
 				_la = TokenStream.LA(1);
 				if ( !(_la==NAME || _la==STRING) ) {
 				ErrorHandler.RecoverInline(this);
@@ -307,23 +333,23 @@ internal partial class LeptonParser : Parser {
 				_localctx = new DimDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 82;
+				State = 90;
 				Match(DIM);
-				State = 83;
+				State = 91;
 				dim();
-				State = 88;
+				State = 96;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 84;
+					State = 92;
 					Match(COMMA);
-					State = 85;
+					State = 93;
 					dim();
 					}
 					}
-					State = 90;
+					State = 98;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
@@ -333,25 +359,25 @@ internal partial class LeptonParser : Parser {
 				_localctx = new ConstDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 91;
+				State = 99;
 				Match(CONST);
-				State = 92;
+				State = 100;
 				Match(NAME);
-				State = 95;
+				State = 103;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==COLON) {
 					{
-					State = 93;
+					State = 101;
 					Match(COLON);
-					State = 94;
+					State = 102;
 					type();
 					}
 				}
 
-				State = 97;
+				State = 105;
 				Match(ASSIGN);
-				State = 98;
+				State = 106;
 				expression();
 				}
 				break;
@@ -359,22 +385,22 @@ internal partial class LeptonParser : Parser {
 				_localctx = new ParamDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 4);
 				{
-				State = 99;
+				State = 107;
 				Match(PARAM);
-				State = 100;
+				State = 108;
 				Match(NAME);
-				State = 101;
+				State = 109;
 				Match(COLON);
-				State = 102;
+				State = 110;
 				type();
-				State = 105;
+				State = 113;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==TILDE) {
 					{
-					State = 103;
+					State = 111;
 					Match(TILDE);
-					State = 104;
+					State = 112;
 					expression();
 					}
 				}
@@ -385,55 +411,55 @@ internal partial class LeptonParser : Parser {
 				_localctx = new FunctionContext(_localctx);
 				EnterOuterAlt(_localctx, 5);
 				{
-				State = 107;
+				State = 115;
 				Match(FN);
-				State = 108;
+				State = 116;
 				Match(NAME);
-				State = 110;
+				State = 118;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==LBRACKET) {
 					{
-					State = 109;
+					State = 117;
 					indexParameters();
 					}
 				}
 
-				State = 112;
+				State = 120;
 				parameters();
-				State = 115;
+				State = 123;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==ARROW) {
 					{
-					State = 113;
+					State = 121;
 					Match(ARROW);
-					State = 114;
+					State = 122;
 					results();
 					}
 				}
 
-				State = 123;
+				State = 131;
 				ErrorHandler.Sync(this);
 				switch (TokenStream.LA(1)) {
 				case LBRACE:
 					{
-					State = 117;
+					State = 125;
 					block();
 					}
 					break;
 				case ASSIGN:
 					{
-					State = 118;
+					State = 126;
 					Match(ASSIGN);
-					State = 119;
+					State = 127;
 					expression();
-					State = 121;
+					State = 129;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 					if (_la==WHERE) {
 						{
-						State = 120;
+						State = 128;
 						definitions();
 						}
 					}
@@ -445,16 +471,69 @@ internal partial class LeptonParser : Parser {
 				}
 				}
 				break;
-			case STEP:
-			case OPTIMIZER:
 			case FORMAT:
-			case PLAN:
-				_localctx = new LaterDeclarationContext(_localctx);
+				_localctx = new FormatDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 6);
 				{
-				State = 125;
+				State = 133;
+				Match(FORMAT);
+				State = 134;
+				Match(NAME);
+				State = 136;
+				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				if ( !((((_la) & ~0x3f) == 0 && ((1L << _la) & 960L) != 0)) ) {
+				if (_la==LPAREN) {
+					{
+					State = 135;
+					blocks();
+					}
+				}
+
+				State = 138;
+				indexParameters();
+				State = 141;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+				if (_la==COLON) {
+					{
+					State = 139;
+					Match(COLON);
+					State = 140;
+					Match(NAME);
+					}
+				}
+
+				State = 143;
+				Match(ASSIGN);
+				State = 144;
+				level();
+				State = 149;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+				while (_la==COMMA) {
+					{
+					{
+					State = 145;
+					Match(COMMA);
+					State = 146;
+					level();
+					}
+					}
+					State = 151;
+					ErrorHandler.Sync(this);
+					_la = TokenStream.LA(1);
+				}
+				}
+				break;
+			case STEP:
+			case OPTIMIZER:
+			case PLAN:
+				_localctx = new LaterDeclarationContext(_localctx);
+				EnterOuterAlt(_localctx, 7);
+				{
+				State = 152;
+				_la = TokenStream.LA(1);
+				if ( !((((_la) & ~0x3f) == 0 && ((1L << _la) & 704L) != 0)) ) {
 				ErrorHandler.RecoverInline(this);
 				}
 				else {
@@ -499,16 +578,16 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 128;
+			State = 155;
 			Match(NAME);
-			State = 131;
+			State = 158;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==ASSIGN) {
 				{
-				State = 129;
+				State = 156;
 				Match(ASSIGN);
-				State = 130;
+				State = 157;
 				expression();
 				}
 			}
@@ -552,27 +631,27 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 133;
+			State = 160;
 			Match(LBRACKET);
-			State = 134;
+			State = 161;
 			Match(NAME);
-			State = 139;
+			State = 166;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==COMMA) {
 				{
 				{
-				State = 135;
+				State = 162;
 				Match(COMMA);
-				State = 136;
+				State = 163;
 				Match(NAME);
 				}
 				}
-				State = 141;
+				State = 168;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 142;
+			State = 169;
 			Match(RBRACKET);
 			}
 		}
@@ -615,35 +694,35 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 144;
+			State = 171;
 			Match(LPAREN);
-			State = 153;
+			State = 180;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==NAME) {
 				{
-				State = 145;
+				State = 172;
 				parameter();
-				State = 150;
+				State = 177;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 146;
+					State = 173;
 					Match(COMMA);
-					State = 147;
+					State = 174;
 					parameter();
 					}
 					}
-					State = 152;
+					State = 179;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 155;
+			State = 182;
 			Match(RPAREN);
 			}
 		}
@@ -683,28 +762,28 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 157;
+			State = 184;
 			Match(NAME);
-			State = 160;
+			State = 187;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 158;
+				State = 185;
 				Match(COLON);
-				State = 159;
+				State = 186;
 				type();
 				}
 			}
 
-			State = 164;
+			State = 191;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==ASSIGN) {
 				{
-				State = 162;
+				State = 189;
 				Match(ASSIGN);
-				State = 163;
+				State = 190;
 				expression();
 				}
 			}
@@ -751,40 +830,40 @@ internal partial class LeptonParser : Parser {
 		EnterRule(_localctx, 12, RULE_results);
 		int _la;
 		try {
-			State = 178;
+			State = 205;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case LPAREN:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 166;
+				State = 193;
 				Match(LPAREN);
-				State = 167;
+				State = 194;
 				result();
-				State = 172;
+				State = 199;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 168;
+					State = 195;
 					Match(COMMA);
-					State = 169;
+					State = 196;
 					result();
 					}
 					}
-					State = 174;
+					State = 201;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 175;
+				State = 202;
 				Match(RPAREN);
 				}
 				break;
 			case NAME:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 177;
+				State = 204;
 				type();
 				}
 				break;
@@ -824,17 +903,157 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 180;
+			State = 207;
 			Match(NAME);
-			State = 183;
+			State = 210;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 181;
+				State = 208;
 				Match(COLON);
-				State = 182;
+				State = 209;
 				type();
+				}
+			}
+
+			}
+		}
+		catch (RecognitionException re) {
+			_localctx.exception = re;
+			ErrorHandler.ReportError(this, re);
+			ErrorHandler.Recover(this, re);
+		}
+		finally {
+			ExitRule();
+		}
+		return _localctx;
+	}
+
+	public partial class BlocksContext : ParserRuleContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode LPAREN() { return GetToken(LeptonParser.LPAREN, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] NAME() { return GetTokens(LeptonParser.NAME); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME(int i) {
+			return GetToken(LeptonParser.NAME, i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode RPAREN() { return GetToken(LeptonParser.RPAREN, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] COMMA() { return GetTokens(LeptonParser.COMMA); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode COMMA(int i) {
+			return GetToken(LeptonParser.COMMA, i);
+		}
+		public BlocksContext(ParserRuleContext parent, int invokingState)
+			: base(parent, invokingState)
+		{
+		}
+		public override int RuleIndex { get { return RULE_blocks; } }
+	}
+
+	[RuleVersion(0)]
+	public BlocksContext blocks() {
+		BlocksContext _localctx = new BlocksContext(Context, State);
+		EnterRule(_localctx, 16, RULE_blocks);
+		int _la;
+		try {
+			EnterOuterAlt(_localctx, 1);
+			{
+			State = 212;
+			Match(LPAREN);
+			State = 213;
+			Match(NAME);
+			State = 218;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			while (_la==COMMA) {
+				{
+				{
+				State = 214;
+				Match(COMMA);
+				State = 215;
+				Match(NAME);
+				}
+				}
+				State = 220;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+			}
+			State = 221;
+			Match(RPAREN);
+			}
+		}
+		catch (RecognitionException re) {
+			_localctx.exception = re;
+			ErrorHandler.ReportError(this, re);
+			ErrorHandler.Recover(this, re);
+		}
+		finally {
+			ExitRule();
+		}
+		return _localctx;
+	}
+
+	public partial class LevelContext : ParserRuleContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] NAME() { return GetTokens(LeptonParser.NAME); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME(int i) {
+			return GetToken(LeptonParser.NAME, i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode COLON() { return GetToken(LeptonParser.COLON, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode SLASH() { return GetToken(LeptonParser.SLASH, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode PERCENT() { return GetToken(LeptonParser.PERCENT, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode INTEGER() { return GetToken(LeptonParser.INTEGER, 0); }
+		public LevelContext(ParserRuleContext parent, int invokingState)
+			: base(parent, invokingState)
+		{
+		}
+		public override int RuleIndex { get { return RULE_level; } }
+	}
+
+	[RuleVersion(0)]
+	public LevelContext level() {
+		LevelContext _localctx = new LevelContext(Context, State);
+		EnterRule(_localctx, 18, RULE_level);
+		int _la;
+		try {
+			EnterOuterAlt(_localctx, 1);
+			{
+			State = 223;
+			Match(NAME);
+			State = 226;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			if (_la==SLASH || _la==PERCENT) {
+				{
+				State = 224;
+				_la = TokenStream.LA(1);
+				if ( !(_la==SLASH || _la==PERCENT) ) {
+				ErrorHandler.RecoverInline(this);
+				}
+				else {
+					ErrorHandler.ReportMatch(this);
+				    Consume();
+				}
+				State = 225;
+				_la = TokenStream.LA(1);
+				if ( !(_la==NAME || _la==INTEGER) ) {
+				ErrorHandler.RecoverInline(this);
+				}
+				else {
+					ErrorHandler.ReportMatch(this);
+				    Consume();
+				}
+				}
+			}
+
+			State = 228;
+			Match(COLON);
+			State = 229;
+			Match(NAME);
+			State = 231;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			if (_la==NAME) {
+				{
+				State = 230;
+				Match(NAME);
 				}
 			}
 
@@ -877,24 +1096,24 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public DefinitionsContext definitions() {
 		DefinitionsContext _localctx = new DefinitionsContext(Context, State);
-		EnterRule(_localctx, 16, RULE_definitions);
+		EnterRule(_localctx, 20, RULE_definitions);
 		int _la;
 		try {
 			int _alt;
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 185;
+			State = 233;
 			Match(WHERE);
-			State = 186;
+			State = 234;
 			definition();
-			State = 191;
+			State = 239;
 			ErrorHandler.Sync(this);
-			_alt = Interpreter.AdaptivePredict(TokenStream,19,Context);
+			_alt = Interpreter.AdaptivePredict(TokenStream,25,Context);
 			while ( _alt!=2 && _alt!=global::Antlr4.Runtime.Atn.ATN.INVALID_ALT_NUMBER ) {
 				if ( _alt==1 ) {
 					{
 					{
-					State = 187;
+					State = 235;
 					_la = TokenStream.LA(1);
 					if ( !(_la==COMMA || _la==SEP) ) {
 					ErrorHandler.RecoverInline(this);
@@ -903,14 +1122,14 @@ internal partial class LeptonParser : Parser {
 						ErrorHandler.ReportMatch(this);
 					    Consume();
 					}
-					State = 188;
+					State = 236;
 					definition();
 					}
 					} 
 				}
-				State = 193;
+				State = 241;
 				ErrorHandler.Sync(this);
-				_alt = Interpreter.AdaptivePredict(TokenStream,19,Context);
+				_alt = Interpreter.AdaptivePredict(TokenStream,25,Context);
 			}
 			}
 		}
@@ -926,13 +1145,13 @@ internal partial class LeptonParser : Parser {
 	}
 
 	public partial class TypeContext : ParserRuleContext {
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] NAME() { return GetTokens(LeptonParser.NAME); }
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME(int i) {
-			return GetToken(LeptonParser.NAME, i);
-		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME() { return GetToken(LeptonParser.NAME, 0); }
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode LBRACKET() { return GetToken(LeptonParser.LBRACKET, 0); }
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode RBRACKET() { return GetToken(LeptonParser.RBRACKET, 0); }
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode IN() { return GetToken(LeptonParser.IN, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public FormatContext format() {
+			return GetRuleContext<FormatContext>(0);
+		}
 		[System.Diagnostics.DebuggerNonUserCode] public ShapeItemContext[] shapeItem() {
 			return GetRuleContexts<ShapeItemContext>();
 		}
@@ -953,60 +1172,170 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public TypeContext type() {
 		TypeContext _localctx = new TypeContext(Context, State);
-		EnterRule(_localctx, 18, RULE_type);
+		EnterRule(_localctx, 22, RULE_type);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 194;
+			State = 242;
 			Match(NAME);
-			State = 207;
+			State = 255;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==LBRACKET) {
 				{
-				State = 195;
+				State = 243;
 				Match(LBRACKET);
-				State = 204;
+				State = 252;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2173022006961766400L) != 0)) {
 					{
-					State = 196;
+					State = 244;
 					shapeItem();
-					State = 201;
+					State = 249;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 					while (_la==COMMA) {
 						{
 						{
-						State = 197;
+						State = 245;
 						Match(COMMA);
-						State = 198;
+						State = 246;
 						shapeItem();
 						}
 						}
-						State = 203;
+						State = 251;
 						ErrorHandler.Sync(this);
 						_la = TokenStream.LA(1);
 					}
 					}
 				}
 
-				State = 206;
+				State = 254;
 				Match(RBRACKET);
 				}
 			}
 
-			State = 211;
+			State = 259;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==IN) {
 				{
-				State = 209;
+				State = 257;
 				Match(IN);
-				State = 210;
+				State = 258;
+				format();
+				}
+			}
+
+			}
+		}
+		catch (RecognitionException re) {
+			_localctx.exception = re;
+			ErrorHandler.ReportError(this, re);
+			ErrorHandler.Recover(this, re);
+		}
+		finally {
+			ExitRule();
+		}
+		return _localctx;
+	}
+
+	public partial class FormatContext : ParserRuleContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] NAME() { return GetTokens(LeptonParser.NAME); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME(int i) {
+			return GetToken(LeptonParser.NAME, i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] DOT() { return GetTokens(LeptonParser.DOT); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode DOT(int i) {
+			return GetToken(LeptonParser.DOT, i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode LPAREN() { return GetToken(LeptonParser.LPAREN, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ExpressionContext[] expression() {
+			return GetRuleContexts<ExpressionContext>();
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ExpressionContext expression(int i) {
+			return GetRuleContext<ExpressionContext>(i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode RPAREN() { return GetToken(LeptonParser.RPAREN, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode FILL() { return GetToken(LeptonParser.FILL, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] COMMA() { return GetTokens(LeptonParser.COMMA); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode COMMA(int i) {
+			return GetToken(LeptonParser.COMMA, i);
+		}
+		public FormatContext(ParserRuleContext parent, int invokingState)
+			: base(parent, invokingState)
+		{
+		}
+		public override int RuleIndex { get { return RULE_format; } }
+	}
+
+	[RuleVersion(0)]
+	public FormatContext format() {
+		FormatContext _localctx = new FormatContext(Context, State);
+		EnterRule(_localctx, 24, RULE_format);
+		int _la;
+		try {
+			EnterOuterAlt(_localctx, 1);
+			{
+			State = 261;
+			Match(NAME);
+			State = 266;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			while (_la==DOT) {
+				{
+				{
+				State = 262;
+				Match(DOT);
+				State = 263;
 				Match(NAME);
+				}
+				}
+				State = 268;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+			}
+			State = 280;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			if (_la==LPAREN) {
+				{
+				State = 269;
+				Match(LPAREN);
+				State = 270;
+				expression();
+				State = 275;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+				while (_la==COMMA) {
+					{
+					{
+					State = 271;
+					Match(COMMA);
+					State = 272;
+					expression();
+					}
+					}
+					State = 277;
+					ErrorHandler.Sync(this);
+					_la = TokenStream.LA(1);
+				}
+				State = 278;
+				Match(RPAREN);
+				}
+			}
+
+			State = 284;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			if (_la==FILL) {
+				{
+				State = 282;
+				Match(FILL);
+				State = 283;
+				expression();
 				}
 			}
 
@@ -1039,17 +1368,17 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ShapeItemContext shapeItem() {
 		ShapeItemContext _localctx = new ShapeItemContext(Context, State);
-		EnterRule(_localctx, 20, RULE_shapeItem);
+		EnterRule(_localctx, 26, RULE_shapeItem);
 		try {
-			State = 216;
+			State = 289;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case ELLIPSIS:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 213;
+				State = 286;
 				Match(ELLIPSIS);
-				State = 214;
+				State = 287;
 				Match(NAME);
 				}
 				break;
@@ -1066,7 +1395,7 @@ internal partial class LeptonParser : Parser {
 			case FLOAT:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 215;
+				State = 288;
 				expression();
 				}
 				break;
@@ -1108,40 +1437,40 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public BlockContext block() {
 		BlockContext _localctx = new BlockContext(Context, State);
-		EnterRule(_localctx, 22, RULE_block);
+		EnterRule(_localctx, 28, RULE_block);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 218;
+			State = 291;
 			Match(LBRACE);
-			State = 227;
+			State = 300;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 290482175965428736L) != 0)) {
 				{
-				State = 219;
+				State = 292;
 				statement();
-				State = 224;
+				State = 297;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==SEP) {
 					{
 					{
-					State = 220;
+					State = 293;
 					Match(SEP);
-					State = 221;
+					State = 294;
 					statement();
 					}
 					}
-					State = 226;
+					State = 299;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 229;
+			State = 302;
 			Match(RBRACE);
 			}
 		}
@@ -1223,10 +1552,10 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public StatementContext statement() {
 		StatementContext _localctx = new StatementContext(Context, State);
-		EnterRule(_localctx, 24, RULE_statement);
+		EnterRule(_localctx, 30, RULE_statement);
 		int _la;
 		try {
-			State = 252;
+			State = 325;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case LPAREN:
@@ -1234,7 +1563,7 @@ internal partial class LeptonParser : Parser {
 				_localctx = new EquationStatementContext(_localctx);
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 231;
+				State = 304;
 				equation();
 				}
 				break;
@@ -1242,9 +1571,9 @@ internal partial class LeptonParser : Parser {
 				_localctx = new StateContext(_localctx);
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 232;
+				State = 305;
 				Match(STATE);
-				State = 233;
+				State = 306;
 				equation();
 				}
 				break;
@@ -1252,9 +1581,9 @@ internal partial class LeptonParser : Parser {
 				_localctx = new EmitContext(_localctx);
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 234;
+				State = 307;
 				Match(EMIT);
-				State = 235;
+				State = 308;
 				equation();
 				}
 				break;
@@ -1262,15 +1591,15 @@ internal partial class LeptonParser : Parser {
 				_localctx = new ScanContext(_localctx);
 				EnterOuterAlt(_localctx, 4);
 				{
-				State = 236;
+				State = 309;
 				Match(SCAN);
-				State = 237;
+				State = 310;
 				Match(NAME);
-				State = 238;
+				State = 311;
 				Match(IN);
-				State = 239;
+				State = 312;
 				expression();
-				State = 240;
+				State = 313;
 				block();
 				}
 				break;
@@ -1278,25 +1607,25 @@ internal partial class LeptonParser : Parser {
 				_localctx = new IterateContext(_localctx);
 				EnterOuterAlt(_localctx, 5);
 				{
-				State = 242;
+				State = 315;
 				Match(ITERATE);
-				State = 243;
+				State = 316;
 				Match(UNTIL);
-				State = 244;
+				State = 317;
 				expression();
-				State = 247;
+				State = 320;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==MAX) {
 					{
-					State = 245;
+					State = 318;
 					Match(MAX);
-					State = 246;
+					State = 319;
 					expression();
 					}
 				}
 
-				State = 249;
+				State = 322;
 				block();
 				}
 				break;
@@ -1304,7 +1633,7 @@ internal partial class LeptonParser : Parser {
 				_localctx = new LaterStatementContext(_localctx);
 				EnterOuterAlt(_localctx, 6);
 				{
-				State = 251;
+				State = 324;
 				Match(UPDATE);
 				}
 				break;
@@ -1345,35 +1674,35 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public EquationContext equation() {
 		EquationContext _localctx = new EquationContext(Context, State);
-		EnterRule(_localctx, 26, RULE_equation);
+		EnterRule(_localctx, 32, RULE_equation);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 254;
+			State = 327;
 			definition();
-			State = 264;
+			State = 337;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==WHERE) {
 				{
-				State = 255;
+				State = 328;
 				Match(WHERE);
-				State = 256;
+				State = 329;
 				definition();
-				State = 261;
+				State = 334;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 257;
+					State = 330;
 					Match(COMMA);
-					State = 258;
+					State = 331;
 					definition();
 					}
 					}
-					State = 263;
+					State = 336;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
@@ -1422,52 +1751,52 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public DefinitionContext definition() {
 		DefinitionContext _localctx = new DefinitionContext(Context, State);
-		EnterRule(_localctx, 28, RULE_definition);
+		EnterRule(_localctx, 34, RULE_definition);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 278;
+			State = 351;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case NAME:
 				{
-				State = 266;
+				State = 339;
 				target();
 				}
 				break;
 			case LPAREN:
 				{
-				State = 267;
+				State = 340;
 				Match(LPAREN);
-				State = 268;
+				State = 341;
 				target();
-				State = 273;
+				State = 346;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 269;
+					State = 342;
 					Match(COMMA);
-					State = 270;
+					State = 343;
 					target();
 					}
 					}
-					State = 275;
+					State = 348;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 276;
+				State = 349;
 				Match(RPAREN);
 				}
 				break;
 			default:
 				throw new NoViableAltException(this);
 			}
-			State = 280;
+			State = 353;
 			assign();
-			State = 281;
+			State = 354;
 			expression();
 			}
 		}
@@ -1498,12 +1827,12 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public AssignContext assign() {
 		AssignContext _localctx = new AssignContext(Context, State);
-		EnterRule(_localctx, 30, RULE_assign);
+		EnterRule(_localctx, 36, RULE_assign);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 283;
+			State = 356;
 			_la = TokenStream.LA(1);
 			if ( !(((((_la - 35)) & ~0x3f) == 0 && ((1L << (_la - 35)) & 412316860423L) != 0)) ) {
 			ErrorHandler.RecoverInline(this);
@@ -1526,10 +1855,7 @@ internal partial class LeptonParser : Parser {
 	}
 
 	public partial class TargetContext : ParserRuleContext {
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] NAME() { return GetTokens(LeptonParser.NAME); }
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME(int i) {
-			return GetToken(LeptonParser.NAME, i);
-		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME() { return GetToken(LeptonParser.NAME, 0); }
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode PRIME() { return GetToken(LeptonParser.PRIME, 0); }
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode LBRACKET() { return GetToken(LeptonParser.LBRACKET, 0); }
 		[System.Diagnostics.DebuggerNonUserCode] public TargetIndexContext[] targetIndex() {
@@ -1543,14 +1869,12 @@ internal partial class LeptonParser : Parser {
 		[System.Diagnostics.DebuggerNonUserCode] public TypeContext type() {
 			return GetRuleContext<TypeContext>(0);
 		}
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode ON() { return GetToken(LeptonParser.ON, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public SupportContext support() {
+			return GetRuleContext<SupportContext>(0);
+		}
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] COMMA() { return GetTokens(LeptonParser.COMMA); }
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode COMMA(int i) {
 			return GetToken(LeptonParser.COMMA, i);
-		}
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode FILL() { return GetToken(LeptonParser.FILL, 0); }
-		[System.Diagnostics.DebuggerNonUserCode] public ExpressionContext expression() {
-			return GetRuleContext<ExpressionContext>(0);
 		}
 		public TargetContext(ParserRuleContext parent, int invokingState)
 			: base(parent, invokingState)
@@ -1562,86 +1886,134 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public TargetContext target() {
 		TargetContext _localctx = new TargetContext(Context, State);
-		EnterRule(_localctx, 32, RULE_target);
+		EnterRule(_localctx, 38, RULE_target);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 285;
+			State = 358;
 			Match(NAME);
-			State = 287;
+			State = 360;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==PRIME) {
 				{
-				State = 286;
+				State = 359;
 				Match(PRIME);
 				}
 			}
 
-			State = 300;
+			State = 373;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==LBRACKET) {
 				{
-				State = 289;
+				State = 362;
 				Match(LBRACKET);
-				State = 290;
+				State = 363;
 				targetIndex();
-				State = 295;
+				State = 368;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 291;
+					State = 364;
 					Match(COMMA);
-					State = 292;
+					State = 365;
 					targetIndex();
 					}
 					}
-					State = 297;
+					State = 370;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 298;
+				State = 371;
 				Match(RBRACKET);
 				}
 			}
 
-			State = 304;
+			State = 377;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 302;
+				State = 375;
 				Match(COLON);
-				State = 303;
+				State = 376;
 				type();
 				}
 			}
 
-			State = 312;
+			State = 380;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==ON) {
 				{
-				State = 306;
-				Match(ON);
-				State = 307;
-				Match(NAME);
-				State = 310;
-				ErrorHandler.Sync(this);
-				_la = TokenStream.LA(1);
-				if (_la==FILL) {
-					{
-					State = 308;
-					Match(FILL);
-					State = 309;
-					expression();
-					}
+				State = 379;
+				support();
 				}
+			}
 
+			}
+		}
+		catch (RecognitionException re) {
+			_localctx.exception = re;
+			ErrorHandler.ReportError(this, re);
+			ErrorHandler.Recover(this, re);
+		}
+		finally {
+			ExitRule();
+		}
+		return _localctx;
+	}
+
+	public partial class SupportContext : ParserRuleContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode ON() { return GetToken(LeptonParser.ON, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME() { return GetToken(LeptonParser.NAME, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode PRIME() { return GetToken(LeptonParser.PRIME, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode FILL() { return GetToken(LeptonParser.FILL, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ExpressionContext expression() {
+			return GetRuleContext<ExpressionContext>(0);
+		}
+		public SupportContext(ParserRuleContext parent, int invokingState)
+			: base(parent, invokingState)
+		{
+		}
+		public override int RuleIndex { get { return RULE_support; } }
+	}
+
+	[RuleVersion(0)]
+	public SupportContext support() {
+		SupportContext _localctx = new SupportContext(Context, State);
+		EnterRule(_localctx, 40, RULE_support);
+		int _la;
+		try {
+			EnterOuterAlt(_localctx, 1);
+			{
+			State = 382;
+			Match(ON);
+			State = 383;
+			Match(NAME);
+			State = 385;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			if (_la==PRIME) {
+				{
+				State = 384;
+				Match(PRIME);
+				}
+			}
+
+			State = 389;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			if (_la==FILL) {
+				{
+				State = 387;
+				Match(FILL);
+				State = 388;
+				expression();
 				}
 			}
 
@@ -1676,21 +2048,21 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public TargetIndexContext targetIndex() {
 		TargetIndexContext _localctx = new TargetIndexContext(Context, State);
-		EnterRule(_localctx, 34, RULE_targetIndex);
+		EnterRule(_localctx, 42, RULE_targetIndex);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 314;
+			State = 391;
 			expression();
-			State = 317;
+			State = 394;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 315;
+				State = 392;
 				Match(COLON);
-				State = 316;
+				State = 393;
 				expression();
 				}
 			}
@@ -1738,26 +2110,26 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ExpressionContext expression() {
 		ExpressionContext _localctx = new ExpressionContext(Context, State);
-		EnterRule(_localctx, 36, RULE_expression);
+		EnterRule(_localctx, 44, RULE_expression);
 		int _la;
 		try {
-			State = 334;
+			State = 411;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case IF:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 319;
+				State = 396;
 				Match(IF);
-				State = 320;
+				State = 397;
 				expression();
-				State = 321;
+				State = 398;
 				Match(THEN);
-				State = 322;
+				State = 399;
 				expression();
-				State = 323;
+				State = 400;
 				Match(ELSE);
-				State = 324;
+				State = 401;
 				expression();
 				}
 				break;
@@ -1773,21 +2145,21 @@ internal partial class LeptonParser : Parser {
 			case FLOAT:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 326;
+				State = 403;
 				conjunction();
-				State = 331;
+				State = 408;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==OR) {
 					{
 					{
-					State = 327;
+					State = 404;
 					Match(OR);
-					State = 328;
+					State = 405;
 					conjunction();
 					}
 					}
-					State = 333;
+					State = 410;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
@@ -1833,54 +2205,54 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ConjunctionContext conjunction() {
 		ConjunctionContext _localctx = new ConjunctionContext(Context, State);
-		EnterRule(_localctx, 38, RULE_conjunction);
+		EnterRule(_localctx, 46, RULE_conjunction);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 339;
+			State = 416;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==NOT) {
 				{
 				{
-				State = 336;
+				State = 413;
 				Match(NOT);
 				}
 				}
-				State = 341;
+				State = 418;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 342;
+			State = 419;
 			comparison();
-			State = 353;
+			State = 430;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==AND) {
 				{
 				{
-				State = 343;
+				State = 420;
 				Match(AND);
-				State = 347;
+				State = 424;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==NOT) {
 					{
 					{
-					State = 344;
+					State = 421;
 					Match(NOT);
 					}
 					}
-					State = 349;
+					State = 426;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 350;
+				State = 427;
 				comparison();
 				}
 				}
-				State = 355;
+				State = 432;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -1938,20 +2310,20 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ComparisonContext comparison() {
 		ComparisonContext _localctx = new ComparisonContext(Context, State);
-		EnterRule(_localctx, 40, RULE_comparison);
+		EnterRule(_localctx, 48, RULE_comparison);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 356;
+			State = 433;
 			sum();
-			State = 361;
+			State = 438;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while ((((_la) & ~0x3f) == 0 && ((1L << _la) & 17317308137472L) != 0)) {
 				{
 				{
-				State = 357;
+				State = 434;
 				_la = TokenStream.LA(1);
 				if ( !((((_la) & ~0x3f) == 0 && ((1L << _la) & 17317308137472L) != 0)) ) {
 				ErrorHandler.RecoverInline(this);
@@ -1960,11 +2332,11 @@ internal partial class LeptonParser : Parser {
 					ErrorHandler.ReportMatch(this);
 				    Consume();
 				}
-				State = 358;
+				State = 435;
 				sum();
 				}
 				}
-				State = 363;
+				State = 440;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -2006,20 +2378,20 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public SumContext sum() {
 		SumContext _localctx = new SumContext(Context, State);
-		EnterRule(_localctx, 42, RULE_sum);
+		EnterRule(_localctx, 50, RULE_sum);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 364;
+			State = 441;
 			product();
-			State = 369;
+			State = 446;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==PLUS || _la==MINUS) {
 				{
 				{
-				State = 365;
+				State = 442;
 				_la = TokenStream.LA(1);
 				if ( !(_la==PLUS || _la==MINUS) ) {
 				ErrorHandler.RecoverInline(this);
@@ -2028,11 +2400,11 @@ internal partial class LeptonParser : Parser {
 					ErrorHandler.ReportMatch(this);
 				    Consume();
 				}
-				State = 366;
+				State = 443;
 				product();
 				}
 				}
-				State = 371;
+				State = 448;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -2082,20 +2454,20 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ProductContext product() {
 		ProductContext _localctx = new ProductContext(Context, State);
-		EnterRule(_localctx, 44, RULE_product);
+		EnterRule(_localctx, 52, RULE_product);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 372;
+			State = 449;
 			term();
-			State = 377;
+			State = 454;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while ((((_la) & ~0x3f) == 0 && ((1L << _la) & 1055531162664960L) != 0)) {
 				{
 				{
-				State = 373;
+				State = 450;
 				_la = TokenStream.LA(1);
 				if ( !((((_la) & ~0x3f) == 0 && ((1L << _la) & 1055531162664960L) != 0)) ) {
 				ErrorHandler.RecoverInline(this);
@@ -2104,11 +2476,11 @@ internal partial class LeptonParser : Parser {
 					ErrorHandler.ReportMatch(this);
 				    Consume();
 				}
-				State = 374;
+				State = 451;
 				term();
 				}
 				}
-				State = 379;
+				State = 456;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -2160,55 +2532,55 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public TermContext term() {
 		TermContext _localctx = new TermContext(Context, State);
-		EnterRule(_localctx, 46, RULE_term);
+		EnterRule(_localctx, 54, RULE_term);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 383;
+			State = 460;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==MINUS) {
 				{
 				{
-				State = 380;
+				State = 457;
 				Match(MINUS);
 				}
 				}
-				State = 385;
+				State = 462;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 395;
+			State = 472;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==REDUCER) {
 				{
-				State = 386;
+				State = 463;
 				reducer();
-				State = 392;
+				State = 469;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while ((((_la) & ~0x3f) == 0 && ((1L << _la) & 144150372481499136L) != 0)) {
 					{
-					State = 390;
+					State = 467;
 					ErrorHandler.Sync(this);
 					switch (TokenStream.LA(1)) {
 					case MINUS:
 						{
-						State = 387;
+						State = 464;
 						Match(MINUS);
 						}
 						break;
 					case NOT:
 						{
-						State = 388;
+						State = 465;
 						Match(NOT);
 						}
 						break;
 					case REDUCER:
 						{
-						State = 389;
+						State = 466;
 						reducer();
 						}
 						break;
@@ -2216,42 +2588,42 @@ internal partial class LeptonParser : Parser {
 						throw new NoViableAltException(this);
 					}
 					}
-					State = 394;
+					State = 471;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 397;
+			State = 474;
 			postfix();
-			State = 408;
+			State = 485;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==CARET) {
 				{
 				{
-				State = 398;
+				State = 475;
 				Match(CARET);
-				State = 402;
+				State = 479;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==MINUS) {
 					{
 					{
-					State = 399;
+					State = 476;
 					Match(MINUS);
 					}
 					}
-					State = 404;
+					State = 481;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 405;
+				State = 482;
 				postfix();
 				}
 				}
-				State = 410;
+				State = 487;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -2292,34 +2664,34 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ReducerContext reducer() {
 		ReducerContext _localctx = new ReducerContext(Context, State);
-		EnterRule(_localctx, 48, RULE_reducer);
+		EnterRule(_localctx, 56, RULE_reducer);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 411;
+			State = 488;
 			Match(REDUCER);
-			State = 412;
+			State = 489;
 			Match(LBRACKET);
-			State = 413;
+			State = 490;
 			binder();
-			State = 418;
+			State = 495;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==COMMA) {
 				{
 				{
-				State = 414;
+				State = 491;
 				Match(COMMA);
-				State = 415;
+				State = 492;
 				binder();
 				}
 				}
-				State = 420;
+				State = 497;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 421;
+			State = 498;
 			Match(RBRACKET);
 			}
 		}
@@ -2350,21 +2722,21 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public BinderContext binder() {
 		BinderContext _localctx = new BinderContext(Context, State);
-		EnterRule(_localctx, 50, RULE_binder);
+		EnterRule(_localctx, 58, RULE_binder);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 423;
+			State = 500;
 			Match(NAME);
-			State = 426;
+			State = 503;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 424;
+				State = 501;
 				Match(COLON);
-				State = 425;
+				State = 502;
 				expression();
 				}
 			}
@@ -2408,30 +2780,30 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public PostfixContext postfix() {
 		PostfixContext _localctx = new PostfixContext(Context, State);
-		EnterRule(_localctx, 52, RULE_postfix);
+		EnterRule(_localctx, 60, RULE_postfix);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 428;
+			State = 505;
 			primary();
-			State = 433;
+			State = 510;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==LPAREN || _la==LBRACKET) {
 				{
-				State = 431;
+				State = 508;
 				ErrorHandler.Sync(this);
 				switch (TokenStream.LA(1)) {
 				case LBRACKET:
 					{
-					State = 429;
+					State = 506;
 					subscripts();
 					}
 					break;
 				case LPAREN:
 					{
-					State = 430;
+					State = 507;
 					arguments();
 					}
 					break;
@@ -2439,7 +2811,7 @@ internal partial class LeptonParser : Parser {
 					throw new NoViableAltException(this);
 				}
 				}
-				State = 435;
+				State = 512;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -2524,40 +2896,40 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public PrimaryContext primary() {
 		PrimaryContext _localctx = new PrimaryContext(Context, State);
-		EnterRule(_localctx, 54, RULE_primary);
+		EnterRule(_localctx, 62, RULE_primary);
 		int _la;
 		try {
-			State = 472;
+			State = 549;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case NAME:
 				_localctx = new NameExpressionContext(_localctx);
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 436;
+				State = 513;
 				Match(NAME);
-				State = 441;
+				State = 518;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==DOT) {
 					{
 					{
-					State = 437;
+					State = 514;
 					Match(DOT);
-					State = 438;
+					State = 515;
 					Match(NAME);
 					}
 					}
-					State = 443;
+					State = 520;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 445;
+				State = 522;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==PRIME) {
 					{
-					State = 444;
+					State = 521;
 					Match(PRIME);
 					}
 				}
@@ -2569,7 +2941,7 @@ internal partial class LeptonParser : Parser {
 				_localctx = new NumberContext(_localctx);
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 447;
+				State = 524;
 				_la = TokenStream.LA(1);
 				if ( !(_la==INTEGER || _la==FLOAT) ) {
 				ErrorHandler.RecoverInline(this);
@@ -2585,7 +2957,7 @@ internal partial class LeptonParser : Parser {
 				_localctx = new TruthContext(_localctx);
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 448;
+				State = 525;
 				_la = TokenStream.LA(1);
 				if ( !(_la==TRUE || _la==FALSE) ) {
 				ErrorHandler.RecoverInline(this);
@@ -2600,27 +2972,27 @@ internal partial class LeptonParser : Parser {
 				_localctx = new GroupContext(_localctx);
 				EnterOuterAlt(_localctx, 4);
 				{
-				State = 449;
+				State = 526;
 				Match(LPAREN);
-				State = 450;
+				State = 527;
 				groupItem();
-				State = 455;
+				State = 532;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 451;
+					State = 528;
 					Match(COMMA);
-					State = 452;
+					State = 529;
 					groupItem();
 					}
 					}
-					State = 457;
+					State = 534;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 458;
+				State = 535;
 				Match(RPAREN);
 				}
 				break;
@@ -2628,35 +3000,35 @@ internal partial class LeptonParser : Parser {
 				_localctx = new ListContext(_localctx);
 				EnterOuterAlt(_localctx, 5);
 				{
-				State = 460;
+				State = 537;
 				Match(LBRACKET);
-				State = 469;
+				State = 546;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2173022004814282752L) != 0)) {
 					{
-					State = 461;
+					State = 538;
 					expression();
-					State = 466;
+					State = 543;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 					while (_la==COMMA) {
 						{
 						{
-						State = 462;
+						State = 539;
 						Match(COMMA);
-						State = 463;
+						State = 540;
 						expression();
 						}
 						}
-						State = 468;
+						State = 545;
 						ErrorHandler.Sync(this);
 						_la = TokenStream.LA(1);
 					}
 					}
 				}
 
-				State = 471;
+				State = 548;
 				Match(RBRACKET);
 				}
 				break;
@@ -2693,21 +3065,21 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public GroupItemContext groupItem() {
 		GroupItemContext _localctx = new GroupItemContext(Context, State);
-		EnterRule(_localctx, 56, RULE_groupItem);
+		EnterRule(_localctx, 64, RULE_groupItem);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 474;
+			State = 551;
 			expression();
-			State = 477;
+			State = 554;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 475;
+				State = 552;
 				Match(COLON);
-				State = 476;
+				State = 553;
 				expression();
 				}
 			}
@@ -2748,32 +3120,32 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public SubscriptsContext subscripts() {
 		SubscriptsContext _localctx = new SubscriptsContext(Context, State);
-		EnterRule(_localctx, 58, RULE_subscripts);
+		EnterRule(_localctx, 66, RULE_subscripts);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 479;
+			State = 556;
 			Match(LBRACKET);
-			State = 480;
+			State = 557;
 			subscript();
-			State = 485;
+			State = 562;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==COMMA) {
 				{
 				{
-				State = 481;
+				State = 558;
 				Match(COMMA);
-				State = 482;
+				State = 559;
 				subscript();
 				}
 				}
-				State = 487;
+				State = 564;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 488;
+			State = 565;
 			Match(RBRACKET);
 			}
 		}
@@ -2811,41 +3183,41 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public SubscriptContext subscript() {
 		SubscriptContext _localctx = new SubscriptContext(Context, State);
-		EnterRule(_localctx, 60, RULE_subscript);
+		EnterRule(_localctx, 68, RULE_subscript);
 		try {
-			State = 500;
+			State = 577;
 			ErrorHandler.Sync(this);
-			switch ( Interpreter.AdaptivePredict(TokenStream,67,Context) ) {
+			switch ( Interpreter.AdaptivePredict(TokenStream,78,Context) ) {
 			case 1:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 490;
+				State = 567;
 				Match(NAME);
-				State = 491;
+				State = 568;
 				Match(ASSIGN);
-				State = 492;
+				State = 569;
 				expression();
 				}
 				break;
 			case 2:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 493;
+				State = 570;
 				expression();
-				State = 497;
+				State = 574;
 				ErrorHandler.Sync(this);
 				switch (TokenStream.LA(1)) {
 				case ELSE:
 					{
-					State = 494;
+					State = 571;
 					Match(ELSE);
-					State = 495;
+					State = 572;
 					expression();
 					}
 					break;
 				case COLON:
 					{
-					State = 496;
+					State = 573;
 					slice();
 					}
 					break;
@@ -2860,7 +3232,7 @@ internal partial class LeptonParser : Parser {
 			case 3:
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 499;
+				State = 576;
 				slice();
 				}
 				break;
@@ -2898,36 +3270,36 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public SliceContext slice() {
 		SliceContext _localctx = new SliceContext(Context, State);
-		EnterRule(_localctx, 62, RULE_slice);
+		EnterRule(_localctx, 70, RULE_slice);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 502;
+			State = 579;
 			Match(COLON);
-			State = 504;
+			State = 581;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2173022004814282752L) != 0)) {
 				{
-				State = 503;
+				State = 580;
 				expression();
 				}
 			}
 
-			State = 510;
+			State = 587;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 506;
+				State = 583;
 				Match(COLON);
-				State = 508;
+				State = 585;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2173022004814282752L) != 0)) {
 					{
-					State = 507;
+					State = 584;
 					expression();
 					}
 				}
@@ -2971,40 +3343,40 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ArgumentsContext arguments() {
 		ArgumentsContext _localctx = new ArgumentsContext(Context, State);
-		EnterRule(_localctx, 64, RULE_arguments);
+		EnterRule(_localctx, 72, RULE_arguments);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 512;
+			State = 589;
 			Match(LPAREN);
-			State = 521;
+			State = 598;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2173022004814282752L) != 0)) {
 				{
-				State = 513;
+				State = 590;
 				argument();
-				State = 518;
+				State = 595;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 514;
+					State = 591;
 					Match(COMMA);
-					State = 515;
+					State = 592;
 					argument();
 					}
 					}
-					State = 520;
+					State = 597;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 523;
+			State = 600;
 			Match(RPAREN);
 			}
 		}
@@ -3035,26 +3407,26 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ArgumentContext argument() {
 		ArgumentContext _localctx = new ArgumentContext(Context, State);
-		EnterRule(_localctx, 66, RULE_argument);
+		EnterRule(_localctx, 74, RULE_argument);
 		try {
-			State = 529;
+			State = 606;
 			ErrorHandler.Sync(this);
-			switch ( Interpreter.AdaptivePredict(TokenStream,73,Context) ) {
+			switch ( Interpreter.AdaptivePredict(TokenStream,84,Context) ) {
 			case 1:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 525;
+				State = 602;
 				Match(NAME);
-				State = 526;
+				State = 603;
 				Match(ASSIGN);
-				State = 527;
+				State = 604;
 				expression();
 				}
 				break;
 			case 2:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 528;
+				State = 605;
 				expression();
 				}
 				break;
@@ -3072,189 +3444,216 @@ internal partial class LeptonParser : Parser {
 	}
 
 	private static int[] _serializedATN = {
-		4,1,73,532,2,0,7,0,2,1,7,1,2,2,7,2,2,3,7,3,2,4,7,4,2,5,7,5,2,6,7,6,2,7,
+		4,1,73,609,2,0,7,0,2,1,7,1,2,2,7,2,2,3,7,3,2,4,7,4,2,5,7,5,2,6,7,6,2,7,
 		7,7,2,8,7,8,2,9,7,9,2,10,7,10,2,11,7,11,2,12,7,12,2,13,7,13,2,14,7,14,
 		2,15,7,15,2,16,7,16,2,17,7,17,2,18,7,18,2,19,7,19,2,20,7,20,2,21,7,21,
 		2,22,7,22,2,23,7,23,2,24,7,24,2,25,7,25,2,26,7,26,2,27,7,27,2,28,7,28,
-		2,29,7,29,2,30,7,30,2,31,7,31,2,32,7,32,2,33,7,33,1,0,1,0,1,0,5,0,72,8,
-		0,10,0,12,0,75,9,0,3,0,77,8,0,1,0,1,0,1,1,1,1,1,1,1,1,1,1,1,1,5,1,87,8,
-		1,10,1,12,1,90,9,1,1,1,1,1,1,1,1,1,3,1,96,8,1,1,1,1,1,1,1,1,1,1,1,1,1,
-		1,1,1,1,3,1,106,8,1,1,1,1,1,1,1,3,1,111,8,1,1,1,1,1,1,1,3,1,116,8,1,1,
-		1,1,1,1,1,1,1,3,1,122,8,1,3,1,124,8,1,1,1,3,1,127,8,1,1,2,1,2,1,2,3,2,
-		132,8,2,1,3,1,3,1,3,1,3,5,3,138,8,3,10,3,12,3,141,9,3,1,3,1,3,1,4,1,4,
-		1,4,1,4,5,4,149,8,4,10,4,12,4,152,9,4,3,4,154,8,4,1,4,1,4,1,5,1,5,1,5,
-		3,5,161,8,5,1,5,1,5,3,5,165,8,5,1,6,1,6,1,6,1,6,5,6,171,8,6,10,6,12,6,
-		174,9,6,1,6,1,6,1,6,3,6,179,8,6,1,7,1,7,1,7,3,7,184,8,7,1,8,1,8,1,8,1,
-		8,5,8,190,8,8,10,8,12,8,193,9,8,1,9,1,9,1,9,1,9,1,9,5,9,200,8,9,10,9,12,
-		9,203,9,9,3,9,205,8,9,1,9,3,9,208,8,9,1,9,1,9,3,9,212,8,9,1,10,1,10,1,
-		10,3,10,217,8,10,1,11,1,11,1,11,1,11,5,11,223,8,11,10,11,12,11,226,9,11,
-		3,11,228,8,11,1,11,1,11,1,12,1,12,1,12,1,12,1,12,1,12,1,12,1,12,1,12,1,
-		12,1,12,1,12,1,12,1,12,1,12,1,12,3,12,248,8,12,1,12,1,12,1,12,3,12,253,
-		8,12,1,13,1,13,1,13,1,13,1,13,5,13,260,8,13,10,13,12,13,263,9,13,3,13,
-		265,8,13,1,14,1,14,1,14,1,14,1,14,5,14,272,8,14,10,14,12,14,275,9,14,1,
-		14,1,14,3,14,279,8,14,1,14,1,14,1,14,1,15,1,15,1,16,1,16,3,16,288,8,16,
-		1,16,1,16,1,16,1,16,5,16,294,8,16,10,16,12,16,297,9,16,1,16,1,16,3,16,
-		301,8,16,1,16,1,16,3,16,305,8,16,1,16,1,16,1,16,1,16,3,16,311,8,16,3,16,
-		313,8,16,1,17,1,17,1,17,3,17,318,8,17,1,18,1,18,1,18,1,18,1,18,1,18,1,
-		18,1,18,1,18,1,18,5,18,330,8,18,10,18,12,18,333,9,18,3,18,335,8,18,1,19,
-		5,19,338,8,19,10,19,12,19,341,9,19,1,19,1,19,1,19,5,19,346,8,19,10,19,
-		12,19,349,9,19,1,19,5,19,352,8,19,10,19,12,19,355,9,19,1,20,1,20,1,20,
-		5,20,360,8,20,10,20,12,20,363,9,20,1,21,1,21,1,21,5,21,368,8,21,10,21,
-		12,21,371,9,21,1,22,1,22,1,22,5,22,376,8,22,10,22,12,22,379,9,22,1,23,
-		5,23,382,8,23,10,23,12,23,385,9,23,1,23,1,23,1,23,1,23,5,23,391,8,23,10,
-		23,12,23,394,9,23,3,23,396,8,23,1,23,1,23,1,23,5,23,401,8,23,10,23,12,
-		23,404,9,23,1,23,5,23,407,8,23,10,23,12,23,410,9,23,1,24,1,24,1,24,1,24,
-		1,24,5,24,417,8,24,10,24,12,24,420,9,24,1,24,1,24,1,25,1,25,1,25,3,25,
-		427,8,25,1,26,1,26,1,26,5,26,432,8,26,10,26,12,26,435,9,26,1,27,1,27,1,
-		27,5,27,440,8,27,10,27,12,27,443,9,27,1,27,3,27,446,8,27,1,27,1,27,1,27,
-		1,27,1,27,1,27,5,27,454,8,27,10,27,12,27,457,9,27,1,27,1,27,1,27,1,27,
-		1,27,1,27,5,27,465,8,27,10,27,12,27,468,9,27,3,27,470,8,27,1,27,3,27,473,
-		8,27,1,28,1,28,1,28,3,28,478,8,28,1,29,1,29,1,29,1,29,5,29,484,8,29,10,
-		29,12,29,487,9,29,1,29,1,29,1,30,1,30,1,30,1,30,1,30,1,30,1,30,3,30,498,
-		8,30,1,30,3,30,501,8,30,1,31,1,31,3,31,505,8,31,1,31,1,31,3,31,509,8,31,
-		3,31,511,8,31,1,32,1,32,1,32,1,32,5,32,517,8,32,10,32,12,32,520,9,32,3,
-		32,522,8,32,1,32,1,32,1,33,1,33,1,33,1,33,3,33,530,8,33,1,33,0,0,34,0,
-		2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32,34,36,38,40,42,44,46,48,50,
-		52,54,56,58,60,62,64,66,0,9,2,0,58,58,61,61,1,0,6,9,2,0,28,28,68,68,2,
-		0,35,37,72,73,1,0,38,43,1,0,44,45,1,0,46,49,1,0,59,60,1,0,26,27,585,0,
-		76,1,0,0,0,2,126,1,0,0,0,4,128,1,0,0,0,6,133,1,0,0,0,8,144,1,0,0,0,10,
-		157,1,0,0,0,12,178,1,0,0,0,14,180,1,0,0,0,16,185,1,0,0,0,18,194,1,0,0,
-		0,20,216,1,0,0,0,22,218,1,0,0,0,24,252,1,0,0,0,26,254,1,0,0,0,28,278,1,
-		0,0,0,30,283,1,0,0,0,32,285,1,0,0,0,34,314,1,0,0,0,36,334,1,0,0,0,38,339,
-		1,0,0,0,40,356,1,0,0,0,42,364,1,0,0,0,44,372,1,0,0,0,46,383,1,0,0,0,48,
-		411,1,0,0,0,50,423,1,0,0,0,52,428,1,0,0,0,54,472,1,0,0,0,56,474,1,0,0,
-		0,58,479,1,0,0,0,60,500,1,0,0,0,62,502,1,0,0,0,64,512,1,0,0,0,66,529,1,
-		0,0,0,68,73,3,2,1,0,69,70,5,68,0,0,70,72,3,2,1,0,71,69,1,0,0,0,72,75,1,
-		0,0,0,73,71,1,0,0,0,73,74,1,0,0,0,74,77,1,0,0,0,75,73,1,0,0,0,76,68,1,
-		0,0,0,76,77,1,0,0,0,77,78,1,0,0,0,78,79,5,0,0,1,79,1,1,0,0,0,80,81,5,1,
-		0,0,81,127,7,0,0,0,82,83,5,2,0,0,83,88,3,4,2,0,84,85,5,28,0,0,85,87,3,
-		4,2,0,86,84,1,0,0,0,87,90,1,0,0,0,88,86,1,0,0,0,88,89,1,0,0,0,89,127,1,
-		0,0,0,90,88,1,0,0,0,91,92,5,3,0,0,92,95,5,58,0,0,93,94,5,29,0,0,94,96,
-		3,18,9,0,95,93,1,0,0,0,95,96,1,0,0,0,96,97,1,0,0,0,97,98,5,35,0,0,98,127,
-		3,36,18,0,99,100,5,4,0,0,100,101,5,58,0,0,101,102,5,29,0,0,102,105,3,18,
-		9,0,103,104,5,33,0,0,104,106,3,36,18,0,105,103,1,0,0,0,105,106,1,0,0,0,
-		106,127,1,0,0,0,107,108,5,5,0,0,108,110,5,58,0,0,109,111,3,6,3,0,110,109,
-		1,0,0,0,110,111,1,0,0,0,111,112,1,0,0,0,112,115,3,8,4,0,113,114,5,34,0,
-		0,114,116,3,12,6,0,115,113,1,0,0,0,115,116,1,0,0,0,116,123,1,0,0,0,117,
-		124,3,22,11,0,118,119,5,35,0,0,119,121,3,36,18,0,120,122,3,16,8,0,121,
-		120,1,0,0,0,121,122,1,0,0,0,122,124,1,0,0,0,123,117,1,0,0,0,123,118,1,
-		0,0,0,124,127,1,0,0,0,125,127,7,1,0,0,126,80,1,0,0,0,126,82,1,0,0,0,126,
-		91,1,0,0,0,126,99,1,0,0,0,126,107,1,0,0,0,126,125,1,0,0,0,127,3,1,0,0,
-		0,128,131,5,58,0,0,129,130,5,35,0,0,130,132,3,36,18,0,131,129,1,0,0,0,
-		131,132,1,0,0,0,132,5,1,0,0,0,133,134,5,53,0,0,134,139,5,58,0,0,135,136,
-		5,28,0,0,136,138,5,58,0,0,137,135,1,0,0,0,138,141,1,0,0,0,139,137,1,0,
-		0,0,139,140,1,0,0,0,140,142,1,0,0,0,141,139,1,0,0,0,142,143,5,54,0,0,143,
-		7,1,0,0,0,144,153,5,51,0,0,145,150,3,10,5,0,146,147,5,28,0,0,147,149,3,
-		10,5,0,148,146,1,0,0,0,149,152,1,0,0,0,150,148,1,0,0,0,150,151,1,0,0,0,
-		151,154,1,0,0,0,152,150,1,0,0,0,153,145,1,0,0,0,153,154,1,0,0,0,154,155,
-		1,0,0,0,155,156,5,52,0,0,156,9,1,0,0,0,157,160,5,58,0,0,158,159,5,29,0,
-		0,159,161,3,18,9,0,160,158,1,0,0,0,160,161,1,0,0,0,161,164,1,0,0,0,162,
-		163,5,35,0,0,163,165,3,36,18,0,164,162,1,0,0,0,164,165,1,0,0,0,165,11,
-		1,0,0,0,166,167,5,51,0,0,167,172,3,14,7,0,168,169,5,28,0,0,169,171,3,14,
-		7,0,170,168,1,0,0,0,171,174,1,0,0,0,172,170,1,0,0,0,172,173,1,0,0,0,173,
-		175,1,0,0,0,174,172,1,0,0,0,175,176,5,52,0,0,176,179,1,0,0,0,177,179,3,
-		18,9,0,178,166,1,0,0,0,178,177,1,0,0,0,179,13,1,0,0,0,180,183,5,58,0,0,
-		181,182,5,29,0,0,182,184,3,18,9,0,183,181,1,0,0,0,183,184,1,0,0,0,184,
-		15,1,0,0,0,185,186,5,19,0,0,186,191,3,28,14,0,187,188,7,2,0,0,188,190,
-		3,28,14,0,189,187,1,0,0,0,190,193,1,0,0,0,191,189,1,0,0,0,191,192,1,0,
-		0,0,192,17,1,0,0,0,193,191,1,0,0,0,194,207,5,58,0,0,195,204,5,53,0,0,196,
-		201,3,20,10,0,197,198,5,28,0,0,198,200,3,20,10,0,199,197,1,0,0,0,200,203,
-		1,0,0,0,201,199,1,0,0,0,201,202,1,0,0,0,202,205,1,0,0,0,203,201,1,0,0,
-		0,204,196,1,0,0,0,204,205,1,0,0,0,205,206,1,0,0,0,206,208,5,54,0,0,207,
-		195,1,0,0,0,207,208,1,0,0,0,208,211,1,0,0,0,209,210,5,16,0,0,210,212,5,
-		58,0,0,211,209,1,0,0,0,211,212,1,0,0,0,212,19,1,0,0,0,213,214,5,31,0,0,
-		214,217,5,58,0,0,215,217,3,36,18,0,216,213,1,0,0,0,216,215,1,0,0,0,217,
-		21,1,0,0,0,218,227,5,55,0,0,219,224,3,24,12,0,220,221,5,68,0,0,221,223,
-		3,24,12,0,222,220,1,0,0,0,223,226,1,0,0,0,224,222,1,0,0,0,224,225,1,0,
-		0,0,225,228,1,0,0,0,226,224,1,0,0,0,227,219,1,0,0,0,227,228,1,0,0,0,228,
-		229,1,0,0,0,229,230,5,56,0,0,230,23,1,0,0,0,231,253,3,26,13,0,232,233,
-		5,10,0,0,233,253,3,26,13,0,234,235,5,11,0,0,235,253,3,26,13,0,236,237,
-		5,13,0,0,237,238,5,58,0,0,238,239,5,16,0,0,239,240,3,36,18,0,240,241,3,
-		22,11,0,241,253,1,0,0,0,242,243,5,14,0,0,243,244,5,15,0,0,244,247,3,36,
-		18,0,245,246,5,71,0,0,246,248,3,36,18,0,247,245,1,0,0,0,247,248,1,0,0,
-		0,248,249,1,0,0,0,249,250,3,22,11,0,250,253,1,0,0,0,251,253,5,12,0,0,252,
-		231,1,0,0,0,252,232,1,0,0,0,252,234,1,0,0,0,252,236,1,0,0,0,252,242,1,
-		0,0,0,252,251,1,0,0,0,253,25,1,0,0,0,254,264,3,28,14,0,255,256,5,19,0,
-		0,256,261,3,28,14,0,257,258,5,28,0,0,258,260,3,28,14,0,259,257,1,0,0,0,
-		260,263,1,0,0,0,261,259,1,0,0,0,261,262,1,0,0,0,262,265,1,0,0,0,263,261,
-		1,0,0,0,264,255,1,0,0,0,264,265,1,0,0,0,265,27,1,0,0,0,266,279,3,32,16,
-		0,267,268,5,51,0,0,268,273,3,32,16,0,269,270,5,28,0,0,270,272,3,32,16,
-		0,271,269,1,0,0,0,272,275,1,0,0,0,273,271,1,0,0,0,273,274,1,0,0,0,274,
-		276,1,0,0,0,275,273,1,0,0,0,276,277,5,52,0,0,277,279,1,0,0,0,278,266,1,
-		0,0,0,278,267,1,0,0,0,279,280,1,0,0,0,280,281,3,30,15,0,281,282,3,36,18,
-		0,282,29,1,0,0,0,283,284,7,3,0,0,284,31,1,0,0,0,285,287,5,58,0,0,286,288,
-		5,32,0,0,287,286,1,0,0,0,287,288,1,0,0,0,288,300,1,0,0,0,289,290,5,53,
-		0,0,290,295,3,34,17,0,291,292,5,28,0,0,292,294,3,34,17,0,293,291,1,0,0,
-		0,294,297,1,0,0,0,295,293,1,0,0,0,295,296,1,0,0,0,296,298,1,0,0,0,297,
-		295,1,0,0,0,298,299,5,54,0,0,299,301,1,0,0,0,300,289,1,0,0,0,300,301,1,
-		0,0,0,301,304,1,0,0,0,302,303,5,29,0,0,303,305,3,18,9,0,304,302,1,0,0,
-		0,304,305,1,0,0,0,305,312,1,0,0,0,306,307,5,17,0,0,307,310,5,58,0,0,308,
-		309,5,18,0,0,309,311,3,36,18,0,310,308,1,0,0,0,310,311,1,0,0,0,311,313,
-		1,0,0,0,312,306,1,0,0,0,312,313,1,0,0,0,313,33,1,0,0,0,314,317,3,36,18,
-		0,315,316,5,29,0,0,316,318,3,36,18,0,317,315,1,0,0,0,317,318,1,0,0,0,318,
-		35,1,0,0,0,319,320,5,20,0,0,320,321,3,36,18,0,321,322,5,21,0,0,322,323,
-		3,36,18,0,323,324,5,22,0,0,324,325,3,36,18,0,325,335,1,0,0,0,326,331,3,
-		38,19,0,327,328,5,24,0,0,328,330,3,38,19,0,329,327,1,0,0,0,330,333,1,0,
-		0,0,331,329,1,0,0,0,331,332,1,0,0,0,332,335,1,0,0,0,333,331,1,0,0,0,334,
-		319,1,0,0,0,334,326,1,0,0,0,335,37,1,0,0,0,336,338,5,25,0,0,337,336,1,
-		0,0,0,338,341,1,0,0,0,339,337,1,0,0,0,339,340,1,0,0,0,340,342,1,0,0,0,
-		341,339,1,0,0,0,342,353,3,40,20,0,343,347,5,23,0,0,344,346,5,25,0,0,345,
-		344,1,0,0,0,346,349,1,0,0,0,347,345,1,0,0,0,347,348,1,0,0,0,348,350,1,
-		0,0,0,349,347,1,0,0,0,350,352,3,40,20,0,351,343,1,0,0,0,352,355,1,0,0,
-		0,353,351,1,0,0,0,353,354,1,0,0,0,354,39,1,0,0,0,355,353,1,0,0,0,356,361,
-		3,42,21,0,357,358,7,4,0,0,358,360,3,42,21,0,359,357,1,0,0,0,360,363,1,
-		0,0,0,361,359,1,0,0,0,361,362,1,0,0,0,362,41,1,0,0,0,363,361,1,0,0,0,364,
-		369,3,44,22,0,365,366,7,5,0,0,366,368,3,44,22,0,367,365,1,0,0,0,368,371,
-		1,0,0,0,369,367,1,0,0,0,369,370,1,0,0,0,370,43,1,0,0,0,371,369,1,0,0,0,
-		372,377,3,46,23,0,373,374,7,6,0,0,374,376,3,46,23,0,375,373,1,0,0,0,376,
-		379,1,0,0,0,377,375,1,0,0,0,377,378,1,0,0,0,378,45,1,0,0,0,379,377,1,0,
-		0,0,380,382,5,45,0,0,381,380,1,0,0,0,382,385,1,0,0,0,383,381,1,0,0,0,383,
-		384,1,0,0,0,384,395,1,0,0,0,385,383,1,0,0,0,386,392,3,48,24,0,387,391,
-		5,45,0,0,388,391,5,25,0,0,389,391,3,48,24,0,390,387,1,0,0,0,390,388,1,
-		0,0,0,390,389,1,0,0,0,391,394,1,0,0,0,392,390,1,0,0,0,392,393,1,0,0,0,
-		393,396,1,0,0,0,394,392,1,0,0,0,395,386,1,0,0,0,395,396,1,0,0,0,396,397,
-		1,0,0,0,397,408,3,52,26,0,398,402,5,50,0,0,399,401,5,45,0,0,400,399,1,
-		0,0,0,401,404,1,0,0,0,402,400,1,0,0,0,402,403,1,0,0,0,403,405,1,0,0,0,
-		404,402,1,0,0,0,405,407,3,52,26,0,406,398,1,0,0,0,407,410,1,0,0,0,408,
-		406,1,0,0,0,408,409,1,0,0,0,409,47,1,0,0,0,410,408,1,0,0,0,411,412,5,57,
-		0,0,412,413,5,53,0,0,413,418,3,50,25,0,414,415,5,28,0,0,415,417,3,50,25,
-		0,416,414,1,0,0,0,417,420,1,0,0,0,418,416,1,0,0,0,418,419,1,0,0,0,419,
-		421,1,0,0,0,420,418,1,0,0,0,421,422,5,54,0,0,422,49,1,0,0,0,423,426,5,
-		58,0,0,424,425,5,29,0,0,425,427,3,36,18,0,426,424,1,0,0,0,426,427,1,0,
-		0,0,427,51,1,0,0,0,428,433,3,54,27,0,429,432,3,58,29,0,430,432,3,64,32,
-		0,431,429,1,0,0,0,431,430,1,0,0,0,432,435,1,0,0,0,433,431,1,0,0,0,433,
-		434,1,0,0,0,434,53,1,0,0,0,435,433,1,0,0,0,436,441,5,58,0,0,437,438,5,
-		30,0,0,438,440,5,58,0,0,439,437,1,0,0,0,440,443,1,0,0,0,441,439,1,0,0,
-		0,441,442,1,0,0,0,442,445,1,0,0,0,443,441,1,0,0,0,444,446,5,32,0,0,445,
-		444,1,0,0,0,445,446,1,0,0,0,446,473,1,0,0,0,447,473,7,7,0,0,448,473,7,
-		8,0,0,449,450,5,51,0,0,450,455,3,56,28,0,451,452,5,28,0,0,452,454,3,56,
-		28,0,453,451,1,0,0,0,454,457,1,0,0,0,455,453,1,0,0,0,455,456,1,0,0,0,456,
-		458,1,0,0,0,457,455,1,0,0,0,458,459,5,52,0,0,459,473,1,0,0,0,460,469,5,
-		53,0,0,461,466,3,36,18,0,462,463,5,28,0,0,463,465,3,36,18,0,464,462,1,
-		0,0,0,465,468,1,0,0,0,466,464,1,0,0,0,466,467,1,0,0,0,467,470,1,0,0,0,
-		468,466,1,0,0,0,469,461,1,0,0,0,469,470,1,0,0,0,470,471,1,0,0,0,471,473,
-		5,54,0,0,472,436,1,0,0,0,472,447,1,0,0,0,472,448,1,0,0,0,472,449,1,0,0,
-		0,472,460,1,0,0,0,473,55,1,0,0,0,474,477,3,36,18,0,475,476,5,29,0,0,476,
-		478,3,36,18,0,477,475,1,0,0,0,477,478,1,0,0,0,478,57,1,0,0,0,479,480,5,
-		53,0,0,480,485,3,60,30,0,481,482,5,28,0,0,482,484,3,60,30,0,483,481,1,
-		0,0,0,484,487,1,0,0,0,485,483,1,0,0,0,485,486,1,0,0,0,486,488,1,0,0,0,
-		487,485,1,0,0,0,488,489,5,54,0,0,489,59,1,0,0,0,490,491,5,58,0,0,491,492,
-		5,35,0,0,492,501,3,36,18,0,493,497,3,36,18,0,494,495,5,22,0,0,495,498,
-		3,36,18,0,496,498,3,62,31,0,497,494,1,0,0,0,497,496,1,0,0,0,497,498,1,
-		0,0,0,498,501,1,0,0,0,499,501,3,62,31,0,500,490,1,0,0,0,500,493,1,0,0,
-		0,500,499,1,0,0,0,501,61,1,0,0,0,502,504,5,29,0,0,503,505,3,36,18,0,504,
-		503,1,0,0,0,504,505,1,0,0,0,505,510,1,0,0,0,506,508,5,29,0,0,507,509,3,
-		36,18,0,508,507,1,0,0,0,508,509,1,0,0,0,509,511,1,0,0,0,510,506,1,0,0,
-		0,510,511,1,0,0,0,511,63,1,0,0,0,512,521,5,51,0,0,513,518,3,66,33,0,514,
-		515,5,28,0,0,515,517,3,66,33,0,516,514,1,0,0,0,517,520,1,0,0,0,518,516,
-		1,0,0,0,518,519,1,0,0,0,519,522,1,0,0,0,520,518,1,0,0,0,521,513,1,0,0,
-		0,521,522,1,0,0,0,522,523,1,0,0,0,523,524,5,52,0,0,524,65,1,0,0,0,525,
-		526,5,58,0,0,526,527,5,35,0,0,527,530,3,36,18,0,528,530,3,36,18,0,529,
-		525,1,0,0,0,529,528,1,0,0,0,530,67,1,0,0,0,74,73,76,88,95,105,110,115,
-		121,123,126,131,139,150,153,160,164,172,178,183,191,201,204,207,211,216,
-		224,227,247,252,261,264,273,278,287,295,300,304,310,312,317,331,334,339,
-		347,353,361,369,377,383,390,392,395,402,408,418,426,431,433,441,445,455,
-		466,469,472,477,485,497,500,504,508,510,518,521,529
+		2,29,7,29,2,30,7,30,2,31,7,31,2,32,7,32,2,33,7,33,2,34,7,34,2,35,7,35,
+		2,36,7,36,2,37,7,37,1,0,1,0,1,0,5,0,80,8,0,10,0,12,0,83,9,0,3,0,85,8,0,
+		1,0,1,0,1,1,1,1,1,1,1,1,1,1,1,1,5,1,95,8,1,10,1,12,1,98,9,1,1,1,1,1,1,
+		1,1,1,3,1,104,8,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,3,1,114,8,1,1,1,1,1,
+		1,1,3,1,119,8,1,1,1,1,1,1,1,3,1,124,8,1,1,1,1,1,1,1,1,1,3,1,130,8,1,3,
+		1,132,8,1,1,1,1,1,1,1,3,1,137,8,1,1,1,1,1,1,1,3,1,142,8,1,1,1,1,1,1,1,
+		1,1,5,1,148,8,1,10,1,12,1,151,9,1,1,1,3,1,154,8,1,1,2,1,2,1,2,3,2,159,
+		8,2,1,3,1,3,1,3,1,3,5,3,165,8,3,10,3,12,3,168,9,3,1,3,1,3,1,4,1,4,1,4,
+		1,4,5,4,176,8,4,10,4,12,4,179,9,4,3,4,181,8,4,1,4,1,4,1,5,1,5,1,5,3,5,
+		188,8,5,1,5,1,5,3,5,192,8,5,1,6,1,6,1,6,1,6,5,6,198,8,6,10,6,12,6,201,
+		9,6,1,6,1,6,1,6,3,6,206,8,6,1,7,1,7,1,7,3,7,211,8,7,1,8,1,8,1,8,1,8,5,
+		8,217,8,8,10,8,12,8,220,9,8,1,8,1,8,1,9,1,9,1,9,3,9,227,8,9,1,9,1,9,1,
+		9,3,9,232,8,9,1,10,1,10,1,10,1,10,5,10,238,8,10,10,10,12,10,241,9,10,1,
+		11,1,11,1,11,1,11,1,11,5,11,248,8,11,10,11,12,11,251,9,11,3,11,253,8,11,
+		1,11,3,11,256,8,11,1,11,1,11,3,11,260,8,11,1,12,1,12,1,12,5,12,265,8,12,
+		10,12,12,12,268,9,12,1,12,1,12,1,12,1,12,5,12,274,8,12,10,12,12,12,277,
+		9,12,1,12,1,12,3,12,281,8,12,1,12,1,12,3,12,285,8,12,1,13,1,13,1,13,3,
+		13,290,8,13,1,14,1,14,1,14,1,14,5,14,296,8,14,10,14,12,14,299,9,14,3,14,
+		301,8,14,1,14,1,14,1,15,1,15,1,15,1,15,1,15,1,15,1,15,1,15,1,15,1,15,1,
+		15,1,15,1,15,1,15,1,15,1,15,3,15,321,8,15,1,15,1,15,1,15,3,15,326,8,15,
+		1,16,1,16,1,16,1,16,1,16,5,16,333,8,16,10,16,12,16,336,9,16,3,16,338,8,
+		16,1,17,1,17,1,17,1,17,1,17,5,17,345,8,17,10,17,12,17,348,9,17,1,17,1,
+		17,3,17,352,8,17,1,17,1,17,1,17,1,18,1,18,1,19,1,19,3,19,361,8,19,1,19,
+		1,19,1,19,1,19,5,19,367,8,19,10,19,12,19,370,9,19,1,19,1,19,3,19,374,8,
+		19,1,19,1,19,3,19,378,8,19,1,19,3,19,381,8,19,1,20,1,20,1,20,3,20,386,
+		8,20,1,20,1,20,3,20,390,8,20,1,21,1,21,1,21,3,21,395,8,21,1,22,1,22,1,
+		22,1,22,1,22,1,22,1,22,1,22,1,22,1,22,5,22,407,8,22,10,22,12,22,410,9,
+		22,3,22,412,8,22,1,23,5,23,415,8,23,10,23,12,23,418,9,23,1,23,1,23,1,23,
+		5,23,423,8,23,10,23,12,23,426,9,23,1,23,5,23,429,8,23,10,23,12,23,432,
+		9,23,1,24,1,24,1,24,5,24,437,8,24,10,24,12,24,440,9,24,1,25,1,25,1,25,
+		5,25,445,8,25,10,25,12,25,448,9,25,1,26,1,26,1,26,5,26,453,8,26,10,26,
+		12,26,456,9,26,1,27,5,27,459,8,27,10,27,12,27,462,9,27,1,27,1,27,1,27,
+		1,27,5,27,468,8,27,10,27,12,27,471,9,27,3,27,473,8,27,1,27,1,27,1,27,5,
+		27,478,8,27,10,27,12,27,481,9,27,1,27,5,27,484,8,27,10,27,12,27,487,9,
+		27,1,28,1,28,1,28,1,28,1,28,5,28,494,8,28,10,28,12,28,497,9,28,1,28,1,
+		28,1,29,1,29,1,29,3,29,504,8,29,1,30,1,30,1,30,5,30,509,8,30,10,30,12,
+		30,512,9,30,1,31,1,31,1,31,5,31,517,8,31,10,31,12,31,520,9,31,1,31,3,31,
+		523,8,31,1,31,1,31,1,31,1,31,1,31,1,31,5,31,531,8,31,10,31,12,31,534,9,
+		31,1,31,1,31,1,31,1,31,1,31,1,31,5,31,542,8,31,10,31,12,31,545,9,31,3,
+		31,547,8,31,1,31,3,31,550,8,31,1,32,1,32,1,32,3,32,555,8,32,1,33,1,33,
+		1,33,1,33,5,33,561,8,33,10,33,12,33,564,9,33,1,33,1,33,1,34,1,34,1,34,
+		1,34,1,34,1,34,1,34,3,34,575,8,34,1,34,3,34,578,8,34,1,35,1,35,3,35,582,
+		8,35,1,35,1,35,3,35,586,8,35,3,35,588,8,35,1,36,1,36,1,36,1,36,5,36,594,
+		8,36,10,36,12,36,597,9,36,3,36,599,8,36,1,36,1,36,1,37,1,37,1,37,1,37,
+		3,37,607,8,37,1,37,0,0,38,0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32,
+		34,36,38,40,42,44,46,48,50,52,54,56,58,60,62,64,66,68,70,72,74,0,11,2,
+		0,58,58,61,61,2,0,6,7,9,9,1,0,47,48,1,0,58,59,2,0,28,28,68,68,2,0,35,37,
+		72,73,1,0,38,43,1,0,44,45,1,0,46,49,1,0,59,60,1,0,26,27,670,0,84,1,0,0,
+		0,2,153,1,0,0,0,4,155,1,0,0,0,6,160,1,0,0,0,8,171,1,0,0,0,10,184,1,0,0,
+		0,12,205,1,0,0,0,14,207,1,0,0,0,16,212,1,0,0,0,18,223,1,0,0,0,20,233,1,
+		0,0,0,22,242,1,0,0,0,24,261,1,0,0,0,26,289,1,0,0,0,28,291,1,0,0,0,30,325,
+		1,0,0,0,32,327,1,0,0,0,34,351,1,0,0,0,36,356,1,0,0,0,38,358,1,0,0,0,40,
+		382,1,0,0,0,42,391,1,0,0,0,44,411,1,0,0,0,46,416,1,0,0,0,48,433,1,0,0,
+		0,50,441,1,0,0,0,52,449,1,0,0,0,54,460,1,0,0,0,56,488,1,0,0,0,58,500,1,
+		0,0,0,60,505,1,0,0,0,62,549,1,0,0,0,64,551,1,0,0,0,66,556,1,0,0,0,68,577,
+		1,0,0,0,70,579,1,0,0,0,72,589,1,0,0,0,74,606,1,0,0,0,76,81,3,2,1,0,77,
+		78,5,68,0,0,78,80,3,2,1,0,79,77,1,0,0,0,80,83,1,0,0,0,81,79,1,0,0,0,81,
+		82,1,0,0,0,82,85,1,0,0,0,83,81,1,0,0,0,84,76,1,0,0,0,84,85,1,0,0,0,85,
+		86,1,0,0,0,86,87,5,0,0,1,87,1,1,0,0,0,88,89,5,1,0,0,89,154,7,0,0,0,90,
+		91,5,2,0,0,91,96,3,4,2,0,92,93,5,28,0,0,93,95,3,4,2,0,94,92,1,0,0,0,95,
+		98,1,0,0,0,96,94,1,0,0,0,96,97,1,0,0,0,97,154,1,0,0,0,98,96,1,0,0,0,99,
+		100,5,3,0,0,100,103,5,58,0,0,101,102,5,29,0,0,102,104,3,22,11,0,103,101,
+		1,0,0,0,103,104,1,0,0,0,104,105,1,0,0,0,105,106,5,35,0,0,106,154,3,44,
+		22,0,107,108,5,4,0,0,108,109,5,58,0,0,109,110,5,29,0,0,110,113,3,22,11,
+		0,111,112,5,33,0,0,112,114,3,44,22,0,113,111,1,0,0,0,113,114,1,0,0,0,114,
+		154,1,0,0,0,115,116,5,5,0,0,116,118,5,58,0,0,117,119,3,6,3,0,118,117,1,
+		0,0,0,118,119,1,0,0,0,119,120,1,0,0,0,120,123,3,8,4,0,121,122,5,34,0,0,
+		122,124,3,12,6,0,123,121,1,0,0,0,123,124,1,0,0,0,124,131,1,0,0,0,125,132,
+		3,28,14,0,126,127,5,35,0,0,127,129,3,44,22,0,128,130,3,20,10,0,129,128,
+		1,0,0,0,129,130,1,0,0,0,130,132,1,0,0,0,131,125,1,0,0,0,131,126,1,0,0,
+		0,132,154,1,0,0,0,133,134,5,8,0,0,134,136,5,58,0,0,135,137,3,16,8,0,136,
+		135,1,0,0,0,136,137,1,0,0,0,137,138,1,0,0,0,138,141,3,6,3,0,139,140,5,
+		29,0,0,140,142,5,58,0,0,141,139,1,0,0,0,141,142,1,0,0,0,142,143,1,0,0,
+		0,143,144,5,35,0,0,144,149,3,18,9,0,145,146,5,28,0,0,146,148,3,18,9,0,
+		147,145,1,0,0,0,148,151,1,0,0,0,149,147,1,0,0,0,149,150,1,0,0,0,150,154,
+		1,0,0,0,151,149,1,0,0,0,152,154,7,1,0,0,153,88,1,0,0,0,153,90,1,0,0,0,
+		153,99,1,0,0,0,153,107,1,0,0,0,153,115,1,0,0,0,153,133,1,0,0,0,153,152,
+		1,0,0,0,154,3,1,0,0,0,155,158,5,58,0,0,156,157,5,35,0,0,157,159,3,44,22,
+		0,158,156,1,0,0,0,158,159,1,0,0,0,159,5,1,0,0,0,160,161,5,53,0,0,161,166,
+		5,58,0,0,162,163,5,28,0,0,163,165,5,58,0,0,164,162,1,0,0,0,165,168,1,0,
+		0,0,166,164,1,0,0,0,166,167,1,0,0,0,167,169,1,0,0,0,168,166,1,0,0,0,169,
+		170,5,54,0,0,170,7,1,0,0,0,171,180,5,51,0,0,172,177,3,10,5,0,173,174,5,
+		28,0,0,174,176,3,10,5,0,175,173,1,0,0,0,176,179,1,0,0,0,177,175,1,0,0,
+		0,177,178,1,0,0,0,178,181,1,0,0,0,179,177,1,0,0,0,180,172,1,0,0,0,180,
+		181,1,0,0,0,181,182,1,0,0,0,182,183,5,52,0,0,183,9,1,0,0,0,184,187,5,58,
+		0,0,185,186,5,29,0,0,186,188,3,22,11,0,187,185,1,0,0,0,187,188,1,0,0,0,
+		188,191,1,0,0,0,189,190,5,35,0,0,190,192,3,44,22,0,191,189,1,0,0,0,191,
+		192,1,0,0,0,192,11,1,0,0,0,193,194,5,51,0,0,194,199,3,14,7,0,195,196,5,
+		28,0,0,196,198,3,14,7,0,197,195,1,0,0,0,198,201,1,0,0,0,199,197,1,0,0,
+		0,199,200,1,0,0,0,200,202,1,0,0,0,201,199,1,0,0,0,202,203,5,52,0,0,203,
+		206,1,0,0,0,204,206,3,22,11,0,205,193,1,0,0,0,205,204,1,0,0,0,206,13,1,
+		0,0,0,207,210,5,58,0,0,208,209,5,29,0,0,209,211,3,22,11,0,210,208,1,0,
+		0,0,210,211,1,0,0,0,211,15,1,0,0,0,212,213,5,51,0,0,213,218,5,58,0,0,214,
+		215,5,28,0,0,215,217,5,58,0,0,216,214,1,0,0,0,217,220,1,0,0,0,218,216,
+		1,0,0,0,218,219,1,0,0,0,219,221,1,0,0,0,220,218,1,0,0,0,221,222,5,52,0,
+		0,222,17,1,0,0,0,223,226,5,58,0,0,224,225,7,2,0,0,225,227,7,3,0,0,226,
+		224,1,0,0,0,226,227,1,0,0,0,227,228,1,0,0,0,228,229,5,29,0,0,229,231,5,
+		58,0,0,230,232,5,58,0,0,231,230,1,0,0,0,231,232,1,0,0,0,232,19,1,0,0,0,
+		233,234,5,19,0,0,234,239,3,34,17,0,235,236,7,4,0,0,236,238,3,34,17,0,237,
+		235,1,0,0,0,238,241,1,0,0,0,239,237,1,0,0,0,239,240,1,0,0,0,240,21,1,0,
+		0,0,241,239,1,0,0,0,242,255,5,58,0,0,243,252,5,53,0,0,244,249,3,26,13,
+		0,245,246,5,28,0,0,246,248,3,26,13,0,247,245,1,0,0,0,248,251,1,0,0,0,249,
+		247,1,0,0,0,249,250,1,0,0,0,250,253,1,0,0,0,251,249,1,0,0,0,252,244,1,
+		0,0,0,252,253,1,0,0,0,253,254,1,0,0,0,254,256,5,54,0,0,255,243,1,0,0,0,
+		255,256,1,0,0,0,256,259,1,0,0,0,257,258,5,16,0,0,258,260,3,24,12,0,259,
+		257,1,0,0,0,259,260,1,0,0,0,260,23,1,0,0,0,261,266,5,58,0,0,262,263,5,
+		30,0,0,263,265,5,58,0,0,264,262,1,0,0,0,265,268,1,0,0,0,266,264,1,0,0,
+		0,266,267,1,0,0,0,267,280,1,0,0,0,268,266,1,0,0,0,269,270,5,51,0,0,270,
+		275,3,44,22,0,271,272,5,28,0,0,272,274,3,44,22,0,273,271,1,0,0,0,274,277,
+		1,0,0,0,275,273,1,0,0,0,275,276,1,0,0,0,276,278,1,0,0,0,277,275,1,0,0,
+		0,278,279,5,52,0,0,279,281,1,0,0,0,280,269,1,0,0,0,280,281,1,0,0,0,281,
+		284,1,0,0,0,282,283,5,18,0,0,283,285,3,44,22,0,284,282,1,0,0,0,284,285,
+		1,0,0,0,285,25,1,0,0,0,286,287,5,31,0,0,287,290,5,58,0,0,288,290,3,44,
+		22,0,289,286,1,0,0,0,289,288,1,0,0,0,290,27,1,0,0,0,291,300,5,55,0,0,292,
+		297,3,30,15,0,293,294,5,68,0,0,294,296,3,30,15,0,295,293,1,0,0,0,296,299,
+		1,0,0,0,297,295,1,0,0,0,297,298,1,0,0,0,298,301,1,0,0,0,299,297,1,0,0,
+		0,300,292,1,0,0,0,300,301,1,0,0,0,301,302,1,0,0,0,302,303,5,56,0,0,303,
+		29,1,0,0,0,304,326,3,32,16,0,305,306,5,10,0,0,306,326,3,32,16,0,307,308,
+		5,11,0,0,308,326,3,32,16,0,309,310,5,13,0,0,310,311,5,58,0,0,311,312,5,
+		16,0,0,312,313,3,44,22,0,313,314,3,28,14,0,314,326,1,0,0,0,315,316,5,14,
+		0,0,316,317,5,15,0,0,317,320,3,44,22,0,318,319,5,71,0,0,319,321,3,44,22,
+		0,320,318,1,0,0,0,320,321,1,0,0,0,321,322,1,0,0,0,322,323,3,28,14,0,323,
+		326,1,0,0,0,324,326,5,12,0,0,325,304,1,0,0,0,325,305,1,0,0,0,325,307,1,
+		0,0,0,325,309,1,0,0,0,325,315,1,0,0,0,325,324,1,0,0,0,326,31,1,0,0,0,327,
+		337,3,34,17,0,328,329,5,19,0,0,329,334,3,34,17,0,330,331,5,28,0,0,331,
+		333,3,34,17,0,332,330,1,0,0,0,333,336,1,0,0,0,334,332,1,0,0,0,334,335,
+		1,0,0,0,335,338,1,0,0,0,336,334,1,0,0,0,337,328,1,0,0,0,337,338,1,0,0,
+		0,338,33,1,0,0,0,339,352,3,38,19,0,340,341,5,51,0,0,341,346,3,38,19,0,
+		342,343,5,28,0,0,343,345,3,38,19,0,344,342,1,0,0,0,345,348,1,0,0,0,346,
+		344,1,0,0,0,346,347,1,0,0,0,347,349,1,0,0,0,348,346,1,0,0,0,349,350,5,
+		52,0,0,350,352,1,0,0,0,351,339,1,0,0,0,351,340,1,0,0,0,352,353,1,0,0,0,
+		353,354,3,36,18,0,354,355,3,44,22,0,355,35,1,0,0,0,356,357,7,5,0,0,357,
+		37,1,0,0,0,358,360,5,58,0,0,359,361,5,32,0,0,360,359,1,0,0,0,360,361,1,
+		0,0,0,361,373,1,0,0,0,362,363,5,53,0,0,363,368,3,42,21,0,364,365,5,28,
+		0,0,365,367,3,42,21,0,366,364,1,0,0,0,367,370,1,0,0,0,368,366,1,0,0,0,
+		368,369,1,0,0,0,369,371,1,0,0,0,370,368,1,0,0,0,371,372,5,54,0,0,372,374,
+		1,0,0,0,373,362,1,0,0,0,373,374,1,0,0,0,374,377,1,0,0,0,375,376,5,29,0,
+		0,376,378,3,22,11,0,377,375,1,0,0,0,377,378,1,0,0,0,378,380,1,0,0,0,379,
+		381,3,40,20,0,380,379,1,0,0,0,380,381,1,0,0,0,381,39,1,0,0,0,382,383,5,
+		17,0,0,383,385,5,58,0,0,384,386,5,32,0,0,385,384,1,0,0,0,385,386,1,0,0,
+		0,386,389,1,0,0,0,387,388,5,18,0,0,388,390,3,44,22,0,389,387,1,0,0,0,389,
+		390,1,0,0,0,390,41,1,0,0,0,391,394,3,44,22,0,392,393,5,29,0,0,393,395,
+		3,44,22,0,394,392,1,0,0,0,394,395,1,0,0,0,395,43,1,0,0,0,396,397,5,20,
+		0,0,397,398,3,44,22,0,398,399,5,21,0,0,399,400,3,44,22,0,400,401,5,22,
+		0,0,401,402,3,44,22,0,402,412,1,0,0,0,403,408,3,46,23,0,404,405,5,24,0,
+		0,405,407,3,46,23,0,406,404,1,0,0,0,407,410,1,0,0,0,408,406,1,0,0,0,408,
+		409,1,0,0,0,409,412,1,0,0,0,410,408,1,0,0,0,411,396,1,0,0,0,411,403,1,
+		0,0,0,412,45,1,0,0,0,413,415,5,25,0,0,414,413,1,0,0,0,415,418,1,0,0,0,
+		416,414,1,0,0,0,416,417,1,0,0,0,417,419,1,0,0,0,418,416,1,0,0,0,419,430,
+		3,48,24,0,420,424,5,23,0,0,421,423,5,25,0,0,422,421,1,0,0,0,423,426,1,
+		0,0,0,424,422,1,0,0,0,424,425,1,0,0,0,425,427,1,0,0,0,426,424,1,0,0,0,
+		427,429,3,48,24,0,428,420,1,0,0,0,429,432,1,0,0,0,430,428,1,0,0,0,430,
+		431,1,0,0,0,431,47,1,0,0,0,432,430,1,0,0,0,433,438,3,50,25,0,434,435,7,
+		6,0,0,435,437,3,50,25,0,436,434,1,0,0,0,437,440,1,0,0,0,438,436,1,0,0,
+		0,438,439,1,0,0,0,439,49,1,0,0,0,440,438,1,0,0,0,441,446,3,52,26,0,442,
+		443,7,7,0,0,443,445,3,52,26,0,444,442,1,0,0,0,445,448,1,0,0,0,446,444,
+		1,0,0,0,446,447,1,0,0,0,447,51,1,0,0,0,448,446,1,0,0,0,449,454,3,54,27,
+		0,450,451,7,8,0,0,451,453,3,54,27,0,452,450,1,0,0,0,453,456,1,0,0,0,454,
+		452,1,0,0,0,454,455,1,0,0,0,455,53,1,0,0,0,456,454,1,0,0,0,457,459,5,45,
+		0,0,458,457,1,0,0,0,459,462,1,0,0,0,460,458,1,0,0,0,460,461,1,0,0,0,461,
+		472,1,0,0,0,462,460,1,0,0,0,463,469,3,56,28,0,464,468,5,45,0,0,465,468,
+		5,25,0,0,466,468,3,56,28,0,467,464,1,0,0,0,467,465,1,0,0,0,467,466,1,0,
+		0,0,468,471,1,0,0,0,469,467,1,0,0,0,469,470,1,0,0,0,470,473,1,0,0,0,471,
+		469,1,0,0,0,472,463,1,0,0,0,472,473,1,0,0,0,473,474,1,0,0,0,474,485,3,
+		60,30,0,475,479,5,50,0,0,476,478,5,45,0,0,477,476,1,0,0,0,478,481,1,0,
+		0,0,479,477,1,0,0,0,479,480,1,0,0,0,480,482,1,0,0,0,481,479,1,0,0,0,482,
+		484,3,60,30,0,483,475,1,0,0,0,484,487,1,0,0,0,485,483,1,0,0,0,485,486,
+		1,0,0,0,486,55,1,0,0,0,487,485,1,0,0,0,488,489,5,57,0,0,489,490,5,53,0,
+		0,490,495,3,58,29,0,491,492,5,28,0,0,492,494,3,58,29,0,493,491,1,0,0,0,
+		494,497,1,0,0,0,495,493,1,0,0,0,495,496,1,0,0,0,496,498,1,0,0,0,497,495,
+		1,0,0,0,498,499,5,54,0,0,499,57,1,0,0,0,500,503,5,58,0,0,501,502,5,29,
+		0,0,502,504,3,44,22,0,503,501,1,0,0,0,503,504,1,0,0,0,504,59,1,0,0,0,505,
+		510,3,62,31,0,506,509,3,66,33,0,507,509,3,72,36,0,508,506,1,0,0,0,508,
+		507,1,0,0,0,509,512,1,0,0,0,510,508,1,0,0,0,510,511,1,0,0,0,511,61,1,0,
+		0,0,512,510,1,0,0,0,513,518,5,58,0,0,514,515,5,30,0,0,515,517,5,58,0,0,
+		516,514,1,0,0,0,517,520,1,0,0,0,518,516,1,0,0,0,518,519,1,0,0,0,519,522,
+		1,0,0,0,520,518,1,0,0,0,521,523,5,32,0,0,522,521,1,0,0,0,522,523,1,0,0,
+		0,523,550,1,0,0,0,524,550,7,9,0,0,525,550,7,10,0,0,526,527,5,51,0,0,527,
+		532,3,64,32,0,528,529,5,28,0,0,529,531,3,64,32,0,530,528,1,0,0,0,531,534,
+		1,0,0,0,532,530,1,0,0,0,532,533,1,0,0,0,533,535,1,0,0,0,534,532,1,0,0,
+		0,535,536,5,52,0,0,536,550,1,0,0,0,537,546,5,53,0,0,538,543,3,44,22,0,
+		539,540,5,28,0,0,540,542,3,44,22,0,541,539,1,0,0,0,542,545,1,0,0,0,543,
+		541,1,0,0,0,543,544,1,0,0,0,544,547,1,0,0,0,545,543,1,0,0,0,546,538,1,
+		0,0,0,546,547,1,0,0,0,547,548,1,0,0,0,548,550,5,54,0,0,549,513,1,0,0,0,
+		549,524,1,0,0,0,549,525,1,0,0,0,549,526,1,0,0,0,549,537,1,0,0,0,550,63,
+		1,0,0,0,551,554,3,44,22,0,552,553,5,29,0,0,553,555,3,44,22,0,554,552,1,
+		0,0,0,554,555,1,0,0,0,555,65,1,0,0,0,556,557,5,53,0,0,557,562,3,68,34,
+		0,558,559,5,28,0,0,559,561,3,68,34,0,560,558,1,0,0,0,561,564,1,0,0,0,562,
+		560,1,0,0,0,562,563,1,0,0,0,563,565,1,0,0,0,564,562,1,0,0,0,565,566,5,
+		54,0,0,566,67,1,0,0,0,567,568,5,58,0,0,568,569,5,35,0,0,569,578,3,44,22,
+		0,570,574,3,44,22,0,571,572,5,22,0,0,572,575,3,44,22,0,573,575,3,70,35,
+		0,574,571,1,0,0,0,574,573,1,0,0,0,574,575,1,0,0,0,575,578,1,0,0,0,576,
+		578,3,70,35,0,577,567,1,0,0,0,577,570,1,0,0,0,577,576,1,0,0,0,578,69,1,
+		0,0,0,579,581,5,29,0,0,580,582,3,44,22,0,581,580,1,0,0,0,581,582,1,0,0,
+		0,582,587,1,0,0,0,583,585,5,29,0,0,584,586,3,44,22,0,585,584,1,0,0,0,585,
+		586,1,0,0,0,586,588,1,0,0,0,587,583,1,0,0,0,587,588,1,0,0,0,588,71,1,0,
+		0,0,589,598,5,51,0,0,590,595,3,74,37,0,591,592,5,28,0,0,592,594,3,74,37,
+		0,593,591,1,0,0,0,594,597,1,0,0,0,595,593,1,0,0,0,595,596,1,0,0,0,596,
+		599,1,0,0,0,597,595,1,0,0,0,598,590,1,0,0,0,598,599,1,0,0,0,599,600,1,
+		0,0,0,600,601,5,52,0,0,601,73,1,0,0,0,602,603,5,58,0,0,603,604,5,35,0,
+		0,604,607,3,44,22,0,605,607,3,44,22,0,606,602,1,0,0,0,606,605,1,0,0,0,
+		607,75,1,0,0,0,85,81,84,96,103,113,118,123,129,131,136,141,149,153,158,
+		166,177,180,187,191,199,205,210,218,226,231,239,249,252,255,259,266,275,
+		280,284,289,297,300,320,325,334,337,346,351,360,368,373,377,380,385,389,
+		394,408,411,416,424,430,438,446,454,460,467,469,472,479,485,495,503,508,
+		510,518,522,532,543,546,549,554,562,574,577,581,585,587,595,598,606
 	};
 
 	public static readonly ATN _ATN =
