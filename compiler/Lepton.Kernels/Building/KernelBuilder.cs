@@ -51,6 +51,9 @@ public sealed class KernelBuilder
     /// <summary>How often the work of the group's nodes is done for each of their elements.</summary>
     public SizeExpr Steps { get; set; } = SizeExpr.One;
 
+    /// <summary>How much of that is left when what counts for nothing is skipped: so many parts of so many; null: all, or unknown.</summary>
+    public (long Done, long Of)? Part { get; set; }
+
     /// <summary>What was asked about the kernel's schedule.</summary>
     public ScheduleUse? Use { get; set; }
 

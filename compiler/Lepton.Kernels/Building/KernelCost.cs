@@ -53,6 +53,7 @@ internal static class KernelCost
             flops += count * times;
         }
 
+        flops = kernel.Part is var (done, of) ? SizeExpr.FloorDiv(flops, of) * done : flops;
         return (flops * kernel.Steps, bytes);
 
         void Count(SizeExpr count, long times) => perCount[count] = perCount.GetValueOrDefault(count) + times;

@@ -13,6 +13,9 @@ namespace Lepton.Kernels.Strategies;
 ///     for tiles of rows:  scores = q · k;  logits, maximum, exponentials row by row;  sums += exponentials · v
 ///   for rows:  results = sums / l, epilogue, store
 /// </code>
+/// Keys that a mask of indices hides have the weight 0, and with it their v, if it is finite, adds nothing: they are skipped. An infinity or a nan in
+/// v makes nan of 0 · v, so a block of keys with one is computed whole. Where the mask fills with a finite number, that weight is 0 only for rows
+/// whose maximum lies far above it: the block of rows is done again without skipping when it has another.
 /// </summary>
 internal sealed class AttentionLoops
 {
@@ -26,19 +29,20 @@ internal sealed class AttentionLoops
     private readonly KernelBuilder _kernel;
     private readonly AttentionPlan _plan;
     private readonly AttentionTile _tile;
+    private readonly AttentionPacking _packing;
+    private readonly AttentionRanges? _ranges;
 
     // Of each row of the block: the maximum, and the sum of the exponentials.
     private readonly int _maxima;
     private readonly int _totals;
-    private readonly IndexForm[] _outer;
 
     private AttentionLoops(KernelBuilder kernel, AttentionPlan plan)
     {
         (_kernel, _plan, _tile) = (kernel, plan, new AttentionTile(kernel, plan));
         _maxima = kernel.Local("maxima", plan.Element, plan.BlockRows);
         _totals = kernel.Local("totals", plan.Element, plan.BlockRows);
-        _outer = new IndexForm[plan.Shape.Count];
-        Array.Fill(_outer, IndexForm.Zero);
+        _packing = new AttentionPacking(kernel, plan, _tile);
+        _ranges = plan.Mask is null ? null : new AttentionRanges(kernel, plan);
     }
 
     private BodyBuilder Body => _kernel.Body;
@@ -46,6 +50,8 @@ internal sealed class AttentionLoops
     private IndexSpace Space => _kernel.Space;
 
     private Graph Graph => _kernel.Graph;
+
+    private double ZeroBelow => _plan.Element == ElementType.F32 ? ZeroBelow32 : ZeroBelow64;
 
     public static void Lower(FusionGroup group, LoweringContext context, AttentionForm form)
     {
@@ -59,70 +65,159 @@ internal sealed class AttentionLoops
         kernel.AssumePositive(plan.OuterSize * plan.RowsSize);
         var loops = new AttentionLoops(kernel, plan);
         var blocks = SizeExpr.CeilDiv(plan.RowsSize, plan.BlockRows);
-        var units = plan.OuterSize * blocks;
+        var perOuter = SizeExpr.CeilDiv(blocks, plan.BlocksOfUnit);
+        var units = plan.OuterSize * perOuter;
         var work = Math.Max(1, context.Options.Limit(ChunkWork) / (plan.BlockRows * (long)(plan.Depth + plan.Features)));
         var perChunk = SizeExpr.Max(SizeExpr.One, SizeExpr.FloorDiv(work, SizeExpr.Max(SizeExpr.One, plan.KeysSize)));
         var body = kernel.Body;
         var from = body.Mul(BodyBuilder.Chunk, BodyMath.Index(perChunk));
         body.For(from, body.Min(body.Add(from, BodyMath.Index(perChunk)), BodyMath.Index(units)), 1, mayBeEmpty: false, unit =>
         {
-            plan.Unravel(kernel.Space, kernel.Space.Counter(body.FloorDiv(unit, BodyMath.Index(blocks)), plan.OuterSize), plan.Form.Outer, loops._outer);
-            var first = body.Mul(body.Rem(unit, BodyMath.Index(blocks)), BodyMath.Index(plan.BlockRows));
-            loops.Block(first, body.Min(BodyMath.Index(plan.BlockRows), body.Sub(BodyMath.Index(plan.RowsSize), first)));
+            plan.Unravel(kernel.Space, kernel.Space.Counter(body.FloorDiv(unit, BodyMath.Index(perOuter)), plan.OuterSize), plan.Form.Outer, loops._packing.Outer);
+            var block = body.Rem(unit, BodyMath.Index(perOuter));
+            if (plan.BlocksOfUnit == 1)
+            {
+                loops.Block(block);
+                return;
+            }
+
+            // The one in the middle is its own partner.
+            var partner = body.Sub(BodyMath.Index(blocks - SizeExpr.One), block);
+            var two = body.Select(body.Less(block, partner), BodyMath.Index(2), BodyMath.Index(1));
+            body.For(BodyMath.Index(0), two, 1, mayBeEmpty: false, i =>
+                loops.Block(body.Select(body.Map(MapOp.Equal, ElementType.Bool, i, BodyMath.Index(0)), block, partner)));
         });
+        if (plan.Mask?.Count(context.Graph, form) is var (seen, all))
+        {
+            kernel.Part = (Math.Max(1, seen), Math.Max(1, all));
+        }
+
         kernel.Launch(
             SizeExpr.CeilDiv(units, perChunk),
             $"attention: {plan.RowsSize} rows in blocks of {plan.BlockRows}, {plan.KeysSize} keys in blocks of {plan.BlockKeys}, "
-            + $"register tiles of {plan.TileRows} x {plan.Columns}; scores are not stored");
+            + $"register tiles of {plan.TileRows} x {plan.Columns}; scores are not stored"
+            + (plan.Mask is null ? "" : kernel.Part is (var some, var whole) ? $"; the mask hides {100 * (whole - some) / whole} % of them, which are skipped" : "; those that the mask hides are skipped"));
     }
 
-    private void Block(LoopExpr first, LoopExpr rows)
+    private void Block(LoopExpr number)
     {
-        PackQueries(first, rows);
+        var first = Body.Mul(number, BodyMath.Index(_plan.BlockRows));
+        var rows = Body.Min(BodyMath.Index(_plan.BlockRows), Body.Sub(BodyMath.Index(_plan.RowsSize), first));
+        _packing.Queries(first, rows);
         var zero = BodyMath.Index(0);
         if (_plan.IsSingle)
         {
-            Keys(first, rows, zero, BodyMath.Index(_plan.KeysSize));
+            Keys(first, rows, zero, BodyMath.Index(_plan.KeysSize), null);
         }
         else
         {
-            // Nothing seen yet: the first block scales the sums, which are 0, by exp(-inf - m) = 0.
-            Body.For(zero, rows, 1, mayBeEmpty: false, row =>
+            _ranges?.Make(rows, row => _packing.RowAxes(Body.Add(first, row)));
+            if (_plan.Mask is null or { IsInfinite: true })
             {
-                Body.Store(_maxima, row, Infinity(1));
-                Body.Store(_totals, row, BodyMath.Number(_plan.Element, 0));
-                Body.For(zero, BodyMath.Index(_plan.FeaturesPadded), _plan.Wide, mayBeEmpty: false, e => Body.Store(
-                    _tile.Sums, Body.Add(Body.Mul(row, BodyMath.Index(_plan.FeaturesPadded)), e), BodyMath.Number(_plan.Element, 0, _plan.Wide)));
-            });
-            var step = BodyMath.Index(_plan.BlockKeys);
-            Body.For(zero, BodyMath.Index(_plan.KeysSize), _plan.BlockKeys, mayBeEmpty: true, key =>
-                Keys(first, rows, key, Body.Min(Body.Add(key, step), BodyMath.Index(_plan.KeysSize))));
+                AllKeys(first, rows, _ranges is null ? null : True);
+            }
+            else
+            {
+                // Skipping first; once more when some row's maximum is not far above the fill.
+                var (open, skips) = (Body.Declare(True), Body.Declare(True));
+                Body.While(() => Body.Read(open), () =>
+                {
+                    AllKeys(first, rows, Body.Read(skips));
+                    Body.Assign(open, BodyMath.Number(Scalar.Bool(false)));
+                    Body.For(zero, rows, 1, mayBeEmpty: false, row =>
+                        Body.Assign(open, Body.Map(MapOp.Or, ElementType.Bool, Body.Read(open), Body.Not(IsFarAboveFill(row)))));
+                    Body.Assign(open, Body.And(Body.Read(open), Body.Read(skips))!);
+                    Body.Assign(skips, BodyMath.Number(Scalar.Bool(false)));
+                });
+            }
         }
 
         Body.For(zero, rows, 1, mayBeEmpty: false, row => Finish(Body.Add(first, row), row));
     }
 
-    // The keys from … to-1 of all tiles of rows.
-    private void Keys(LoopExpr first, LoopExpr rows, LoopExpr from, LoopExpr to)
+    private static LoopExpr True => BodyMath.Number(Scalar.Bool(true));
+
+    // e^(fill - maximum) rounds to 0, also when the fill is computed with another rounding.
+    private LoopExpr IsFarAboveFill(LoopExpr row)
     {
-        PackKeys(from, to);
-        PackValues(from, to);
-        var count = Body.Sub(to, from);
-        Body.For(BodyMath.Index(0), rows, _plan.TileRows, mayBeEmpty: false, row =>
+        var fill = _plan.Mask!.Fill * (1 - Math.ScaleB(1, -20));
+        return Body.Less(Body.Sub(BodyMath.Number(Scalar.Float(_plan.Element, fill)), _tile.Load(_maxima, row, 1)), BodyMath.Number(Scalar.Float(_plan.Element, ZeroBelow)));
+    }
+
+    private void AllKeys(LoopExpr first, LoopExpr rows, LoopExpr? skips)
+    {
+        // Nothing seen yet: the first block scales the sums, which are 0, by exp(-inf - m) = 0.
+        var zero = BodyMath.Index(0);
+        Body.For(zero, rows, 1, mayBeEmpty: false, row =>
         {
-            _tile.ScoreTile(row, count);
-            Body.For(BodyMath.Index(0), BodyMath.Index(_plan.TileRows), 1, mayBeEmpty: false, i => Softmax(first, Body.Add(row, i), i, from, to));
-            _tile.ValueTile(row, count, scaled: !_plan.IsSingle);
+            Body.Store(_maxima, row, Infinity(1));
+            Body.Store(_totals, row, BodyMath.Number(_plan.Element, 0));
+            Body.For(zero, BodyMath.Index(_plan.FeaturesPadded), _plan.Wide, mayBeEmpty: false, e => Body.Store(
+                _tile.Sums, Body.Add(Body.Mul(row, BodyMath.Index(_plan.FeaturesPadded)), e), BodyMath.Number(_plan.Element, 0, _plan.Wide)));
+        });
+        var step = BodyMath.Index(_plan.BlockKeys);
+        Body.For(zero, BodyMath.Index(_plan.KeysSize), _plan.BlockKeys, mayBeEmpty: true, key =>
+            Keys(first, rows, key, Body.Min(Body.Add(key, step), BodyMath.Index(_plan.KeysSize)), skips));
+    }
+
+    // The keys from … to-1 of all tiles of rows; with a mask, whether those that no row sees are skipped.
+    private void Keys(LoopExpr first, LoopExpr rows, LoopExpr from, LoopExpr to, LoopExpr? skips)
+    {
+        var isFinite = _packing.Values(from, to);
+        if (skips is null)
+        {
+            _packing.Keys(from, to);
+            Body.For(BodyMath.Index(0), rows, _plan.TileRows, mayBeEmpty: false, row => Tile(first, row, from, from, to));
+            return;
+        }
+
+        skips = Body.And(skips, isFinite)!;
+        Body.If(Body.Map(MapOp.Or, ElementType.Bool, Body.Not(skips), _ranges!.IsSeen(from, to)), () =>
+        {
+            _packing.Keys(from, to);
+            Body.For(BodyMath.Index(0), rows, _plan.TileRows, mayBeEmpty: false, row =>
+            {
+                var (start, end) = _ranges.Computed(row, from, to, skips);
+                Body.If(Body.Less(start, end), () => Tile(first, row, from, start, end));
+            });
         });
     }
 
-    // scores -> exponentials, in place, for row i of the tile, which is a row of the block.
-    private void Softmax(LoopExpr first, LoopExpr row, LoopExpr i, LoopExpr from, LoopExpr to)
+    // The keys from … to-1, of the block that begins at start, of the tile that begins at a row.
+    private void Tile(LoopExpr first, LoopExpr row, LoopExpr start, LoopExpr from, LoopExpr to)
     {
-        var axes = RowAxes(Body.Add(first, row));
-        var place = Body.Sub(Body.Mul(i, BodyMath.Index(_plan.BlockKeys)), from);
+        var (begin, end) = (Body.Sub(from, start), Body.Sub(to, start));
+        _tile.ScoreTile(row, begin, end);
+        var unmasked = _ranges?.Unmasked(row, from, to);
+        Body.For(BodyMath.Index(0), BodyMath.Index(_plan.TileRows), 1, mayBeEmpty: false, i =>
+            Softmax(first, Body.Add(row, i), i, start, from, to, unmasked));
+        _tile.ValueTile(row, begin, end, scaled: !_plan.IsSingle);
+    }
+
+    // scores -> exponentials, in place, for row i of the tile, which is a row of the block. Keys count from where the block begins.
+    private void Softmax(LoopExpr first, LoopExpr row, LoopExpr i, LoopExpr start, LoopExpr from, LoopExpr to, (LoopExpr From, LoopExpr To)? unmasked)
+    {
+        var axes = _packing.RowAxes(Body.Add(first, row));
+        var place = Body.Sub(Body.Mul(i, BodyMath.Index(_plan.BlockKeys)), start);
         var most = Body.Declare(Infinity(_plan.Wide));
-        Vectors(from, to, _plan.Wide, _plan.KeysSize, (key, mask) =>
+        if (unmasked is var (inner, border))
+        {
+            if (_ranges!.HasLow)
+            {
+                Body.For(from, inner, _plan.Wide, mayBeEmpty: true, key => Logits(key, null));
+            }
+
+            Decide(true);
+            Body.For(inner, border, _plan.Wide, mayBeEmpty: true, key => Logits(key, null));
+            Decide(false);
+            _packing.Vectors(border, to, _plan.Wide, _plan.KeysSize, Logits);
+        }
+        else
+        {
+            _packing.Vectors(from, to, _plan.Wide, _plan.KeysSize, Logits);
+        }
+
+        void Logits(LoopExpr key, LoopExpr? mask)
         {
             var at = Body.Add(place, key);
             var score = _tile.Load(_tile.Scores, at, _plan.Wide);
@@ -134,7 +229,7 @@ internal sealed class AttentionLoops
             logits = mask is null ? logits : Body.Select(mask, logits, Infinity(_plan.Wide));
             Body.Store(_tile.Scores, at, logits);
             Body.Assign(most, Larger(most, logits));
-        });
+        }
 
         var maximum = Body.LaneReduce(ReduceKind.Max, Body.Read(most));
         var shift = maximum;
@@ -154,7 +249,7 @@ internal sealed class AttentionLoops
         {
             var at = Body.Add(place, key);
             var exponent = Body.Sub(_tile.Load(_tile.Scores, at, _plan.Wide), shift);
-            var isZero = Body.Less(exponent, BodyMath.Number(Scalar.Float(_plan.Element, _plan.Element == ElementType.F32 ? ZeroBelow32 : ZeroBelow64), _plan.Wide));
+            var isZero = Body.Less(exponent, BodyMath.Number(Scalar.Float(_plan.Element, ZeroBelow), _plan.Wide));
             var power = Body.Map(MapOp.Exp, _plan.Element, Body.Select(isZero, BodyMath.Number(_plan.Element, 0, _plan.Wide), exponent));
             power = Body.Select(isZero, BodyMath.Number(_plan.Element, 0, _plan.Wide), power);
             Body.Store(_tile.Scores, at, power);
@@ -164,9 +259,18 @@ internal sealed class AttentionLoops
         Body.Store(_totals, row, _plan.IsSingle ? sum : Body.Fma(_tile.Load(_totals, row, 1), _tile.Load(_tile.Scales, i, 1), sum));
     }
 
+    // What the comparisons of the mask are where every row sees every key.
+    private void Decide(bool isDecided)
+    {
+        foreach (var (node, value) in _plan.Mask!.Decided)
+        {
+            _kernel.Values.Bind(node, isDecided ? _ => BodyMath.Number(Scalar.Bool(value)) : null);
+        }
+    }
+
     private void Finish(LoopExpr number, LoopExpr row)
     {
-        var axes = RowAxes(number);
+        var axes = _packing.RowAxes(number);
         var total = _tile.Load(_totals, row, 1);
         if (!_kernel.IsPositive(_plan.KeysSize))
         {
@@ -175,7 +279,7 @@ internal sealed class AttentionLoops
             total = Body.Select(none, BodyMath.Number(_plan.Element, 1), total);
         }
 
-        Vectors(BodyMath.Index(0), BodyMath.Index(_plan.Features), _plan.Wide, _plan.Features, (feature, mask) =>
+        _packing.Vectors(BodyMath.Index(0), BodyMath.Index(_plan.Features), _plan.Wide, _plan.Features, (feature, mask) =>
         {
             var sums = _tile.Load(_tile.Sums, Body.Add(Body.Mul(row, BodyMath.Index(_plan.FeaturesPadded)), feature), _plan.Wide);
             var value = Body.Map(MapOp.Div, _plan.Element, sums, total);
@@ -193,93 +297,6 @@ internal sealed class AttentionLoops
             _kernel.Values.Bind(_plan.Form.Result, null);
         });
     }
-
-    // Rows behind the last of a tile repeat it.
-    private void PackQueries(LoopExpr first, LoopExpr rows)
-    {
-        var tiles = Body.Mul(Body.FloorDiv(Body.Add(rows, BodyMath.Index(_plan.TileRows - 1)), BodyMath.Index(_plan.TileRows)), BodyMath.Index(_plan.TileRows));
-        Body.For(BodyMath.Index(0), tiles, 1, mayBeEmpty: false, row =>
-        {
-            var axes = RowAxes(Body.Add(first, row));
-            var to = Body.Mul(row, BodyMath.Index(_plan.Depth));
-            var whole = _plan.Depth / _plan.Lanes * _plan.Lanes;
-            Copy(BodyMath.Index(0), BodyMath.Index(whole), _plan.Lanes);
-            Copy(BodyMath.Index(whole), BodyMath.Index(_plan.Depth), 1);
-
-            void Copy(LoopExpr from, LoopExpr end, int lanes) => Body.For(from, end, lanes, mayBeEmpty: true, d =>
-                Body.Store(_tile.Queries, Body.Add(to, d), Factor(_plan.Form.Query, axes, d, lanes, lanes, null)));
-        });
-    }
-
-    private void PackKeys(LoopExpr from, LoopExpr to) => Vectors(from, to, _plan.Columns, _plan.KeysSize, (key, mask) =>
-        Body.For(BodyMath.Index(0), BodyMath.Index(_plan.Depth), 1, mayBeEmpty: false, d =>
-        {
-            var panel = Body.Add(Body.Mul(Body.Sub(key, from), BodyMath.Index(_plan.Depth)), Body.Mul(d, BodyMath.Index(_plan.Columns)));
-            for (var v = 0; v < 2; v++)
-            {
-                var axes = (IndexForm[])_outer.Clone();
-                var start = Body.Add(key, BodyMath.Index(v * _plan.Lanes));
-                _plan.Unravel(Space, Space.Counter(start, SizeExpr.Zero, _plan.KeysSize, vectorised: _plan.Lanes > 1), _plan.Form.Keys, axes);
-                var here = mask is null ? null : Below(start, _plan.Lanes, _plan.KeysSize);
-                Body.Store(_tile.Keys, Body.Add(panel, BodyMath.Index(v * _plan.Lanes)), Factor(1 - _plan.Form.Query, axes, d, 1, _plan.Lanes, here));
-            }
-        }));
-
-    private void PackValues(LoopExpr from, LoopExpr to) => Body.For(from, to, 1, mayBeEmpty: false, key =>
-    {
-        var axes = (IndexForm[])_outer.Clone();
-        _plan.Unravel(Space, Space.Counter(key, _plan.KeysSize), _plan.Form.Keys, axes);
-        var row = Body.Mul(Body.Sub(key, from), BodyMath.Index(_plan.Columns));
-        Vectors(BodyMath.Index(0), BodyMath.Index(_plan.Features), _plan.Columns, _plan.Features, (feature, mask) =>
-        {
-            for (var v = 0; v < 2; v++)
-            {
-                var start = Body.Add(feature, BodyMath.Index(v * _plan.Lanes));
-                var counter = Space.Counter(start, SizeExpr.Zero, _plan.Features, vectorised: _plan.Lanes > 1);
-                var here = mask is null ? null : Below(start, _plan.Lanes, _plan.Features);
-                var at = new Coords(_plan.InValues(Space, Graph, axes, counter), _plan.Lanes, here);
-                var value = Body.Cast(_kernel.Values.Emit(_plan.Second.Factors[_plan.Form.Value], at), _plan.Element);
-                var place = Body.Add(Body.Add(row, BodyMath.Index(v * _plan.Lanes)), Body.Mul(feature, BodyMath.Index(_plan.BlockKeys)));
-                Body.Store(_tile.Values, place, Body.Splat(value, _plan.Lanes));
-            }
-        });
-    });
-
-    // A factor of the first product at d, d+1, … if it is depthLanes wide, else at one d for lanes of keys.
-    private LoopExpr Factor(int factor, IndexForm[] axes, LoopExpr d, int depthLanes, int lanes, LoopExpr? mask)
-    {
-        var depth = Space.Counter(d, SizeExpr.Zero, _plan.Depth, vectorised: depthLanes > 1);
-        var at = new Coords(_plan.InFirst(Space, Graph, factor, axes, depth), lanes, mask);
-        return Body.Splat(Body.Cast(_kernel.Values.Emit(_plan.First.Factors[factor], at), _plan.Element), lanes);
-    }
-
-    private IndexForm[] RowAxes(LoopExpr number)
-    {
-        var axes = (IndexForm[])_outer.Clone();
-        var last = BodyMath.Index(_plan.RowsSize - SizeExpr.One);
-        var row = SizeExpr.Mod(_plan.RowsSize, _plan.TileRows) == SizeExpr.Zero ? number : Body.Min(number, last);
-        _plan.Unravel(Space, Space.Counter(row, _plan.RowsSize), _plan.Form.Rows, axes);
-        return axes;
-    }
-
-    // from … to-1 in vectors, the last one under a mask where it must be; from is a multiple of lanes, and to is too, or the size.
-    private void Vectors(LoopExpr from, LoopExpr to, int lanes, SizeExpr size, Action<LoopExpr, LoopExpr?> emit)
-    {
-        var rest = SizeExpr.Mod(size, lanes);
-        if (rest == SizeExpr.Zero)
-        {
-            Body.For(from, to, lanes, mayBeEmpty: false, i => emit(i, null));
-            return;
-        }
-
-        var whole = Body.Sub(to, Body.Rem(Body.Sub(to, from), BodyMath.Index(lanes)));
-        Body.For(from, whole, lanes, mayBeEmpty: true, i => emit(i, null));
-        Body.For(whole, to, lanes, mayBeEmpty: true, i => emit(i, Below(i, lanes, size)));
-    }
-
-    private LoopExpr Below(LoopExpr start, int lanes, SizeExpr size) => lanes == 1
-        ? Body.Less(start, BodyMath.Index(size))
-        : Body.Less(Body.Let(new RampExpr(new LaneType(ElementType.I64, lanes), start, BodyMath.Index(1))), BodyMath.Index(size));
 
     // A nan is left out: its exponential is nan, and so are the row's total and results, whatever the maximum is.
     private LoopExpr Larger(LoopExpr most, LoopExpr value) => Body.Select(Body.Less(most, value), value, most);

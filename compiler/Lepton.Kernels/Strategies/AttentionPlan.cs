@@ -10,6 +10,7 @@ namespace Lepton.Kernels.Strategies;
 /// </summary>
 /// <param name="Lanes">Of one register; Columns = 2 · Lanes.</param>
 /// <param name="Wide">Lanes of the elementwise work in between.</param>
+/// <param name="Mask">Which keys the rows see by their indices; null: all may count.</param>
 internal sealed record AttentionPlan(
     AttentionForm Form,
     ContractNode First,
@@ -21,7 +22,8 @@ internal sealed record AttentionPlan(
     int Wide,
     int TileRows,
     int BlockRows,
-    int BlockKeys)
+    int BlockKeys,
+    AttentionMask? Mask)
 {
     // Rows of a chunk: the more, the less packing; but enough chunks for some threads.
     private const int MostRows = 256;
@@ -44,7 +46,10 @@ internal sealed record AttentionPlan(
     public SizeExpr KeysSize => SizeOf(Form.Keys);
 
     /// <summary>All keys are one block: the softmax is the plain one.</summary>
-    public bool IsSingle => KeysSize.AsConstant <= BlockKeys;
+    public bool IsSingle => Mask is null && KeysSize.AsConstant <= BlockKeys;
+
+    /// <summary>Blocks of rows that one unit of work makes: with a mask the n-th and the n-th last, which have about as much to do together as any two.</summary>
+    public int BlocksOfUnit => Mask is null ? 1 : 2;
 
     /// <summary>Elements from row to row of results: whole vectors of either width.</summary>
     public int FeaturesPadded => RoundUp(Features, Math.Max(Columns, Wide));
@@ -58,12 +63,12 @@ internal sealed record AttentionPlan(
         var wide = Math.Max(1, options.VectorBytes / width);
         var shape = graph[form.Logits].Type.Shape;
         var plan = new AttentionPlan(
-            form, first, second, shape, Count(graph, first, form.Depth), Count(graph, second, form.Features), lanes, wide, most, 0, MostKeys);
+            form, first, second, shape, Count(graph, first, form.Depth), Count(graph, second, form.Features), lanes, wide, most, 0, MostKeys, AttentionMask.Of(graph, form));
         var (mostRows, mostKeys) = (options.Limit(MostRows), (int)options.Limit(MostKeys));
         var (blockRows, blockKeys) = ((int)mostRows, RoundUp(mostKeys, Math.Max(plan.Columns, wide)));
         if (plan.RowsSize.AsConstant is { } rows)
         {
-            var good = plan.OuterSize.AsConstant is { } outer ? Math.Max(1, GoodChunks / Math.Max(1, outer)) : 1;
+            var good = plan.BlocksOfUnit * (plan.OuterSize.AsConstant is { } outer ? Math.Max(1, GoodChunks / Math.Max(1, outer)) : 1);
             var blocks = Math.Max((rows + mostRows - 1) / mostRows, Math.Min(good, rows / options.Limit(FewestRows)));
             blockRows = (int)Math.Max(1, (rows + blocks - 1) / Math.Max(1, blocks));
             most = Enumerable.Range(1, most).MinBy(r => ((blockRows + r - 1) / r * (r + 1), -r));

@@ -31,8 +31,8 @@ internal sealed class AttentionTile(KernelBuilder kernel, AttentionPlan plan)
 
     public int Sums { get; } = kernel.Local("sums", plan.Element, plan.BlockRows * plan.FeaturesPadded);
 
-    /// <summary>scores = q · k for the tile that begins at a row, and the keys of whole panels.</summary>
-    public void ScoreTile(LoopExpr row, LoopExpr keys) => Body.For(BodyMath.Index(0), keys, plan.Columns, mayBeEmpty: false, key =>
+    /// <summary>scores = q · k for the tile that begins at a row, and the block's keys from … to-1, rounded up to whole panels.</summary>
+    public void ScoreTile(LoopExpr row, LoopExpr from, LoopExpr to) => Body.For(from, to, plan.Columns, mayBeEmpty: false, key =>
     {
         var (q, k) = (Body.Mul(row, BodyMath.Index(plan.Depth)), Body.Mul(key, BodyMath.Index(plan.Depth)));
         var sums = _product.Zeros(plan.TileRows);
@@ -40,26 +40,31 @@ internal sealed class AttentionTile(KernelBuilder kernel, AttentionPlan plan)
         _product.Store(sums, Scores, key, plan.BlockKeys);
     });
 
-    /// <summary>sums = scales · sums + scores · v for the tile that begins at a row; without scales, the first block's: sums = scores · v.</summary>
-    public void ValueTile(LoopExpr row, LoopExpr keys, bool scaled)
+    /// <summary>
+    /// sums = scales · sums + scores · v for the tile that begins at a row, over the block's keys from … to-1; without scales, the first block's:
+    /// sums = scores · v.
+    /// </summary>
+    public void ValueTile(LoopExpr row, LoopExpr from, LoopExpr to, bool scaled)
     {
+        var (skipped, keys) = (Body.Mul(from, BodyMath.Index(plan.Columns)), Body.Sub(to, from));
         var scales = scaled
             ? Enumerable.Range(0, plan.TileRows).Select(i => Body.Splat(Load(Scales, BodyMath.Index(i), 1), plan.Lanes)).ToArray()
             : [];
         Body.For(BodyMath.Index(0), BodyMath.Index(RoundUp(plan.Features, plan.Columns)), plan.Columns, mayBeEmpty: false, feature =>
         {
-            var to = Body.Add(Body.Mul(row, BodyMath.Index(plan.FeaturesPadded)), feature);
+            var place = Body.Add(Body.Mul(row, BodyMath.Index(plan.FeaturesPadded)), feature);
             var sums = _product.Zeros(plan.TileRows);
             if (scaled)
             {
-                PanelProduct.Each(sums, (i, v) => Body.Assign(sums[i, v], Body.Map(MapOp.Mul, plan.Element, scales[i], Load(Sums, At(to, i, v), plan.Lanes))));
+                PanelProduct.Each(sums, (i, v) => Body.Assign(sums[i, v], Body.Map(MapOp.Mul, plan.Element, scales[i], Load(Sums, At(place, i, v), plan.Lanes))));
             }
 
-            _product.Add(sums, keys, Scores, BodyMath.Index(0), plan.BlockKeys, Values, Body.Mul(feature, BodyMath.Index(plan.BlockKeys)));
-            _product.Store(sums, Sums, to, plan.FeaturesPadded);
+            var panel = Body.Add(Body.Mul(feature, BodyMath.Index(plan.BlockKeys)), skipped);
+            _product.Add(sums, keys, Scores, from, plan.BlockKeys, Values, panel);
+            _product.Store(sums, Sums, place, plan.FeaturesPadded);
         });
 
-        LoopExpr At(LoopExpr to, int i, int v) => Body.Add(to, BodyMath.Index((i * plan.FeaturesPadded) + (v * plan.Lanes)));
+        LoopExpr At(LoopExpr first, int i, int v) => Body.Add(first, BodyMath.Index((i * plan.FeaturesPadded) + (v * plan.Lanes)));
     }
 
     public LoopExpr Load(int buffer, LoopExpr place, int lanes) => Body.Let(new LoadExpr(new LaneType(plan.Element, lanes), buffer, place));
