@@ -30,10 +30,15 @@ internal sealed partial class Planner
 
         _attentions.Add(id, form);
         var type = _graph[form.Logits].Type;
+        var bytes = type.Count * type.Element.ByteSize();
         _notes.Add(new FusionNote(
-            form.Product, id, true, $"attention: {type.Count * type.Element.ByteSize()} bytes of scores stay in the kernel, and so do their exponentials"));
+            form.Product, id, true, $"attention: {bytes} bytes of scores stay in the kernel, and so do their exponentials{Skipped(form)}"));
         return true;
     }
+
+    private string Skipped(AttentionForm form) => AttentionMask.Of(_graph, form) is not { } mask ? ""
+        : mask.Count(_graph, form) is var (seen, all) ? $"; the mask of indices leaves {seen} of {all} scores of each matrix, the others are skipped in blocks"
+        : "; scores that the mask of indices hides are skipped in blocks";
 
     // Nobody else reads what is inside.
     private bool IsClosed(AttentionForm form)
