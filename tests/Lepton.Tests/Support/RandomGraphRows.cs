@@ -95,6 +95,10 @@ internal sealed partial class RandomGraphMaker
             var mask = NewInput(ElementType.Bool, [rows, keys], i => Chance(4) ? 0 : 1);
             s = Then(MapOp.Select, Repeated(mask, s.Type.Shape, s.Type.Rank - 2, s.Type.Rank - 1), s, Number(-200, s));
         }
+        else if (s is not null && Chance(2))
+        {
+            s = Then(MapOp.Select, Repeated(Seen(rows, keys), s.Type.Shape, s.Type.Rank - 2, s.Type.Rank - 1), s, Number(Chance(2) ? double.NegativeInfinity : -2000, s));
+        }
         else if (s is not null && Chance(3))
         {
             s = Then(MapOp.Add, s, Repeated(Small(element, rows, keys), s.Type.Shape, s.Type.Rank - 2, s.Type.Rank - 1));
@@ -104,6 +108,18 @@ internal sealed partial class RandomGraphMaker
         {
             Behind(Product(p, [.. scores], v, [.. labelsV], [.. Shuffled([.. b, 1, 4])]));
         }
+    }
+
+    // j ≤ i + shift, at times within a band, at times the others.
+    private RandomValue? Seen(SizeExpr rows, SizeExpr keys)
+    {
+        var type = new TensorType(ElementType.I64, [rows, keys]);
+        RandomValue Shifted(int by) => Then(MapOp.Add, Leaf(new IotaNode(type, 0)), Leaf(new SplatNode(type, Scalar.Integer(ElementType.I64, by))))!;
+        var shift = _random.Next(-5, 20);
+        var seen = Then(MapOp.LessEqual, Leaf(new IotaNode(type, 1)), Shifted(shift));
+        return Chance(3) ? Then(MapOp.Not, seen)
+            : Chance(3) ? Then(MapOp.And, seen, Then(MapOp.Less, Shifted(shift - _random.Next(20)), Leaf(new IotaNode(type, 1))))
+            : seen;
     }
 
     // One step of a cell, in slices of one product; or steps over rows of an input.
