@@ -11,7 +11,7 @@ namespace Lepton.Graphs.Sparse;
 /// </code>
 /// Products, quotients and infinite sums with what is not stored are absent, whatever the other operand is: 0 · inf too.
 /// </summary>
-internal static class FillAlgebra
+public static class FillAlgebra
 {
     /// <summary>The result of an elementwise operation, from its operands'.</summary>
     public static Filled Map(MapOp op, ElementType element, ReadOnlySpan<Filled> operands)

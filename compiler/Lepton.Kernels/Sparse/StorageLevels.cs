@@ -18,6 +18,9 @@ internal sealed class StorageLevels(KernelBuilder kernel, SparseStorage storage)
         return (Load(positions, parent), Load(positions, Body.Add(parent, BodyMath.Index(1))));
     }
 
+    /// <summary>The first position of a compressed level below one of the level before.</summary>
+    public LoopExpr Start(int level, LoopExpr parent) => Load(Buffer(StorageKind.Positions, level), parent);
+
     /// <summary>The coordinate that a level stores at a position. Where the mask does not hold nothing is read, and it is 0.</summary>
     public LoopExpr Coordinate(int level, LoopExpr position, LoopExpr? mask = null) => Load(Buffer(StorageKind.Coordinates, level), position, mask);
 

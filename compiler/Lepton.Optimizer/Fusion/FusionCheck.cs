@@ -93,6 +93,11 @@ public static class FusionCheck
             return form is null || !form.Inside.All(group.Members.Contains) || rest.Any() ? "no softmax between two contractions" : null;
         }
 
+        if (group.Strategy == KernelStrategy.Sparse)
+        {
+            return group.Outputs.Count == 1 ? null : "a sparse kernel stores one result";
+        }
+
         var heavy = group.Members.Select(m => graph[m]).Where(n => OwnStrategy(n) is not null).ToList();
         if (group.Strategy == KernelStrategy.Window)
         {

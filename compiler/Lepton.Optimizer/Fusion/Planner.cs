@@ -1,5 +1,6 @@
 using Lepton.Abi;
 using Lepton.Graphs;
+using Lepton.Graphs.Sparse;
 
 namespace Lepton.Optimizer.Fusion;
 
@@ -22,6 +23,7 @@ internal sealed partial class Planner
     private readonly OnceNodes _once;
     private readonly ReadList?[] _reads;
     private readonly bool[] _isOutput;
+    private readonly bool _hasSparse;
     private readonly List<OpenGroup> _groups = [];
     private readonly List<FusionNote> _notes = [];
     private readonly Dictionary<int, List<NodeId>> _results = [];
@@ -34,6 +36,7 @@ internal sealed partial class Planner
         _once = new OnceNodes(graph, _origins);
         _reads = new ReadList?[graph.Nodes.Count];
         _isOutput = new bool[graph.Nodes.Count];
+        _hasSparse = graph.Nodes.Any(n => SupportAnalysis.FormatOf(n) is not null);
         foreach (var output in graph.Outputs)
         {
             _isOutput[output.Node.Value] = true;
@@ -61,6 +64,11 @@ internal sealed partial class Planner
 
     private void Place(NodeId id, Node node)
     {
+        if (TryPlaceSparse(id))
+        {
+            return;
+        }
+
         switch (node)
         {
             case InputNode or ConstantNode:

@@ -1,0 +1,70 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Kernels.Building;
+using Lepton.Kernels.Loops;
+
+namespace Lepton.Kernels.Sparse;
+
+/// <summary>A place that moves through an operand's entries as a loop asks for coordinates.</summary>
+internal sealed class SparseCursor
+{
+    private readonly CoIteration _loops;
+    private readonly VariableExpr _now;
+    private readonly LoopExpr _end;
+    private readonly int _level;
+    private readonly bool _isUnique;
+    private LoopExpr? _coordinate;
+
+    private SparseCursor(CoIteration loops, SparseReader reader, int number)
+    {
+        (_loops, Reader, _level, _isUnique) = (loops, reader, reader.LevelAt(number), reader.IsUniqueAt(number));
+        (var first, _end) = reader.Range(loops.Body, number);
+        _now = loops.Body.Declare(first);
+    }
+
+    public SparseReader Reader { get; }
+
+    public LoopExpr Position { get; private set; } = BodyMath.Index(0);
+
+    public LoopExpr? Next { get; private set; }
+
+    public LoopExpr? Present { get; private set; }
+
+    private BodyBuilder Body => _loops.Body;
+
+    public static SparseCursor Of(CoIteration loops, SparseReader reader, int number) => new(loops, reader, number);
+
+    public LoopExpr IsLeft() => Body.Less(Body.Read(_now), _end);
+
+    /// <summary>The coordinate it stands at; beyond all when there is none left.</summary>
+    public LoopExpr Coordinate()
+    {
+        var p = Body.Read(_now);
+        var left = Body.Less(p, _end);
+        return _coordinate = Body.Select(left, Reader.Levels.Coordinate(_level, p, left), BodyMath.Index(long.MaxValue));
+    }
+
+    /// <summary>Whether it stands at this coordinate, which it has not passed.</summary>
+    public void Meet(LoopExpr c)
+    {
+        var at = _coordinate ?? Coordinate();
+        _coordinate = null;
+        Position = Body.Read(_now);
+        Present = Body.Map(MapOp.Equal, ElementType.Bool, at, c);
+        Next = _isUnique ? null : Body.Select(Present, _loops.RunEnd(Reader, _level, Position, _end, Present), Position);
+    }
+
+    /// <summary>Moves to the first entry not before a coordinate.</summary>
+    public void Follow(LoopExpr c)
+    {
+        Body.While(
+            () => Body.Less(Coordinate(), c),
+            () => Body.Assign(_now, Body.Add(Body.Read(_now), BodyMath.Index(1))));
+        _coordinate = null;
+        Meet(c);
+    }
+
+    /// <summary>Past the entries at the coordinate, if it stands there.</summary>
+    public void Advance() =>
+        Body.Assign(_now, Next ?? Body.Add(Position, Body.Cast(Present!, ElementType.I64)));
+}

@@ -1,0 +1,29 @@
+using Lepton.Graphs;
+using Lepton.Graphs.Sparse;
+
+namespace Lepton.Optimizer.Fusion;
+
+/// <summary>What reads sparse tensors by their levels: one kernel for each <see cref="SparseRegion"/>.</summary>
+internal sealed partial class Planner
+{
+    private int[]? _sparseUses;
+
+    private bool TryPlaceSparse(NodeId id)
+    {
+        if (!_hasSparse || _apart || SparseRegion.Of(_graph, id, n => (_sparseUses ??= _graph.CountUses())[n.Value]) is not { } region)
+        {
+            return false;
+        }
+
+        var group = new OpenGroup(id.Value, KernelStrategy.Sparse, _graph[id].Type.Shape) { IsOnce = IsOnce(id) };
+        _groups.Add(group);
+        group.Outputs.Add(id);
+        group.Members.AddRange(region.Members);
+        foreach (var leaf in region.Leaves)
+        {
+            Reading(id, leaf, group, Level.Memory, 0, false);
+        }
+
+        return true;
+    }
+}
