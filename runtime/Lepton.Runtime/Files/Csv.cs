@@ -150,7 +150,7 @@ internal static class Csv
         }
     }
 
-    private static bool TryParse(string text, out double value)
+    internal static bool TryParse(string text, out double value)
     {
         if (text.Length == 0)
         {
@@ -175,7 +175,7 @@ internal static class Csv
 
     private static string Shorten(string text) => text.Length <= 40 ? text : text[..37] + "...";
 
-    private static unsafe string Format(byte* at, ElementType element) => element switch
+    internal static unsafe string Format(byte* at, ElementType element) => element switch
     {
         ElementType.F64 => Format(*(double*)at, (*(double*)at).ToString("R", CultureInfo.InvariantCulture)),
         ElementType.F32 => Format(*(float*)at, (*(float*)at).ToString("R", CultureInfo.InvariantCulture)),

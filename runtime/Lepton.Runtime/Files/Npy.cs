@@ -1,5 +1,7 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using Lepton.Abi;
 using Lepton.Runtime.Tensors;
 
@@ -12,6 +14,43 @@ internal static class Npy
     private const uint MaxHeader = 1 << 20;
 
     internal static OwnedTensor Read(TensorReader reader)
+    {
+        var header = NpyHeader.Parse(HeaderText(reader), reader);
+        var tensor = reader.Tensor(header.Element, header.Shape, header.BigEndian);
+        if (!header.FortranOrder || tensor.Rank < 2)
+        {
+            return tensor;
+        }
+
+        using (tensor)
+        {
+            return FromFortran(tensor);
+        }
+    }
+
+    /// <summary>A file that holds one text: type <c>|S3</c> (ASCII) or <c>&lt;U3</c> (four bytes for a character).</summary>
+    internal static string ReadText(TensorReader reader)
+    {
+        var header = HeaderText(reader);
+        var match = Regex.Match(header, @"'descr': '(\|S|<U)([1-9][0-9]?)'.*'shape': \(\)");
+        if (!match.Success)
+        {
+            throw reader.Bad("it is no text");
+        }
+
+        var isWide = match.Groups[1].Value == "<U";
+        var bytes = reader.Read(int.Parse(match.Groups[2].Value, CultureInfo.InvariantCulture) * (isWide ? 4 : 1), "the data");
+        return (isWide ? Encoding.UTF32 : Encoding.ASCII).GetString(bytes).TrimEnd('\0');
+    }
+
+    /// <summary>As <see cref="ReadText"/> reads it.</summary>
+    internal static void WriteText(Stream stream, string text)
+    {
+        stream.Write(NpyHeader.Write($"|S{text.Length}", ""));
+        stream.Write(Encoding.ASCII.GetBytes(text));
+    }
+
+    private static string HeaderText(TensorReader reader)
     {
         Span<byte> start = stackalloc byte[8];
         reader.Read(start, "the magic number");
@@ -42,17 +81,7 @@ internal static class Npy
         }
 
         var encoding = major == 3 ? Encoding.UTF8 : Encoding.Latin1;
-        var header = NpyHeader.Parse(encoding.GetString(reader.Read((int)length, "the header")), reader);
-        var tensor = reader.Tensor(header.Element, header.Shape, header.BigEndian);
-        if (!header.FortranOrder || tensor.Rank < 2)
-        {
-            return tensor;
-        }
-
-        using (tensor)
-        {
-            return FromFortran(tensor);
-        }
+        return encoding.GetString(reader.Read((int)length, "the header"));
     }
 
     internal static void Write(Stream stream, Tensor tensor, string file)

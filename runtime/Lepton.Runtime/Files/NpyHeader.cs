@@ -153,7 +153,13 @@ internal sealed record NpyHeader(ElementType Element, bool BigEndian, bool Fortr
     internal static byte[] Write(Tensor tensor)
     {
         var sizes = string.Join(", ", tensor.Shape.ToArray()) + (tensor.Rank == 1 ? "," : "");
-        var text = $"{{'descr': '{Descr(tensor.Element)}', 'fortran_order': False, 'shape': ({sizes}), }}";
+        return Write(Descr(tensor.Element), sizes);
+    }
+
+    /// <summary>For any type and shape, as texts.</summary>
+    internal static byte[] Write(string descr, string sizes)
+    {
+        var text = $"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({sizes}), }}";
         var length = (10 + text.Length + 1 + 63) / 64 * 64;
         var bytes = new byte[length];
         bytes.AsSpan().Fill((byte)' ');

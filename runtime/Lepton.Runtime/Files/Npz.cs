@@ -24,23 +24,35 @@ internal static class Npz
             }
 
             var name = entry.FullName[..^4];
-            found(name, wanted(name) ? ReadEntry(entry, stream.Length, $"{file}({entry.FullName})") : null);
+            found(name, wanted(name) ? ReadEntry(entry, stream.Length, $"{file}({entry.FullName})", Npy.Read) : null);
         }
     }
 
-    internal static void Write(Stream stream, IEnumerable<KeyValuePair<string, Tensor>> tensors, string file)
+    internal static void Write(Stream stream, IEnumerable<KeyValuePair<string, Tensor>> tensors, string file) =>
+        Write(stream, tensors.Select(t => (t.Key, (Action<Stream>)(to => Npy.Write(to, t.Value, file)))), CompressionLevel.NoCompression);
+
+    /// <summary>Entries by name, each with what writes it.</summary>
+    internal static void Write(Stream stream, IEnumerable<(string Name, Action<Stream> Write)> entries, CompressionLevel level)
     {
         using var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true);
-        foreach (var (name, tensor) in tensors)
+        foreach (var (name, write) in entries)
         {
-            var entry = zip.CreateEntry(name + ".npy", CompressionLevel.NoCompression);
+            var entry = zip.CreateEntry(name + ".npy", level);
             entry.LastWriteTime = Epoch;
             using var target = entry.Open();
-            Npy.Write(target, tensor, file);
+            write(target);
         }
     }
 
-    private static OwnedTensor ReadEntry(ZipArchiveEntry entry, long fileLength, string file)
+    /// <summary>The text that an entry holds.</summary>
+    internal static string ReadText(FileStream stream, string file, string name)
+    {
+        using var zip = new ZipArchive(stream, ZipArchiveMode.Read, leaveOpen: true);
+        var entry = zip.GetEntry(name + ".npy") ?? throw new TensorFileException(file, $"it holds no {name}", "write it with scipy.sparse.save_npz");
+        return ReadEntry(entry, stream.Length, $"{file}({entry.FullName})", Npy.ReadText);
+    }
+
+    private static T ReadEntry<T>(ZipArchiveEntry entry, long fileLength, string file, Func<TensorReader, T> read)
     {
         if (entry.CompressedLength < 0 || entry.CompressedLength > fileLength || entry.Length < 0 || entry.Length / MaxRatio > entry.CompressedLength)
         {
@@ -50,15 +62,15 @@ internal static class Npz
 
         using var stream = entry.Open();
         var reader = new TensorReader(stream, file, entry.Length) { WithCrc = true };
-        var tensor = Npy.Read(reader);
+        var value = read(reader);
         try
         {
             reader.End();
-            return reader.Crc == entry.Crc32 ? tensor : throw reader.Bad("its checksum (CRC-32) is wrong", "the archive is damaged; fetch or write it again");
+            return reader.Crc == entry.Crc32 ? value : throw reader.Bad("its checksum (CRC-32) is wrong", "the archive is damaged; fetch or write it again");
         }
         catch
         {
-            tensor.Dispose();
+            (value as IDisposable)?.Dispose();
             throw;
         }
     }

@@ -4,13 +4,13 @@ namespace Lepton.Runtime.Files;
 
 /// <summary>
 /// Reads and writes tensors; the format follows from the file's name: <c>.npy</c>, <c>.npz</c>, <c>.safetensors</c>, <c>.csv</c>,
-/// <c>.pgm .ppm .pnm</c>, <c>.idx</c> and the names of MNIST (<c>train-images-idx3-ubyte</c>).
+/// <c>.pgm .ppm .pnm</c>, <c>.mtx</c> (Matrix Market), <c>.idx</c> and the names of MNIST (<c>train-images-idx3-ubyte</c>).
 /// </summary>
 /// <remarks>
 /// Every field of a header is held against the file's real length before memory is asked for. Writes go to a temporary name in the same folder
 /// and are renamed when complete, so a reader never sees half a file.
 /// </remarks>
-public static class TensorFile
+public static partial class TensorFile
 {
     private enum Format
     {
@@ -22,9 +22,10 @@ public static class TensorFile
         Color,
         Picture,
         Idx,
+        MatrixMarket,
     }
 
-    /// <summary>Reads one tensor. Dispose it.</summary>
+    /// <summary>Reads one tensor; a sparse one becomes dense. Dispose it.</summary>
     /// <param name="path">The file.</param>
     /// <param name="name">Which tensor of a .npz or .safetensors; may be null when the file has just one.</param>
     /// <exception cref="TensorFileException">The file cannot be read; the message says why and what to do.</exception>
@@ -46,7 +47,7 @@ public static class TensorFile
     public static IReadOnlyDictionary<string, OwnedTensor> ReadAll(string path)
     {
         var format = FormatOf(path);
-        if (format is Format.Npz or Format.Safetensors)
+        if (format is Format.Npz or Format.Safetensors && !IsSparse(path))
         {
             return ReadMany(path, format, _ => true)!;
         }
@@ -123,6 +124,7 @@ public static class TensorFile
             Format.Npy => Npy.Read(reader),
             Format.Csv => Csv.Read(reader),
             Format.Idx => Idx.Read(reader),
+            Format.MatrixMarket => MatrixMarket.ReadDense(reader),
             _ => Netpbm.Read(reader),
         };
         try
@@ -150,6 +152,9 @@ public static class TensorFile
             case Format.Idx:
                 Idx.Write(stream, tensor, path);
                 break;
+            case Format.MatrixMarket:
+                MatrixMarket.Write(stream, tensor, path);
+                break;
             default:
                 Netpbm.Write(stream, tensor, path, format == Format.Picture ? null : format == Format.Color);
                 break;
@@ -162,6 +167,12 @@ public static class TensorFile
         if (name is null)
         {
             var names = ReadMany(path, format, _ => false).Keys.ToList();
+            if (SparseNpz.IsSparse(names))
+            {
+                using var sparse = ReadSparse(path);
+                return sparse.ToDense();
+            }
+
             name = names is [var only]
                 ? only
                 : throw new TensorFileException(
@@ -259,10 +270,11 @@ public static class TensorFile
             ".ppm" => Format.Color,
             ".pnm" => Format.Picture,
             ".idx" => Format.Idx,
+            ".mtx" => Format.MatrixMarket,
             _ when IsMnistName(Path.GetFileName(path)) => Format.Idx,
             var other => throw new TensorFileException(
                 path, other.Length == 0 ? "its name has no ending" : $"'{other}' is not a known ending",
-                "use .npy, .npz, .safetensors, .csv, .pgm, .ppm, .pnm or .idx"),
+                "use .npy, .npz, .safetensors, .csv, .mtx, .pgm, .ppm, .pnm or .idx"),
         };
     }
 

@@ -14,19 +14,21 @@ namespace Lepton.Runtime.Tensors;
 /// </remarks>
 internal static unsafe class SparseCheck
 {
-    internal static void Run(SparseTensor tensor)
+    /// <param name="tensor">What to check.</param>
+    /// <param name="order">Whether coordinates must ascend.</param>
+    internal static void Run(SparseTensor tensor, bool order = true)
     {
         if (tensor.Format.Index == ElementType.I32)
         {
-            Run<int>(tensor);
+            Run<int>(tensor, order);
         }
         else
         {
-            Run<long>(tensor);
+            Run<long>(tensor, order);
         }
     }
 
-    private static void Run<T>(SparseTensor tensor)
+    private static void Run<T>(SparseTensor tensor, bool order)
         where T : unmanaged, IBinaryInteger<T>, IMinMaxValue<T>
     {
         var levels = tensor.Format.Levels;
@@ -51,6 +53,11 @@ internal static unsafe class SparseCheck
             using var positionPin = positions.Pin();
             var p = (T*)positionPin.Pointer;
             Positions(tensor, l, p, positions.Length - 1, coordinates.Length);
+            if (!order)
+            {
+                continue;
+            }
+
             if (levels[l].Unique)
             {
                 Order(tensor, l, p, positions.Length - 1, c, coordinates.Length);

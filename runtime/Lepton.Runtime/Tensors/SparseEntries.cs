@@ -94,10 +94,29 @@ internal sealed class SparseEntries(long[] shape, long[][] axes, OwnedTensor val
 
         if (order is not null)
         {
-            var permuted = SparseValues.Gather(Values, order);
-            Values.Dispose();
-            Values = permuted;
-            Axes = Array.ConvertAll(Axes, a => Array.ConvertAll(order, i => a[i]));
+            Reorder(order);
+        }
+    }
+
+    /// <summary>Adds up neighbours with the same coordinates, in their order; they are sorted.</summary>
+    internal void AddDuplicates()
+    {
+        var kept = new List<int>(Count);
+        for (var i = 0; i < Count; i++)
+        {
+            if (i > 0 && Array.TrueForAll(Axes, a => a[i] == a[i - 1]))
+            {
+                SparseValues.Add(Values, kept[^1], i);
+            }
+            else
+            {
+                kept.Add(i);
+            }
+        }
+
+        if (kept.Count < Count)
+        {
+            Reorder([.. kept]);
         }
     }
 
@@ -179,6 +198,14 @@ internal sealed class SparseEntries(long[] shape, long[][] axes, OwnedTensor val
         }
 
         return true;
+    }
+
+    private void Reorder(int[] order)
+    {
+        var values = SparseValues.Gather(Values, order);
+        Values.Dispose();
+        Values = values;
+        Axes = Array.ConvertAll(Axes, a => Array.ConvertAll(order, i => a[i]));
     }
 
     private void Keep(long kept, OwnedTensor pattern)

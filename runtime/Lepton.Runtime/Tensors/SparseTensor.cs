@@ -128,6 +128,9 @@ public class SparseTensor
         return SparseBuilder.Dense(entries, Fill);
     }
 
+    /// <summary>As <see cref="Over"/>, with lengths and types checked alone.</summary>
+    internal static SparseTensor Unchecked(TensorFormat format, ReadOnlySpan<long> shape, Tensor[] arrays) => new(format, shape, arrays);
+
     /// <summary>The positions of a compressed level: below position p of the level before lie those from [p] to [p + 1].</summary>
     public Tensor Positions(int level) => _arrays[SparseLayout.Find(Format, level, StorageKind.Positions)];
 

@@ -114,6 +114,28 @@ internal static unsafe class SparseValues
         return result;
     }
 
+    /// <summary>Adds one element to another: integers wrap, of bools either.</summary>
+    internal static void Add(Tensor values, long to, long from)
+    {
+        using var pin = values.Pin();
+        var size = values.Element.ByteSize();
+        byte* target = (byte*)pin.Pointer + (to * size), source = (byte*)pin.Pointer + (from * size);
+        if (values.Element.IsFloat())
+        {
+            Span<double> a = [0], b = [0];
+            TensorConvert.Load(target, values.Element, a);
+            TensorConvert.Load(source, values.Element, b);
+            TensorConvert.Store([a[0] + b[0]], target, values.Element);
+        }
+        else
+        {
+            Span<long> a = [0], b = [0];
+            TensorConvert.Load(target, values.Element, a);
+            TensorConvert.Load(source, values.Element, b);
+            TensorConvert.Store([unchecked(a[0] + b[0])], target, values.Element);
+        }
+    }
+
     /// <summary>Writes each element to its place.</summary>
     internal static void Scatter(Tensor values, ReadOnlySpan<long> places, Tensor target)
     {

@@ -46,6 +46,16 @@ public static unsafe class TensorConvert
         return result;
     }
 
+    /// <summary>A new tensor of the same elements in another shape.</summary>
+    internal static OwnedTensor Reshaped(this Tensor tensor, params ReadOnlySpan<long> shape)
+    {
+        var result = new OwnedTensor(tensor.Element, shape, zeroed: false);
+        using var from = tensor.Pin();
+        using var to = result.Pin();
+        Buffer.MemoryCopy(from.Pointer, to.Pointer, result.ByteLength, tensor.ByteLength);
+        return result;
+    }
+
     /// <summary>Reads elements of a float type.</summary>
     internal static void Load(byte* source, ElementType element, Span<double> target)
     {

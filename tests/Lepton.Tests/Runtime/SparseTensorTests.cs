@@ -108,9 +108,9 @@ public sealed class SparseTensorTests
     }
 
     [Fact]
-    public void Ten_million_entries_are_converted_in_linear_time()
+    public void Millions_of_entries_are_converted_in_linear_time()
     {
-        const int Rows = 1000;
+        const int Rows = 200;
         const int PerRow = 10_000;
         var rows = new int[Rows + 1];
         var columns = new int[Rows * PerRow];
