@@ -124,6 +124,26 @@ public sealed class ParameterSet : IDisposable
         }
     }
 
+    /// <summary>Puts dense values of parameters that the entry stores in a sparse format into that format: files of parameters hold dense ones.</summary>
+    /// <exception cref="LeptonArgumentException">A format does not suit its value.</exception>
+    public void StoreFor(Entry entry)
+    {
+        foreach (var parameter in entry.Manifest.Parameters)
+        {
+            if (parameter.Format is { } format && _values.Tensors.TryGetValue(parameter.Name, out var value) && value.Dense is { } dense)
+            {
+                try
+                {
+                    SetAll([KeyValuePair.Create(parameter.Name, new TensorRef(SparseTensor.From(dense, format)))], owned: true);
+                }
+                catch (ArgumentException e)
+                {
+                    throw new LeptonArgumentException($"parameter {parameter.Name}: {e.Message}", e);
+                }
+            }
+        }
+    }
+
     /// <summary>Empties the set and frees the values that it owns (loaded or initialised), once no run uses them.</summary>
     public void Dispose()
     {

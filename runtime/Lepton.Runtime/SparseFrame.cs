@@ -147,7 +147,7 @@ internal sealed unsafe partial class Frame
 
         try
         {
-            var converted = SparseIndices.ConvertTo(tensor, format.Index);
+            var converted = SparseIndices.ConvertTo(tensor, format.Index, tensor.Element);
             _converted.Add(converted);
             return converted;
         }

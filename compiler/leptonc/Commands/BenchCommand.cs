@@ -16,7 +16,7 @@ internal static class BenchCommand
     {
         var file = Source.File();
         var (entry, dims, target, exact, fast, skip) = (Source.Entry(), Source.Dims(), Source.TargetCpu(), Source.Exact(), Source.FastMath(), Source.Skip());
-        var inputs = new Option<string[]>("--in", "-i") { HelpName = "NAME=VALUE", Description = "An argument, as for run; normal(1) and so on when none is given.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
+        var inputs = new Option<string[]>("--in", "-i") { HelpName = "NAME=VALUE", Description = "An argument, as for run; normal(1) and so on when none is given, sparse(0.01, 1) for sparse ones.", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [] };
         var threads = new Option<int>("--threads", "-t") { HelpName = "COUNT", Description = "How many threads; 0: one for each processor.", DefaultValueFactory = _ => 1 };
         var seconds = new Option<double>("--seconds", "-s") { HelpName = "NUMBER", Description = "For how long to measure.", DefaultValueFactory = _ => 1 };
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
@@ -49,8 +49,10 @@ internal static class BenchCommand
         return command;
     }
 
-    // Integers may be class numbers or indices: 0 fits any axis. Floats: the standard normal.
-    public static InputSpec Standard(TensorManifest argument, int position) => argument.Element.IsFloat()
+    // Integers may be class numbers or indices: 0 fits any axis. Floats: the standard normal. Of sparse ones 1 % is stored.
+    public static InputSpec Standard(TensorManifest argument, int position) => argument.Format is not null
+        ? new InputSpec(argument.Name, "sparse", (ulong)position + 1, 0.01, null)
+        : argument.Element.IsFloat()
         ? new InputSpec(argument.Name, "normal", (ulong)position + 1, 0, null)
         : new InputSpec(argument.Name, "zeros", 0, 0, null);
 

@@ -8,12 +8,15 @@ namespace Lepton.CommandLine.Commands;
 /// <summary>The arguments and parameters of a run, made from the command line: files first, because they fix sizes; then what is generated.</summary>
 internal sealed class Inputs : IDisposable
 {
-    private readonly List<OwnedTensor> _results = [];
+    // Sparse ones are made by each run.
+    private OwnedTensor?[]? _results;
 
-    private Inputs(OwnedTensor[] arguments, ParameterSet parameters, Dictionary<string, long> sizes) =>
+    private Inputs(GivenTensor[] arguments, ParameterSet parameters, Dictionary<string, long> sizes) =>
         (Arguments, Parameters, Sizes) = (arguments, parameters, sizes);
 
-    public OwnedTensor[] Arguments { get; }
+    public GivenTensor[] Arguments { get; }
+
+    public TensorRef[] References => [.. Arguments.Select(a => a.Ref)];
 
     public ParameterSet Parameters { get; }
 
@@ -28,17 +31,16 @@ internal sealed class Inputs : IDisposable
         var invocation = entry.Bind(options);
         for (var i = 0; i < Arguments.Length; i++)
         {
-            invocation.SetInput(i, Arguments[i]);
+            invocation.SetInput(i, Arguments[i].Ref);
         }
 
-        if (_results.Count == 0)
+        _results ??= [.. invocation.ResultShapes().Zip(entry.Manifest.Results, (shape, result) => result.Format is null ? Tensor.Allocate(result.Element, shape) : null)];
+        for (var i = 0; i < _results.Length; i++)
         {
-            _results.AddRange(entry.AllocateOutputs([.. Arguments.Select(a => new TensorRef(a))], options));
-        }
-
-        for (var i = 0; i < _results.Count; i++)
-        {
-            invocation.SetOutput(i, _results[i]);
+            if (_results[i] is { } result)
+            {
+                invocation.SetOutput(i, result);
+            }
         }
 
         return invocation;
@@ -65,7 +67,7 @@ internal sealed class Inputs : IDisposable
         }
 
         var sizes = new Dictionary<string, long>(dims);
-        var arguments = new OwnedTensor?[names.Count];
+        var arguments = new GivenTensor?[names.Count];
         var chosen = names.Select((n, i) => specs.LastOrDefault(s => s.Name == n) ?? generate?.Invoke(i)).ToArray();
         var parameters = new ParameterSet();
         try
@@ -74,13 +76,13 @@ internal sealed class Inputs : IDisposable
             {
                 if (chosen[i] is null)
                 {
-                    throw new UsageException($"argument {names[i]} ({Text(manifest.Arguments[i])}) is not given: say --in {names[i]}=FILE, or {names[i]}=uniform(1)");
+                    throw new UsageException($"argument {names[i]} ({Text(manifest.Arguments[i])}) is not given: say --in {names[i]}=FILE, or {names[i]}={(manifest.Arguments[i].Format is null ? "uniform(1)" : "\"sparse(0.1, 1)\"")}");
                 }
 
                 if (chosen[i]!.Kind == "file")
                 {
-                    arguments[i] = chosen[i]!.Load(manifest.Arguments[i].Element);
-                    LearnSizes(manifest.Arguments[i], arguments[i]!, sizes);
+                    arguments[i] = chosen[i]!.Load(manifest.Arguments[i]);
+                    LearnSizes(manifest.Arguments[i], arguments[i]!.Shape, sizes);
                 }
             }
 
@@ -90,15 +92,16 @@ internal sealed class Inputs : IDisposable
                 parameters = ParameterSet.Load(parameterFile);
                 foreach (var parameter in manifest.Parameters.Where(p => parameters.Contains(p.Name)))
                 {
-                    LearnSizes(parameter, parameters[parameter.Name], sizes);
+                    LearnSizes(parameter, parameters[parameter.Name].Shape, sizes);
                 }
             }
 
             for (var i = 0; i < chosen.Length; i++)
             {
-                arguments[i] ??= chosen[i]!.Generate(manifest.Arguments[i].Element, Shape(manifest.Arguments[i], sizes));
+                arguments[i] ??= chosen[i]!.Generate(manifest.Arguments[i], Shape(manifest.Arguments[i], sizes));
             }
 
+            parameters.StoreFor(entry);
             parameters.Initialize(entry, seed, sizes);
             return new Inputs(arguments!, parameters, sizes);
         }
@@ -113,18 +116,18 @@ internal sealed class Inputs : IDisposable
     public void Dispose()
     {
         Array.ForEach(Arguments, a => a.Dispose());
-        _results.ForEach(r => r.Dispose());
+        Array.ForEach(_results ?? [], r => r?.Dispose());
         Parameters.Dispose();
     }
 
     // Plain axes only; the runtime solves and checks the rest.
-    private static void LearnSizes(TensorManifest manifest, Tensor tensor, Dictionary<string, long> sizes)
+    private static void LearnSizes(TensorManifest manifest, ReadOnlySpan<long> shape, Dictionary<string, long> sizes)
     {
-        for (var axis = 0; axis < Math.Min(manifest.Shape.Count, tensor.Rank); axis++)
+        for (var axis = 0; axis < Math.Min(manifest.Shape.Count, shape.Length); axis++)
         {
             if (manifest.Shape[axis].AsVariable is { } name)
             {
-                sizes.TryAdd(name, tensor.Shape[axis]);
+                sizes.TryAdd(name, shape[axis]);
             }
         }
     }
@@ -143,5 +146,5 @@ internal sealed class Inputs : IDisposable
     }
 
     private static string Text(TensorManifest manifest) =>
-        manifest.Element.Name() + (manifest.Shape.Count == 0 ? "" : $"[{string.Join(", ", manifest.Shape)}]");
+        manifest.Element.Name() + (manifest.Shape.Count == 0 ? "" : $"[{string.Join(", ", manifest.Shape)}]") + (manifest.Format is null ? "" : $" in {manifest.Format}");
 }

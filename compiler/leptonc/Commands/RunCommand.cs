@@ -20,7 +20,7 @@ internal static class RunCommand
         var inputs = new Option<string[]>("--in", "-i")
         {
             HelpName = "NAME=VALUE",
-            Description = "An argument: x=FILE, or x= zeros, ones, iota, uniform(SEED), normal(SEED), or a number.",
+            Description = "An argument: x=FILE, or x= zeros, ones, iota, uniform(SEED), normal(SEED), sparse(DENSITY, SEED), or a number.",
             AllowMultipleArgumentsPerToken = true,
             DefaultValueFactory = _ => [],
         };
@@ -59,14 +59,15 @@ internal static class RunCommand
             CheckNames("--expect", chosen, expected.Keys);
             using var made = Inputs.Make(chosen, specs, sizes, parsed.GetValue(parameters), parsed.GetValue(seed), generate: null);
             var results = parsed.GetValue(device) == "cpu"
-                ? chosen.Run([.. made.Arguments.Select(a => new TensorRef(a))], new RunOptions { Threads = Source.AtLeastZero("--threads", parsed.GetValue(threads)), Parameters = made.Parameters, Sizes = made.Sizes }, cancel.Token)
+                ? chosen.Evaluate(made.References, new RunOptions { Threads = Source.AtLeastZero("--threads", parsed.GetValue(threads)), Parameters = made.Parameters, Sizes = made.Sizes }, cancel.Token)
+                    .Select(r => r.IsSparse ? new GivenTensor(null, r.Sparse) : new GivenTensor(r.Dense, null)).ToArray()
                 : Interpret(engine.Compilation, chosen, made, cancel.Token);
             return Report(chosen, results, outs, expected, (parsed.GetValue(tolerance), parsed.GetValue(outliers)));
         });
         return command;
     }
 
-    private static int Report(Entry entry, OwnedTensor[] results, Dictionary<string, string> outs, Dictionary<string, string> expected, (double Tolerance, double Outliers) allowed)
+    private static int Report(Entry entry, GivenTensor[] results, Dictionary<string, string> outs, Dictionary<string, string> expected, (double Tolerance, double Outliers) allowed)
     {
         var differ = false;
         var printed = entry.Manifest.Results.Count(r => !outs.ContainsKey(r.Name) && !expected.ContainsKey(r.Name));
@@ -75,18 +76,27 @@ internal static class RunCommand
             var name = entry.Manifest.Results[i].Name;
             if (outs.TryGetValue(name, out var path))
             {
-                TensorFile.Write(path, results[i]);
+                if (results[i].Sparse is { } stored)
+                {
+                    TensorFile.Write(path, stored);
+                }
+                else
+                {
+                    TensorFile.Write(path, results[i].Dense!);
+                }
             }
 
             if (expected.TryGetValue(name, out var reference))
             {
-                var difference = Comparison.Difference(results[i], reference, allowed.Tolerance, allowed.Outliers);
+                var difference = results[i].Sparse is { } sparse
+                    ? SparseComparison.Difference(sparse, reference, allowed.Tolerance, allowed.Outliers)
+                    : Comparison.Difference(results[i].Dense!, reference, allowed.Tolerance, allowed.Outliers);
                 differ |= difference is not null;
                 Console.WriteLine(difference is null ? $"{name}: as expected ({reference})" : $"{name}: {difference}");
             }
             else if (path is null)
             {
-                Console.WriteLine((printed > 1 ? $"{name} =\n" : "") + NumPyText.Format(results[i]));
+                Console.WriteLine((printed > 1 ? $"{name} =\n" : "") + (results[i].Sparse is { } shown ? SparseText.Format(shown) : NumPyText.Format(results[i].Dense!)));
             }
 
             results[i].Dispose();
@@ -95,19 +105,35 @@ internal static class RunCommand
         return differ ? Program.Wrong : 0;
     }
 
-    private static OwnedTensor[] Interpret(Compilation compilation, Entry entry, Inputs made, CancellationToken cancel)
+    // The interpreter knows dense tensors alone: what they mean is the same.
+    private static GivenTensor[] Interpret(Compilation compilation, Entry entry, Inputs made, CancellationToken cancel)
     {
-        var values = made.Arguments.Cast<Tensor>().Concat(entry.Manifest.Parameters.Select(p => made.Parameters[p.Name]))
-            .Select(t => TensorValue.FromBytes(t.Element, t.Shape, t.AsBytes())).ToList();
+        var values = made.Arguments.Select(a => Value(a.Dense, a.Sparse))
+            .Concat(entry.Manifest.Parameters.Select(p => p.Format is null ? Value(made.Parameters[p.Name], null) : Value(null, made.Parameters.GetSparse(p.Name)))).ToList();
         var graph = compilation.Graph(entry.Name);
         var inferred = SizeBinding.Infer(graph, values);
         var results = Interpreter.Run(graph, values, n => made.Sizes.TryGetValue(n, out var size) ? size : inferred(n), new InterpreterOptions(Cancel: cancel));
-        return [.. results.Select(r =>
+        return [.. results.Zip(entry.Manifest.Results, (value, result) =>
         {
-            var tensor = Tensor.Allocate(r.Element, [.. r.Dims]);
-            r.ToBytes().CopyTo(tensor.AsBytes());
-            return tensor;
+            var tensor = Tensor.Allocate(value.Element, [.. value.Dims]);
+            value.ToBytes().CopyTo(tensor.AsBytes());
+            if (result.Format is null)
+            {
+                return new GivenTensor(tensor, null);
+            }
+
+            using (tensor)
+            {
+                return new GivenTensor(null, SparseTensor.From(tensor, result.Format));
+            }
         })];
+
+        static TensorValue Value(Tensor? dense, SparseTensor? sparse)
+        {
+            using var made = sparse?.ToDense();
+            var tensor = dense ?? made!;
+            return TensorValue.FromBytes(tensor.Element, tensor.Shape, tensor.AsBytes());
+        }
     }
 
     private static Dictionary<string, string> Pairs(string option, IEnumerable<string> texts)

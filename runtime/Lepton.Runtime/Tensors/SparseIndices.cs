@@ -2,12 +2,12 @@ using Lepton.Abi;
 
 namespace Lepton.Runtime.Tensors;
 
-/// <summary>Positions and coordinates in another integer type.</summary>
+/// <summary>Arrays of sparse tensors in other element types.</summary>
 internal static class SparseIndices
 {
-    /// <summary>The same tensor with its indices in another type; the values are copied too.</summary>
+    /// <summary>The same tensor with its indices, and its values, in other types.</summary>
     /// <exception cref="ArgumentException">An index does not fit.</exception>
-    internal static OwnedSparseTensor ConvertTo(SparseTensor tensor, ElementType index)
+    internal static OwnedSparseTensor ConvertTo(SparseTensor tensor, ElementType index, ElementType element)
     {
         var arrays = new List<OwnedTensor>();
         try
@@ -16,22 +16,29 @@ internal static class SparseIndices
             {
                 var array = tensor.Arrays[a];
                 var isIndex = a < tensor.Arrays.Count - 1;
-
-                // Checked ones are not negative, so those that are too large have become negative, or another number.
-                arrays.Add(array.ConvertTo(isIndex ? index : array.Element));
-                if (isIndex && index == ElementType.I32)
+                arrays.Add(array.ConvertTo(isIndex ? index : element));
+                if (isIndex && index == ElementType.I32 && array.Element == ElementType.I64)
                 {
                     CheckFits(array, tensor);
                 }
             }
 
-            return new OwnedSparseTensor(tensor.Format with { Index = index }, tensor.Shape, [.. arrays]);
+            var format = tensor.Format with { Index = index };
+            return new OwnedSparseTensor(tensor.Format.Fill is null ? format : format.WithFill(Cast(tensor.Fill, element)), tensor.Shape, [.. arrays]);
         }
         catch
         {
             arrays.ForEach(a => a.Dispose());
             throw;
         }
+    }
+
+    private static Scalar Cast(Scalar value, ElementType element)
+    {
+        using var one = SparseValues.One(value);
+        using var cast = one.ConvertTo(element);
+        using var wide = cast.ConvertTo(element.IsFloat() ? ElementType.F64 : ElementType.I64);
+        return element.IsFloat() ? Scalar.Float(element, wide.AsSpan<double>()[0]) : Scalar.Integer(element, wide.AsSpan<long>()[0]);
     }
 
     private static unsafe void CheckFits(Tensor array, SparseTensor tensor)

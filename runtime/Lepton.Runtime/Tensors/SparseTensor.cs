@@ -120,6 +120,9 @@ public class SparseTensor
         return SparseBuilder.Build(entries, format);
     }
 
+    /// <summary>A new tensor with the values, and the fill value, cast to another element type; as <see cref="TensorConvert"/> casts. Dispose it.</summary>
+    public OwnedSparseTensor ConvertTo(ElementType element) => SparseIndices.ConvertTo(this, Format.Index, element);
+
     /// <summary>All elements, stored or not. Dispose it.</summary>
     /// <exception cref="ArgumentException">There would be too much memory.</exception>
     public OwnedTensor ToDense()

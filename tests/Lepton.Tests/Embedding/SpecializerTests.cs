@@ -1,3 +1,4 @@
+using Lepton.Abi;
 using Lepton.Embedding;
 using Lepton.Runtime;
 using Lepton.Runtime.Tensors;
@@ -33,6 +34,31 @@ public class SpecializerTests
         Assert.Equal("f: the size N*N*N has no value in 64 bits", error.Message);
         error = Assert.Throws<LeptonArgumentException>(() => engine["f"].Run<float, float>(new float[2_000_000], [2_000_000], y));
         Assert.Equal("f: the index [8000000000000000000*i0 else fill] of [2000000] over [4] does not fit 64 bits", error.Message);
+    }
+
+    [Fact]
+    public void How_much_a_sparse_argument_stores_makes_no_new_code()
+    {
+        using var engine = LeptonEngine.Compile(
+            "fn f(a: f32[N, N] in csr, b: f32[N, N] in coo) -> (y: f32[N, N] in csc) { y = 2 * a + b }", NoCache with { MaxSpecializations = 1000 });
+        var code = new HashSet<EntryCode>();
+        for (var stored = 0; stored < 40; stored++)
+        {
+            using var a = SparseFill.Uniform(ElementType.F32, [9, 9], stored / 40.0, 1, TensorFormat.Csr);
+            using var b = SparseFill.Uniform(ElementType.F32, [9, 9], stored / 80.0, 2, TensorFormat.Coo(2));
+            using var results = engine["f"].Evaluate([a, b]);
+            var (x, y) = (Dense(a), Dense(b));
+            Assert.Equal(x.Zip(y, (p, q) => (2 * p) + q), Dense(results[0].Sparse));
+            code.Add(engine["f"].Plan.Code([9, a.StoredCount, b.StoredCount, 0]));
+        }
+
+        Assert.Single(code);
+
+        static float[] Dense(SparseTensor sparse)
+        {
+            using var dense = sparse.ToDense();
+            return dense.AsSpan<float>().ToArray();
+        }
     }
 
     [Fact]
