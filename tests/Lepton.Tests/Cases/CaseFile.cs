@@ -29,7 +29,7 @@ internal sealed record CaseEntry(string? Name, List<CaseRun> Runs)
 /// <code>
 /// entry: name         starts an entry; left out when the file has one
 /// dim: N = 3, M = 4   sizes that the inputs do not determine
-/// in: x = [[1, 2]]    numbers, inf, nan, true, false; or iota, zeros, ones, uniform(seed)
+/// in: x = [[1, 2]]    numbers, inf, nan, true, false; or iota, zeros, ones, uniform(seed), sparse(seed)
 /// out: y = [[1, 2]]   numbers; or same: whatever the interpreter says, on every device
 /// fails: text         the run ends with an index error whose message contains the text
 /// tolerance: 1e-6     |found - expected| ≤ tolerance · (1 + |expected|), for floats

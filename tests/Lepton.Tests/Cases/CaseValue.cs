@@ -40,7 +40,9 @@ internal static class CaseValue
         var filled = shape();
         var count = filled.Aggregate(1L, (a, b) => a * b);
         var values = new double[count];
-        var random = text.StartsWith("uniform(", StringComparison.Ordinal) ? new Random(int.Parse(text.AsSpan(8, text.Length - 9), CultureInfo.InvariantCulture)) : null;
+        var isSparse = text.StartsWith("sparse(", StringComparison.Ordinal);
+        var start = text.IndexOf('(', StringComparison.Ordinal) + 1;
+        var random = isSparse || text.StartsWith("uniform(", StringComparison.Ordinal) ? new Random(int.Parse(text.AsSpan(start, text.Length - start - 1), CultureInfo.InvariantCulture)) : null;
         for (var i = 0; i < values.Length; i++)
         {
             values[i] = text switch
@@ -53,7 +55,23 @@ internal static class CaseValue
             };
         }
 
+        if (isSparse && count > 0)
+        {
+            Thin(values, filled.Length == 0 ? 1 : filled[^1], random!);
+        }
+
         return TensorValue.Of(element, filled, values);
+    }
+
+    // A third of the rows is empty, the others are thin up to half full.
+    private static void Thin(double[] values, long row, Random random)
+    {
+        var kept = 0.0;
+        for (var i = 0; i < values.Length; i++)
+        {
+            kept = i % row == 0 ? Math.Max(0, (random.NextDouble() * 0.75) - 0.25) : kept;
+            values[i] = random.NextDouble() < kept ? values[i] : 0;
+        }
     }
 
     private static bool IsWord(string text) => char.IsLetter(text[0]) && text is not ("inf" or "nan" or "true" or "false");
