@@ -47,20 +47,38 @@ internal static class NativeRunner
         using var parameters = new ParameterSet();
         for (var i = 0; i < manifest.Parameters.Count; i++)
         {
-            parameters.Set(manifest.Parameters[i].Name, Tensor(inputs[manifest.Arguments.Count + i]));
+            var (name, value) = (manifest.Parameters[i].Name, inputs[manifest.Arguments.Count + i]);
+            if (manifest.Parameters[i].Format is { } format)
+            {
+                parameters.Set(name, Sparse(value, format));
+            }
+            else
+            {
+                parameters.Set(name, Tensor(value));
+            }
         }
 
-        var arguments = inputs.Take(manifest.Arguments.Count).Select(v => new TensorRef(Tensor(v))).ToArray();
+        var arguments = manifest.Arguments.Select((a, i) => a.Format is { } format ? new TensorRef(Sparse(inputs[i], format)) : Tensor(inputs[i])).ToArray();
         var options = new RunOptions { Threads = threads, Parameters = parameters, Sizes = sizes };
-        var results = entry.Run(arguments, options);
-        try
-        {
-            return [.. results.Select(r => TensorValue.FromBytes(r.Element, r.Shape, r.AsBytes()))];
-        }
-        finally
-        {
-            Array.ForEach(results, r => r.Dispose());
-        }
+        using var results = entry.Evaluate(arguments, options);
+        return [.. results.Select(r => r.IsSparse ? Dense(r.Sparse) : Value(r.Dense))];
+    }
+
+    private static TensorValue Value(Tensor tensor) => TensorValue.FromBytes(tensor.Element, tensor.Shape, tensor.AsBytes());
+
+    // What the run stored is checked as if it came from a file.
+    private static TensorValue Dense(SparseTensor result)
+    {
+        result.Validate();
+        using var dense = result.ToDense();
+        return Value(dense);
+    }
+
+    private static SparseTensor Sparse(TensorValue value, TensorFormat format)
+    {
+        using var dense = global::Lepton.Runtime.Tensors.Tensor.Allocate(value.Element, [.. value.Dims]);
+        value.ToBytes().CopyTo(dense.AsBytes());
+        return SparseTensor.From(dense, format);
     }
 
     public static Tensor Tensor(TensorValue value)
