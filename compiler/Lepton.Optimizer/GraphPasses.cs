@@ -77,6 +77,9 @@ public static class GraphPasses
         // The same; what no step changes is outside by then.
         new("batch-steps", (g, _) => BatchSteps.Run(g), After: ["hoist-invariants"]),
 
+        // What a sum is, and who shares it, is known by now.
+        new("store-sparse", (g, _) => StoreSparse.Run(g), After: ["common-subexpressions", "form-contractions"]),
+
         // All the others leave unused nodes behind; fusion counts uses.
         new("remove-dead", (g, _) => RemoveDead.Run(g), After: ["common-subexpressions", "form-contractions", "reduce-first", "hoist-invariants", "batch-steps"]),
     ]);

@@ -67,9 +67,40 @@ internal static class InlineReduction
 
     private static LoopExpr Sum(KernelBuilder kernel, NodeId id, SizeExpr[] sizes, Coords at, int lanes)
     {
+        if (lanes == 1 && kernel.InnerLanes > 1 && sizes.Length > 0)
+        {
+            return InLanes(kernel, id, sizes, at);
+        }
+
         var sum = Start(kernel, id, lanes);
         Loops(kernel, sizes, 0, new IndexForm[sizes.Length], reduced => Step(kernel, id, at, reduced, sum));
         return kernel.Body.Read(sum);
+    }
+
+    // The last summed axis in lanes, which are combined at the end; what is left over one by one.
+    private static LoopExpr InLanes(KernelBuilder kernel, NodeId id, SizeExpr[] sizes, Coords at)
+    {
+        var (body, lanes, size) = (kernel.Body, kernel.InnerLanes, sizes[^1]);
+        var (vector, sum) = (Start(kernel, id, lanes), Start(kernel, id, 1));
+        Loops(kernel, sizes[..^1], 0, new IndexForm[sizes.Length], index =>
+        {
+            var whole = size - SizeExpr.Mod(size, lanes);
+            body.For(BodyMath.Index(0), BodyMath.Index(whole), lanes, mayBeEmpty: true, k =>
+            {
+                index[^1] = kernel.Space.Counter(k, size, vectorised: true);
+                Step(kernel, id, new Coords(at.Axes, lanes, at.Mask), index, vector);
+            });
+            if (whole != size)
+            {
+                body.For(BodyMath.Index(whole), BodyMath.Index(size), 1, mayBeEmpty: true, k =>
+                {
+                    index[^1] = kernel.Space.Counter(k, size);
+                    Step(kernel, id, at, index, sum);
+                });
+            }
+        });
+        var kind = kernel.Graph[id] is ReduceNode reduce ? reduce.Kind : ReduceKind.Sum;
+        return Reducers.Combine(body, kind, body.LaneReduce(kind, body.Read(vector)), body.Read(sum));
     }
 
     /// <summary>Where a reduction reads, for one of its results and one place of the reduced axes.</summary>

@@ -48,6 +48,9 @@ public sealed class KernelBuilder
     /// <summary>Which of these accesses are inside where code is written now. Loops around such code must be barriers for loads.</summary>
     public Func<IndexForm, SizeExpr, bool>? AssumedInside { get; set; }
 
+    /// <summary>The lanes in which sums in the middle of a body run along their last axis where the result is a scalar; 1: one by one, in order.</summary>
+    public int InnerLanes { get; set; } = 1;
+
     /// <summary>How often the work of the group's nodes is done for each of their elements.</summary>
     public SizeExpr Steps { get; set; } = SizeExpr.One;
 

@@ -53,6 +53,7 @@ internal sealed class SparseKernel
 
         _isScattered = plan.Core is not null && !plan.FreeFirst;
         _firstReduced = plan.Loops.FindIndex(l => !l.IsFree) is >= 0 and var first ? first : plan.Loops.Count;
+        Builder.InnerLanes = context.Options.RegisterBytes / Math.Max(4, target.Element.ComputeType().ByteSize());
         Loops = new CoIteration(Builder, plan, Inside);
     }
 

@@ -1,0 +1,93 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Graphs.Sparse;
+
+namespace Lepton.Optimizer;
+
+/// <summary>
+/// An expensive value that is wanted only where one tensor stores is kept like that tensor, where more than one kernel, or a sum, will read it:
+/// <code>
+/// s = if stored(a) then Σ q·k else f    -> s = format (…) like a, with the fill value f
+/// </code>
+/// So products of dense factors are sampled: computed at the entries of a, once, instead of everywhere. Exact: storing changes no number.
+/// </summary>
+internal static class StoreSparse
+{
+    public static Graph Run(Graph graph) => Rewrite.InBodies(graph, Alone);
+
+    private static Graph Alone(Graph graph)
+    {
+        if (!graph.Nodes.Any(n => SupportAnalysis.FormatOf(n) is not null))
+        {
+            return graph;
+        }
+
+        var formats = Choose(graph);
+        if (formats.Count == 0)
+        {
+            return graph;
+        }
+
+        var position = 0;
+        return Rewrite.Flat(graph, (target, node) =>
+        {
+            var id = new NodeId(position++);
+            var copy = target.Add(node);
+            return formats.TryGetValue(id, out var format) ? target.Add(new FormatNode(node.Type, copy, format)) : copy;
+        });
+    }
+
+    private static Dictionary<NodeId, TensorFormat> Choose(Graph graph)
+    {
+        var users = new List<NodeId>[graph.Nodes.Count];
+        for (var i = 0; i < users.Length; i++)
+        {
+            users[i] = [];
+            foreach (var operand in graph.Nodes[i].Operands)
+            {
+                users[operand.Value].Add(new NodeId(i));
+            }
+        }
+
+        var analysis = new SupportAnalysis(graph, id => graph[id] is FormatNode);
+        var chosen = new Dictionary<NodeId, TensorFormat>();
+
+        // Whether a product or sum at the same index is computed for the node, and not kept below it.
+        var isHeavy = new bool[graph.Nodes.Count];
+        for (var i = 0; i < graph.Nodes.Count; i++)
+        {
+            var id = new NodeId(i);
+            isHeavy[i] = graph.Nodes[i] switch
+            {
+                ContractNode or ReduceNode => true,
+                MapNode map => map.Arguments.Any(a => isHeavy[a.Value]),
+                ViewNode view => SparseRegion.IsIdentity(graph, view) && isHeavy[view.Source.Value],
+                _ => false,
+            };
+            if (graph.Nodes[i] is not MapNode || !isHeavy[i] || !IsShared(graph, users, id))
+            {
+                continue;
+            }
+
+            var axes = Enumerable.Range(0, graph.Nodes[i].Type.Rank).ToValueList();
+            if (analysis.Of(id, axes) is { Fill: { } fill, Where: StoredAt stored } && stored.Variables == axes)
+            {
+                chosen[id] = SupportAnalysis.FormatOf(graph[stored.Tensor])!.WithFill(fill);
+                isHeavy[i] = false;
+            }
+        }
+
+        return chosen;
+    }
+
+    // Whether more than an elementwise chain towards one stored result reads a node.
+    private static bool IsShared(Graph graph, List<NodeId>[] users, NodeId id)
+    {
+        while (users[id.Value] is [var one] && (graph[one] is MapNode || (graph[one] is ViewNode view && SparseRegion.IsIdentity(graph, view))))
+        {
+            id = one;
+        }
+
+        return users[id.Value] is not ([] or [_]) || users[id.Value] is [var last] && graph[last] is not FormatNode;
+    }
+}
