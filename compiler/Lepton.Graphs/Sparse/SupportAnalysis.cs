@@ -13,6 +13,9 @@ public sealed class SupportAnalysis(Graph graph, Func<NodeId, bool> isStored)
     // Larger expressions are not looked into: a walk visits shared parts again for each way to reach them.
     private const int MostVisits = 2000;
 
+    /// <summary>What is known of a node without looking at what it is computed from.</summary>
+    public Func<NodeId, Filled?> Known { get; init; } = _ => null;
+
     private int _fresh = 1000;
     private int _visits;
 
@@ -36,6 +39,11 @@ public sealed class SupportAnalysis(Graph graph, Func<NodeId, bool> isStored)
         if (++_visits > MostVisits || depth > 200)
         {
             return Filled.Dense;
+        }
+
+        if (Known(id) is { } known)
+        {
+            return known;
         }
 
         var node = graph[id];

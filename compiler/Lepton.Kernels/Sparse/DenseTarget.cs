@@ -5,19 +5,18 @@ using Lepton.Kernels.Loops;
 namespace Lepton.Kernels.Sparse;
 
 /// <summary>A dense result: row-major memory.</summary>
-internal sealed class DenseTarget(BufferRef place, ElementType element, ValueList<SizeExpr> shape) : ISparseTarget
+internal sealed class DenseTarget(BufferRef place, ElementType element, ValueList<SizeExpr> shape) : ISparseTarget, IScatterTarget
 {
     public ElementType Element => element;
 
     public void Store(SparseKernel kernel, LoopExpr value, Coords at) =>
         kernel.Builder.Values.Store(kernel.Builder.Buffer("out", element, BufferAccess.Write, place), ValueEmitter.RowMajor(at.Axes, shape), value, at);
 
-    /// <summary>Combines a value with what is there.</summary>
-    public void Add(SparseKernel kernel, LoopExpr value, Coords at, Func<LoopExpr, LoopExpr, LoopExpr> combine)
+    public void Add(SparseKernel kernel, Func<LoopExpr> value, Coords at, Func<LoopExpr, LoopExpr, LoopExpr> combine)
     {
         var buffer = kernel.Builder.Buffer("out", element, BufferAccess.ReadWrite, place);
         var address = ValueEmitter.RowMajor(at.Axes, shape);
-        kernel.Builder.Values.Store(buffer, address, combine(kernel.Builder.Values.Load(buffer, element, address, at), value), at);
+        kernel.Builder.Values.Store(buffer, address, combine(kernel.Builder.Values.Load(buffer, element, address, at), value()), at);
     }
 }
 

@@ -14,7 +14,7 @@ internal sealed record SparseCut((LoopExpr From, LoopExpr To)? Range, SizeExpr C
     // Work on an entry is worth that on so many elements of an elementwise kernel.
     private const long EntryWork = 4;
 
-    public static SparseCut Of(KernelOptions options, BodyBuilder body, CoIteration loops, SparsePlan plan)
+    public static SparseCut Of(KernelOptions options, BodyBuilder body, CoIteration loops, SparsePlan plan, long? mostChunks = null)
     {
         var size = plan.Loops[0].Size;
         var inner = plan.Free.Where(v => plan.Loops.All(l => l.Variable != v)).Aggregate(SizeExpr.One, (n, v) => n * plan.Sizes[v]);
@@ -32,7 +32,7 @@ internal sealed record SparseCut((LoopExpr From, LoopExpr To)? Range, SizeExpr C
             }
 
             var count = driver.Access.Storage.Count(0);
-            var pieces = SizeExpr.Min(count, SizeExpr.CeilDiv(driver.Access.Storage.Stored * inner, block));
+            var pieces = AtMost(SizeExpr.Min(count, SizeExpr.CeilDiv(driver.Access.Storage.Stored * inner, block)));
             return new SparseCut(Equal(body, count, pieces), pieces, $"{pieces} chunks of entries");
         }
 
@@ -40,16 +40,18 @@ internal sealed record SparseCut((LoopExpr From, LoopExpr To)? Range, SizeExpr C
         var rows = plan.Accesses.FirstOrDefault(a => a.Loops[0] == 0 && a.Storage.Format.Levels is [{ Kind: LevelKind.Dense }, { Kind: LevelKind.Compressed }, ..]);
         if (rows is null)
         {
-            var pieces = SizeExpr.Min(size, SizeExpr.CeilDiv(plan.Loops.Aggregate(inner, (n, l) => n * l.Size), block * 16));
+            var pieces = AtMost(SizeExpr.Min(size, SizeExpr.CeilDiv(plan.Loops.Aggregate(inner, (n, l) => n * l.Size), block * 16)));
             return new SparseCut(Equal(body, size, pieces), pieces, $"{pieces} chunks of rows");
         }
 
         var stored = rows.Storage.Count(1);
-        var chunks = SizeExpr.Min(size, SizeExpr.CeilDiv((stored + size) * inner, block));
+        var chunks = AtMost(SizeExpr.Min(size, SizeExpr.CeilDiv((stored + size) * inner, block)));
         var positions = loops.LevelsOf(rows);
         var total = BodyMath.Index(stored + size);
         var from = Bound(BodyBuilder.Chunk);
         return new SparseCut((from, Bound(body.Add(BodyBuilder.Chunk, BodyMath.Index(1)))), chunks, "rows in chunks of equal entries");
+
+        SizeExpr AtMost(SizeExpr wanted) => mostChunks is { } most ? SizeExpr.Min(wanted, most) : wanted;
 
         LoopExpr Bound(LoopExpr chunk)
         {

@@ -15,6 +15,14 @@ internal interface ISparseTarget
     void Store(SparseKernel kernel, LoopExpr value, Coords at);
 }
 
+/// <summary>A target in whose places sums meet.</summary>
+internal interface IScatterTarget
+{
+    /// <summary>Combines a value with what is at the coordinates.</summary>
+    /// <param name="value">Emits it, where it is wanted.</param>
+    void Add(SparseKernel kernel, Func<LoopExpr> value, Coords at, Func<LoopExpr, LoopExpr, LoopExpr> combine);
+}
+
 /// <summary>
 /// One kernel of a sparse group. Where all free loops stand outside of all reduced ones, sums are in registers, several vectors of the last
 /// axis at a time if no sparse operand has that axis; else they are in the result, which was filled before:
@@ -33,6 +41,7 @@ internal sealed class SparseKernel
     private readonly SparsePlan _plan;
     private readonly ISparseTarget _target;
     private readonly int _firstReduced;
+    private readonly int _rowLoop;
     private readonly int _vector = -1;
     private readonly bool _isScattered;
     private IndexForm? _column;
@@ -52,8 +61,10 @@ internal sealed class SparseKernel
         }
 
         _isScattered = plan.Core is not null && !plan.FreeFirst;
+        _rowLoop = plan.Loops.FindLastIndex(l => l.IsFree);
         _firstReduced = plan.Loops.FindIndex(l => !l.IsFree) is >= 0 and var first ? first : plan.Loops.Count;
         Builder.InnerLanes = context.Options.RegisterBytes / Math.Max(4, target.Element.ComputeType().ByteSize());
+        _rowLoop = _isScattered ? _firstReduced : _rowLoop;
         Loops = new CoIteration(Builder, plan, Inside);
     }
 
@@ -67,15 +78,40 @@ internal sealed class SparseKernel
     private BodyBuilder Body => Builder.Body;
 
     /// <summary>Emits and launches the kernel; <paramref name="before"/> runs before the launch is listed.</summary>
-    public static void Emit(LoweringContext context, string name, FusionGroup group, SparsePlan plan, ISparseTarget target, Action<bool>? before = null)
+    /// <param name="head">Written at the head of each chunk.</param>
+    public static void Emit(
+        LoweringContext context,
+        string name,
+        FusionGroup group,
+        SparsePlan plan,
+        ISparseTarget target,
+        Action<bool>? before = null,
+        long? mostChunks = null,
+        Action<SparseKernel>? head = null)
     {
         var kernel = new SparseKernel(context, name, group, plan, target);
-        var (chunks, note) = kernel.Chunked();
+        head?.Invoke(kernel);
+        var (chunks, note) = kernel.Chunked(mostChunks);
         before?.Invoke(kernel.LeavesOut);
         kernel.Builder.Launch(chunks, note);
     }
 
-    private (SizeExpr Chunks, string Note) Chunked()
+    /// <summary>The element type that sums have.</summary>
+    public ElementType SumElement => _context.Graph[_plan.Core!.Value].Type.Element.ComputeType();
+
+    /// <summary>The result's index where one axis is at another place than the loops are.</summary>
+    public Coords ResultAt(int axis, IndexForm place) => new(_plan.Free.Select(v => v == axis ? place : Loops.Index(v)).ToValueList(), 1);
+
+    /// <summary>The result, from the core's sum.</summary>
+    public LoopExpr Finish(LoopExpr sum, Coords at)
+    {
+        Builder.Values.Bind(_plan.Core!.Value, _ => sum);
+        var value = Builder.Values.Emit(_plan.Value, at);
+        Builder.Values.Bind(_plan.Core.Value, null);
+        return value;
+    }
+
+    private (SizeExpr Chunks, string Note) Chunked(long? mostChunks)
     {
         if (_plan.Loops.Count == 0 || !_plan.Loops[0].IsFree)
         {
@@ -83,16 +119,38 @@ internal sealed class SparseKernel
             return (SizeExpr.One, "in order");
         }
 
-        var cut = SparseCut.Of(_context.Options, Body, Loops, _plan);
+        var cut = SparseCut.Of(_context.Options, Body, Loops, _plan, mostChunks);
         Loops.Loop(0, cut.Range);
         return (cut.Chunks, cut.Note + (_isScattered ? ", scattered" : ""));
     }
 
     private void Inside(int number)
     {
+        if (_target is RowTarget rows && number == _rowLoop)
+        {
+            var row = rows.Row(this);
+            rows.Begin(this, row);
+            Within(number);
+            rows.End(this, row);
+        }
+        else
+        {
+            Within(number);
+        }
+    }
+
+    private void Within(int number)
+    {
         if (number == _firstReduced && _plan.Core is not null && !_isScattered)
         {
-            Columns();
+            if (_target is CountTarget)
+            {
+                _target.Store(this, BodyMath.Index(1), Coordinates(0, 1));
+            }
+            else
+            {
+                Columns();
+            }
         }
         else if (number == _plan.Loops.Count)
         {
@@ -166,9 +224,7 @@ internal sealed class SparseKernel
                 sum = Combine(core, sum, Body.LaneReduce(KindOf(core), Body.Read(_laneSums)));
             }
 
-            Builder.Values.Bind(core, _ => sum);
-            _target.Store(this, Builder.Values.Emit(_plan.Value, at), at);
-            Builder.Values.Bind(core, null);
+            _target.Store(this, _target is CountTarget ? sum : Finish(sum, at), at);
         }
     }
 
@@ -274,13 +330,20 @@ internal sealed class SparseKernel
         var at = Coordinates(0, lanes);
         if (_plan.Core is not { } core)
         {
-            _target.Store(this, Builder.Values.Emit(_plan.Value, at), at);
+            _target.Store(this, _target is CountTarget ? BodyMath.Index(1) : Builder.Values.Emit(_plan.Value, at), at);
             return;
         }
 
-        var sum = InlineReduction.Start(Builder, core, lanes);
-        Step(sum, at);
-        ((DenseTarget)_target).Add(this, Body.Read(sum), at, (a, b) => Combine(core, a, b));
+        ((IScatterTarget)_target).Add(
+            this,
+            () =>
+            {
+                var sum = InlineReduction.Start(Builder, core, lanes);
+                Step(sum, at);
+                return Body.Read(sum);
+            },
+            at,
+            (a, b) => Combine(core, a, b));
     }
 
     private void Step(VariableExpr sum, Coords at) =>

@@ -53,6 +53,19 @@ internal sealed class SparsePlan
 
     public List<SparseAccess> Accesses { get; } = [];
 
+    /// <summary>The result where no iteration counts; null: that depends.</summary>
+    public Scalar? ResultFill()
+    {
+        if (Core is not { } core)
+        {
+            return Fill;
+        }
+
+        var neutral = Graph[core] is ReduceNode { Kind: not ReduceKind.Sum } ? null : (Scalar?)Scalar.Of(Graph[core].Type.Element, 0);
+        var analysis = new SupportAnalysis(Graph, id => !_members.Contains(id)) { Known = id => id == core ? new Filled(neutral, new StoredAt(core, Free)) : null };
+        return analysis.Of(Value, Free) is { Fill: { } fill, Where: StoredAt { Tensor: var tensor } } && tensor == core ? fill : null;
+    }
+
     /// <summary>Where an iteration counts: elsewhere the core's source is neutral, or the result is <see cref="Fill"/>.</summary>
     public Support Where { get; private set; } = Support.Everywhere;
 

@@ -24,10 +24,20 @@ public sealed class SparseStrategy : IStrategy
         if (group.Members.Count > 1 || context.StorageOf(stored.Source) is not null)
         {
             var plan = SparsePlan.Of(context, group);
-            if (PatternOf(context, plan, stored.Format) is >= 0 and var access)
+            var fill = stored.Format.FillOf(stored.Type.Element);
+            if (plan.ResultFill() is { } rest && (rest == fill || (fill.Type.IsFloat() && rest.AsDouble == fill.AsDouble)))
             {
-                Pattern(context, group, plan, access);
-                return;
+                if (PatternOf(context, plan, stored.Format) is >= 0 and var access)
+                {
+                    Pattern(context, group, plan, access);
+                    return;
+                }
+
+                if (plan.Where != Support.Everywhere && RowAssembly.Suits(plan, stored.Format))
+                {
+                    RowAssembly.Emit(context, group, plan);
+                    return;
+                }
             }
 
             if (context.StorageOf(stored.Source) is not null)

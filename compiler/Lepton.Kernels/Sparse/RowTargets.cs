@@ -1,0 +1,136 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Kernels.Building;
+using Lepton.Kernels.Loops;
+
+namespace Lepton.Kernels.Sparse;
+
+/// <summary>A sparse result made row by row: leading dense levels, and the compressed one behind them.</summary>
+internal abstract class RowTarget(SparseStorage storage) : ISparseTarget
+{
+    public ElementType Element => storage.Type.Element;
+
+    protected SparseStorage Storage => storage;
+
+    protected int Level => storage.Format.Levels.Count - 1;
+
+    /// <summary>Before the entries of a row.</summary>
+    public abstract void Begin(SparseKernel kernel, LoopExpr row);
+
+    /// <summary>Behind the entries of a row.</summary>
+    public abstract void End(SparseKernel kernel, LoopExpr row);
+
+    public abstract void Store(SparseKernel kernel, LoopExpr value, Coords at);
+
+    /// <summary>The position of a row: the coordinates of the dense levels, row-major.</summary>
+    public LoopExpr Row(SparseKernel kernel)
+    {
+        var (body, space) = (kernel.Builder.Body, kernel.Builder.Space);
+        LoopExpr row = BodyMath.Index(0);
+        for (var level = 0; level < Level; level++)
+        {
+            var size = storage.Format.SizeOf(level, storage.Type.Shape);
+            row = body.Add(body.Mul(row, BodyMath.Index(size)), space.ToScalar(kernel.Loops.Index(storage.Format.Levels[level].Axis)));
+        }
+
+        return row;
+    }
+
+    protected LoopExpr Column(SparseKernel kernel, Coords at) => kernel.Builder.Space.ToScalar(at.Axes[storage.Format.Levels[Level].Axis]);
+
+    protected int Positions(SparseKernel kernel, BufferAccess access) =>
+        kernel.Builder.Buffer("pos", storage.Format.Index, access, storage.Array(StorageKind.Positions, Level));
+
+    protected void Put(SparseKernel kernel, LoopExpr position, LoopExpr column, LoopExpr value)
+    {
+        var (body, builder) = (kernel.Builder.Body, kernel.Builder);
+        var crd = builder.Buffer("crd", storage.Format.Index, BufferAccess.Write, storage.Array(StorageKind.Coordinates, Level));
+        body.Store(crd, position, body.Cast(column, storage.Format.Index));
+        body.Store(builder.Buffer("values", Element, BufferAccess.Write, storage.Array(StorageKind.Values, Level)), position, value);
+    }
+
+    protected LoopExpr Start(SparseKernel kernel, LoopExpr row)
+    {
+        var body = kernel.Builder.Body;
+        return body.Cast(body.Let(new LoadExpr(new LaneType(storage.Format.Index, 1), Positions(kernel, BufferAccess.Read), row)), ElementType.I64);
+    }
+}
+
+/// <summary>Counts what the rows of a result will store, each behind its place: pos[r + 1] = entries of row r.</summary>
+internal sealed class CountTarget(SparseStorage storage) : RowTarget(storage), IScatterTarget
+{
+    private VariableExpr? _count;
+
+    /// <summary>Where columns come in any order, and more than once.</summary>
+    public RowMarks? Marks { get; init; }
+
+    public override void Begin(SparseKernel kernel, LoopExpr row) => _count = kernel.Builder.Body.Declare(BodyMath.Index(0));
+
+    public override void End(SparseKernel kernel, LoopExpr row)
+    {
+        var body = kernel.Builder.Body;
+        body.Store(Positions(kernel, BufferAccess.Write), body.Add(row, BodyMath.Index(1)), body.Cast(body.Read(_count!), Storage.Format.Index));
+    }
+
+    public override void Store(SparseKernel kernel, LoopExpr value, Coords at) => One(kernel, BodyMath.Index(1));
+
+    public void Add(SparseKernel kernel, Func<LoopExpr> value, Coords at, Func<LoopExpr, LoopExpr, LoopExpr> combine) =>
+        One(kernel, kernel.Builder.Body.Cast(Marks!.Mark(kernel, Row(kernel), Column(kernel, at)), ElementType.I64));
+
+    private void One(SparseKernel kernel, LoopExpr count)
+    {
+        var body = kernel.Builder.Body;
+        body.Assign(_count!, body.Add(body.Read(_count!), count));
+    }
+}
+
+/// <summary>Writes entries behind each other: columns come once and ascending.</summary>
+internal sealed class AppendTarget(SparseStorage storage) : RowTarget(storage)
+{
+    private VariableExpr? _next;
+
+    public override void Begin(SparseKernel kernel, LoopExpr row) => _next = kernel.Builder.Body.Declare(Start(kernel, row));
+
+    public override void End(SparseKernel kernel, LoopExpr row)
+    {
+    }
+
+    public override void Store(SparseKernel kernel, LoopExpr value, Coords at)
+    {
+        var body = kernel.Builder.Body;
+        var position = body.Read(_next!);
+        Put(kernel, position, Column(kernel, at), value);
+        body.Assign(_next!, body.Add(position, BodyMath.Index(1)));
+    }
+}
+
+/// <summary>Memory of a chunk with a place for each column: which row was there last.</summary>
+internal sealed class RowMarks(BufferRef place, ElementType index, SizeExpr columns)
+{
+    /// <summary>No row has been anywhere yet. At the head of a chunk.</summary>
+    public void Clear(SparseKernel kernel) => kernel.Builder.Body.For(BodyMath.Index(0), BodyMath.Index(columns), 1, mayBeEmpty: true, c =>
+        kernel.Builder.Body.Store(Buffer(kernel), At(kernel, c), BodyMath.Number(index, 0)));
+
+    /// <summary>Marks a column and answers whether the row is there for the first time.</summary>
+    public LoopExpr Mark(SparseKernel kernel, LoopExpr row, LoopExpr column)
+    {
+        var body = kernel.Builder.Body;
+        var isNew = body.Not(Has(kernel, row, column));
+        body.Store(Buffer(kernel), At(kernel, column), Stamp(body, row));
+        return isNew;
+    }
+
+    public LoopExpr Has(SparseKernel kernel, LoopExpr row, LoopExpr column)
+    {
+        var body = kernel.Builder.Body;
+        var was = body.Let(new LoadExpr(new LaneType(index, 1), Buffer(kernel), At(kernel, column)));
+        return body.Map(MapOp.Equal, ElementType.Bool, was, Stamp(body, row));
+    }
+
+    private LoopExpr Stamp(BodyBuilder body, LoopExpr row) => body.Cast(body.Add(row, BodyMath.Index(1)), index);
+
+    private LoopExpr At(SparseKernel kernel, LoopExpr column) =>
+        kernel.Builder.Body.Add(kernel.Builder.Body.Mul(BodyBuilder.Chunk, BodyMath.Index(columns)), column);
+
+    private int Buffer(SparseKernel kernel) => kernel.Builder.Buffer("marks", index, BufferAccess.ReadWrite, place);
+}
