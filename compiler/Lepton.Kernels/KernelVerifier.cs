@@ -261,6 +261,9 @@ public static class KernelVerifier
                 case FmaExpr e:
                     Require(Of(e.A) == e.Type && Of(e.B) == e.Type && Of(e.C) == e.Type, "a fused multiply-add");
                     break;
+                case BitExpr e:
+                    Require(e.Arguments.Count == (e.Op == BitOp.TrailingZeros ? 1 : 2) && e.Arguments.All(a => Of(a) == LaneType.Index), "an operation on bits");
+                    break;
                 case PairDotExpr e:
                     var pairs = new LaneType(ElementType.I16, 2 * e.Type.Lanes);
                     Require(e.Type.Element == ElementType.I32 && Of(e.A) == pairs && Of(e.B) == pairs && Of(e.C) == e.Type, "a dot product of pairs");

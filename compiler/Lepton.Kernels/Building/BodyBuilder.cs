@@ -183,6 +183,8 @@ public sealed class BodyBuilder
                 return Union(m.Arguments.Span);
             case FmaExpr f:
                 return Union([f.A, f.B, f.C]);
+            case BitExpr b:
+                return Union(b.Arguments.Span);
             case PairDotExpr d:
                 return Union([d.A, d.B, d.C]);
             case SplatExpr s:

@@ -109,6 +109,9 @@ public static class BodyMath
 
     public static LoopExpr Less(this BodyBuilder body, LoopExpr a, LoopExpr b) => body.Map(MapOp.Less, ElementType.Bool, a, b);
 
+    /// <summary>An operation on the bits of i64 scalars.</summary>
+    public static LoopExpr Bits(this BodyBuilder body, BitOp op, params ReadOnlySpan<LoopExpr> arguments) => body.Let(new BitExpr(op, arguments.ToArray().ToValueList()));
+
     /// <summary>Both masks; null is true everywhere.</summary>
     public static LoopExpr? And(this BodyBuilder body, LoopExpr? a, LoopExpr? b) =>
         a is null || a == b ? b : b is null ? a : body.Map(MapOp.And, ElementType.Bool, a, b);

@@ -81,6 +81,8 @@ internal static class LocalNumbers
 
         public override LoopExpr Visit(FmaExpr e) => e with { A = e.A.Accept(this), B = e.B.Accept(this), C = e.C.Accept(this) };
 
+        public override LoopExpr Visit(BitExpr e) => e with { Arguments = e.Arguments.Select(a => a.Accept(this)).ToValueList() };
+
         public override LoopExpr Visit(PairDotExpr e) => e with { A = e.A.Accept(this), B = e.B.Accept(this), C = e.C.Accept(this) };
 
         public override LoopExpr Visit(LoadExpr e) =>

@@ -59,6 +59,25 @@ public sealed record PairDotExpr(LaneType Type, LoopExpr A, LoopExpr B, LoopExpr
     public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
 }
 
+public enum BitOp
+{
+    BitAnd,
+    BitOr,
+    ShiftLeft,
+
+    /// <summary>Zeros come in.</summary>
+    ShiftRight,
+
+    /// <summary>The number of the lowest bit that is 1; of 0: 64.</summary>
+    TrailingZeros,
+}
+
+/// <summary>An operation on the 64 bits of i64 scalars: sets of small numbers.</summary>
+public sealed record BitExpr(BitOp Op, ValueList<LoopExpr> Arguments) : LoopExpr(LaneType.Index)
+{
+    public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
+}
+
 /// <summary>
 /// Lane l reads element Index + l·Stride of the buffer (Index: i64 scalar; Stride null: 1). Type.Element is the buffer's compute type: f16 and
 /// bf16 memory arrives as f32. Where Mask (bool lanes) is false nothing is read and the lane is 0.
@@ -118,6 +137,8 @@ public abstract class LoopExprVisitor<T>
     public abstract T Visit(FmaExpr expr);
 
     public abstract T Visit(PairDotExpr expr);
+
+    public abstract T Visit(BitExpr expr);
 
     public abstract T Visit(LoadExpr expr);
 

@@ -26,6 +26,9 @@ internal sealed class CoIteration
     private readonly Action<int> _inside;
     private readonly HashSet<int> _sparse = [];
 
+    // Of each merging loop around whose operands have no further levels: the operands, of which one is there.
+    private readonly Stack<HashSet<StoredAt>> _merged = new();
+
     /// <param name="inside">Called with the number of a loop, where this is to be written; and with the number of loops inside the last one.</param>
     public CoIteration(KernelBuilder kernel, SparsePlan plan, Action<int> inside)
     {
@@ -174,22 +177,36 @@ internal sealed class CoIteration
     private void Merged(int number, SparseReader[] here, SparseReader[] iterated)
     {
         var cursors = iterated.Select(r => SparseCursor.Of(this, r, number)).ToArray();
-        Body.While(
-            () => cursors.Select(c => c.IsLeft()).Aggregate((a, b) => Body.Map(MapOp.Or, ElementType.Bool, a, b)),
-            () =>
-            {
-                var c = cursors.Select(x => x.Coordinate()).Aggregate(Body.Min);
-                foreach (var cursor in cursors)
-                {
-                    cursor.Meet(c);
-                }
 
-                Inside(number, c, here, cursors);
-                foreach (var cursor in cursors)
-                {
-                    cursor.Advance();
-                }
-            });
+        _merged.Push(iterated.All(r => r.LevelAt(number) == r.Access.Loops.Count - 1) ? [.. iterated.Select(r => r.Access.At)] : []);
+
+        // While all have entries left none is asked whether it has; only the innermost loop is worth being written twice.
+        if (number == _plan.Loops.Count - 1 && cursors.All(c => c.Reader.IsUniqueAt(number)))
+        {
+            Body.While(() => Left(MapOp.And), () => Step(isLeft: true));
+        }
+
+        Body.While(() => Left(MapOp.Or), () => Step(isLeft: false));
+        _merged.Pop();
+
+        LoopExpr Left(MapOp op) => cursors.Select(c => c.IsLeft()).Aggregate((a, b) => Body.Map(op, ElementType.Bool, a, b));
+
+        void Step(bool isLeft)
+        {
+            var c = cursors.Select(x => x.Coordinate(isLeft)).Aggregate(Body.Min);
+            foreach (var cursor in cursors)
+            {
+                cursor.Meet(c);
+                cursor.Reader.IsReadable = isLeft;
+            }
+
+            Inside(number, c, here, cursors);
+            foreach (var cursor in cursors)
+            {
+                cursor.Reader.IsReadable = false;
+                cursor.Advance();
+            }
+        }
     }
 
     private void Inside(int number, LoopExpr coordinate, SparseReader[] here, SparseCursor[] cursors)
@@ -233,7 +250,12 @@ internal sealed class CoIteration
     }
 
     /// <summary>The condition that an iteration counts, of what is not surely there; null: it does.</summary>
-    public LoopExpr? Counts() => Condition(Known());
+    public LoopExpr? Counts()
+    {
+        var known = Known();
+        var isMet = known is AnyOf any && any.Parts.OfType<StoredAt>().ToHashSet() is var parts && _merged.Any(m => m.Count > 0 && parts.IsSupersetOf(m));
+        return isMet ? null : Condition(known);
+    }
 
     private LoopExpr? Condition(Support support) => support switch
     {

@@ -62,20 +62,21 @@ internal sealed class CountTarget(SparseStorage storage) : RowTarget(storage), I
     private VariableExpr? _count;
 
     /// <summary>Where columns come in any order, and more than once.</summary>
-    public RowMarks? Marks { get; init; }
+    public ColumnSet? Columns { get; init; }
 
     public override void Begin(SparseKernel kernel, LoopExpr row) => _count = kernel.Builder.Body.Declare(BodyMath.Index(0));
 
     public override void End(SparseKernel kernel, LoopExpr row)
     {
         var body = kernel.Builder.Body;
+        Columns?.Drain(kernel, null);
         body.Store(Positions(kernel, BufferAccess.Write), body.Add(row, BodyMath.Index(1)), body.Cast(body.Read(_count!), Storage.Format.Index));
     }
 
     public override void Store(SparseKernel kernel, LoopExpr value, Coords at) => One(kernel, BodyMath.Index(1));
 
     public void Add(SparseKernel kernel, Func<LoopExpr> value, Coords at, Func<LoopExpr, LoopExpr, LoopExpr> combine) =>
-        One(kernel, kernel.Builder.Body.Cast(Marks!.Mark(kernel, Row(kernel), Column(kernel, at)), ElementType.I64));
+        One(kernel, kernel.Builder.Body.Cast(Columns!.Add(kernel, Column(kernel, at)), ElementType.I64));
 
     private void One(SparseKernel kernel, LoopExpr count)
     {
@@ -102,35 +103,4 @@ internal sealed class AppendTarget(SparseStorage storage) : RowTarget(storage)
         Put(kernel, position, Column(kernel, at), value);
         body.Assign(_next!, body.Add(position, BodyMath.Index(1)));
     }
-}
-
-/// <summary>Memory of a chunk with a place for each column: which row was there last.</summary>
-internal sealed class RowMarks(BufferRef place, ElementType index, SizeExpr columns)
-{
-    /// <summary>No row has been anywhere yet. At the head of a chunk.</summary>
-    public void Clear(SparseKernel kernel) => kernel.Builder.Body.For(BodyMath.Index(0), BodyMath.Index(columns), 1, mayBeEmpty: true, c =>
-        kernel.Builder.Body.Store(Buffer(kernel), At(kernel, c), BodyMath.Number(index, 0)));
-
-    /// <summary>Marks a column and answers whether the row is there for the first time.</summary>
-    public LoopExpr Mark(SparseKernel kernel, LoopExpr row, LoopExpr column)
-    {
-        var body = kernel.Builder.Body;
-        var isNew = body.Not(Has(kernel, row, column));
-        body.Store(Buffer(kernel), At(kernel, column), Stamp(body, row));
-        return isNew;
-    }
-
-    public LoopExpr Has(SparseKernel kernel, LoopExpr row, LoopExpr column)
-    {
-        var body = kernel.Builder.Body;
-        var was = body.Let(new LoadExpr(new LaneType(index, 1), Buffer(kernel), At(kernel, column)));
-        return body.Map(MapOp.Equal, ElementType.Bool, was, Stamp(body, row));
-    }
-
-    private LoopExpr Stamp(BodyBuilder body, LoopExpr row) => body.Cast(body.Add(row, BodyMath.Index(1)), index);
-
-    private LoopExpr At(SparseKernel kernel, LoopExpr column) =>
-        kernel.Builder.Body.Add(kernel.Builder.Body.Mul(BodyBuilder.Chunk, BodyMath.Index(columns)), column);
-
-    private int Buffer(SparseKernel kernel) => kernel.Builder.Buffer("marks", index, BufferAccess.ReadWrite, place);
 }

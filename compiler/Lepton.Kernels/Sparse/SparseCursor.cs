@@ -37,9 +37,15 @@ internal sealed class SparseCursor
     public LoopExpr IsLeft() => Body.Less(Body.Read(_now), _end);
 
     /// <summary>The coordinate it stands at; beyond all when there is none left.</summary>
-    public LoopExpr Coordinate()
+    /// <param name="isLeft">There surely is one.</param>
+    public LoopExpr Coordinate(bool isLeft = false)
     {
         var p = Body.Read(_now);
+        if (isLeft)
+        {
+            return _coordinate = Reader.Levels.Coordinate(_level, p);
+        }
+
         var left = Body.Less(p, _end);
         return _coordinate = Body.Select(left, Reader.Levels.Coordinate(_level, p, left), BodyMath.Index(long.MaxValue));
     }

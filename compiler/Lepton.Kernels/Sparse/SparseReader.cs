@@ -26,6 +26,9 @@ internal sealed class SparseReader(SparseAccess access, StorageLevels levels)
 
     public bool IsDone => _met == access.Loops.Count;
 
+    /// <summary>Whether there is something to read at the position, present or not.</summary>
+    public bool IsReadable { get; set; }
+
     /// <summary>Instead of the value at the position: of so many positions from there on.</summary>
     public int Lanes { get; set; } = 1;
 
@@ -90,7 +93,7 @@ internal sealed class SparseReader(SparseAccess access, StorageLevels levels)
             return levels.Value(Position, null, lanes);
         }
 
-        var value = levels.Value(Position, Present);
+        var value = levels.Value(Position, IsReadable ? null : Present);
         return Present is null ? value : body.Select(Present, value, BodyMath.Number(access.Storage.Fill));
     }
 

@@ -143,6 +143,22 @@ internal sealed class KernelRun : LoopStatementVisitor
                 : Scalar.Integer(e.Type.Element, unchecked((a[l].Bits * b[l].Bits) + c[l].Bits)));
         }
 
+        public override Scalar[] Visit(BitExpr e)
+        {
+            var a = e.Arguments.Select(x => x.Accept(this)[0].AsInteger).ToArray();
+            return
+            [
+                Scalar.Integer(ElementType.I64, e.Op switch
+                {
+                    BitOp.BitAnd => a[0] & a[1],
+                    BitOp.BitOr => a[0] | a[1],
+                    BitOp.ShiftLeft => a[0] << (int)a[1],
+                    BitOp.ShiftRight => a[0] >>> (int)a[1],
+                    _ => System.Numerics.BitOperations.TrailingZeroCount(a[0]),
+                }),
+            ];
+        }
+
         public override Scalar[] Visit(PairDotExpr e)
         {
             var (a, b, c) = (e.A.Accept(this), e.B.Accept(this), e.C.Accept(this));

@@ -70,6 +70,8 @@ internal sealed class ExprCode(
 
     public override string Visit(FmaExpr expr) => _map.Fma(expr.Type, Value(expr.A), Value(expr.B), Value(expr.C));
 
+    public override string Visit(BitExpr expr) => _map.Bits(expr.Op, [.. expr.Arguments.Select(Value)]);
+
     public override string Visit(PairDotExpr expr) => _map.PairDot(expr.Type, Value(expr.A), Value(expr.B), Value(expr.C));
 
     public override string Visit(LoadExpr expr) =>

@@ -51,6 +51,16 @@ internal sealed class MapCode(FunctionText text, ModuleParts parts)
         return text.Value($"call {t} {name}({t} {a}, {t} {b}, {t} {c})");
     }
 
+    /// <summary>An operation on the bits of i64 scalars.</summary>
+    public string Bits(BitOp op, IReadOnlyList<string> a) => op switch
+    {
+        BitOp.BitAnd => text.Value($"and i64 {a[0]}, {a[1]}"),
+        BitOp.BitOr => text.Value($"or i64 {a[0]}, {a[1]}"),
+        BitOp.ShiftLeft => text.Value($"shl i64 {a[0]}, {a[1]}"),
+        BitOp.ShiftRight => text.Value($"lshr i64 {a[0]}, {a[1]}"),
+        _ => text.Value($"call i64 {parts.Intrinsic("i64", "llvm.cttz.i64", "i64, i1")}(i64 {a[0]}, i1 false)"),
+    };
+
     /// <summary>c + the even products + the odd products: one instruction on x86 (<c>pmaddwd</c>; with its addition <c>vpdpwssd</c>), which LLVM sees in this form.</summary>
     public string PairDot(LaneType type, string a, string b, string c)
     {
