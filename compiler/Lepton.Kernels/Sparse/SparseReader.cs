@@ -93,6 +93,11 @@ internal sealed class SparseReader(SparseAccess access, StorageLevels levels)
             return levels.Value(Position, null, lanes);
         }
 
+        if (IsReadable && Present is not null && access.Storage.Type.Element is ElementType.F32 or ElementType.F64 && access.Storage.Fill.AsDouble == 0)
+        {
+            return levels.ValueOrZero(Position, Present!);
+        }
+
         var value = levels.Value(Position, IsReadable ? null : Present);
         return Present is null ? value : body.Select(Present, value, BodyMath.Number(access.Storage.Fill));
     }

@@ -36,6 +36,20 @@ internal sealed class StorageLevels(KernelBuilder kernel, SparseStorage storage)
     public LoopExpr Value(LoopExpr position, LoopExpr? mask = null, int lanes = 1) => Body.Let(
         new LoadExpr(new LaneType(storage.Type.Element.ComputeType(), lanes), Values, position, null, mask is null ? null : Body.Splat(mask, lanes)));
 
+    /// <summary>
+    /// The value at a position that exists, or 0: the first lane of a masked vector. A choice between scalar floats would become a branch, which
+    /// where operands are merged is guessed wrong every other time.
+    /// </summary>
+    public LoopExpr ValueOrZero(LoopExpr position, LoopExpr isWanted)
+    {
+        var element = storage.Type.Element;
+        var lanes = 16 / element.ByteSize();
+        var ramp = Body.Let(new RampExpr(new LaneType(ElementType.I64, lanes), BodyMath.Index(0), BodyMath.Index(1)));
+        var first = Body.Less(ramp, Body.Splat(BodyMath.Index(1), lanes));
+        var vector = Value(position, Body.And(Body.Splat(isWanted, lanes), first), lanes);
+        return Body.Let(new LaneExpr(new LaneType(element, 1), vector, 0));
+    }
+
     public int Values => kernel.Buffer($"{Name}_values", storage.Type.Element, BufferAccess.Read, storage.Array(StorageKind.Values, -1));
 
     /// <summary>Runs over the coordinates of a level below a position.</summary>
