@@ -19,8 +19,9 @@ internal static class PreparedGroups
 
     public static bool Suits(LoweringContext context, FusionGroup group)
     {
-        // A loop's results lie where its last step left them.
-        if (group.Strategy == KernelStrategy.Loop || group.Outputs.Count == 0 || group.Members.Any(m => CanFail(context.Graph[m])))
+        // A loop's results lie where its last step left them, and how much a sparse one stores is known in the run alone.
+        if (group.Strategy == KernelStrategy.Loop || group.Outputs.Count == 0 || group.Members.Any(m => CanFail(context.Graph[m]))
+            || group.Outputs.Any(o => context.Graph[o] is FormatNode))
         {
             return false;
         }
