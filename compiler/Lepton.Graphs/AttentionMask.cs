@@ -23,7 +23,8 @@ public sealed record AttentionMask(int Key, ValueList<AffineIndex> Seen, ValueLi
     public bool IsInfinite => double.IsNegativeInfinity(Fill);
 
     /// <summary>The mask of an attention; null when every key may count.</summary>
-    public static AttentionMask? Of(Graph graph, AttentionForm form)
+    /// <param name="members">What is computed together with it.</param>
+    public static AttentionMask? Of(Graph graph, AttentionForm form, IEnumerable<NodeId>? members = null)
     {
         if (form.Keys.Count != 1)
         {
@@ -45,7 +46,7 @@ public sealed record AttentionMask(int Key, ValueList<AffineIndex> Seen, ValueLi
             }
         }
 
-        return seen.Count == 0 ? null : new AttentionMask(key, seen.ToValueList(), predicates.Decided(seen).ToValueList(), fill);
+        return seen.Count == 0 ? null : new AttentionMask(key, seen.ToValueList(), predicates.Decided(seen, members ?? form.Inside).ToValueList(), fill);
     }
 
     /// <summary>How many scores are seen, and of how many; null when sizes, or what stands outside the rows, must be known for that.</summary>

@@ -59,8 +59,11 @@ public static class GraphPasses
         // One canonical view per way of looking makes equal nodes equal.
         new("common-subexpressions", (g, _) => CommonSubexpressions.Run(g), After: ["compose-views"]),
 
+        // Views of views would hide that two indices are compared; a sum of products is another thing once it is a contraction.
+        new("pin-indices", (g, o) => PinIndices.Run(g, o.FastMath), After: ["compose-views"]),
+
         // Factors are recognised by their composed views, equal factors by being one node.
-        new("form-contractions", (g, o) => FormContractions.Run(g, o.FastMath), After: ["compose-views", "common-subexpressions"]),
+        new("form-contractions", (g, o) => FormContractions.Run(g, o.FastMath), After: ["compose-views", "common-subexpressions", "pin-indices"]),
 
         // Factors of factors are found once both are contractions.
         new("order-products", (g, o) => OrderProducts.Run(g, o.Exact), After: ["form-contractions"]),

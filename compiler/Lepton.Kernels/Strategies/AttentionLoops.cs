@@ -55,7 +55,7 @@ internal sealed class AttentionLoops
 
     public static void Lower(FusionGroup group, LoweringContext context, AttentionForm form)
     {
-        var plan = AttentionPlan.Make(context.Graph, form, context.Options);
+        var plan = AttentionPlan.Make(context.Graph, form, group, context.Options);
         var kernel = new KernelBuilder(context, $"{context.Graph.Name}_{group.Name}", group);
         foreach (var output in group.Outputs)
         {

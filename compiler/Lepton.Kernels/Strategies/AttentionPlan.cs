@@ -54,7 +54,7 @@ internal sealed record AttentionPlan(
     /// <summary>Elements from row to row of results: whole vectors of either width.</summary>
     public int FeaturesPadded => RoundUp(Features, Math.Max(Columns, Wide));
 
-    public static AttentionPlan Make(Graph graph, AttentionForm form, KernelOptions options)
+    public static AttentionPlan Make(Graph graph, AttentionForm form, FusionGroup group, KernelOptions options)
     {
         var (first, second) = ((ContractNode)graph[form.Product], (ContractNode)graph[form.Result]);
         var width = second.Type.Element.ComputeType().ByteSize();
@@ -63,7 +63,7 @@ internal sealed record AttentionPlan(
         var wide = Math.Max(1, options.VectorBytes / width);
         var shape = graph[form.Logits].Type.Shape;
         var plan = new AttentionPlan(
-            form, first, second, shape, Count(graph, first, form.Depth), Count(graph, second, form.Features), lanes, wide, most, 0, MostKeys, AttentionMask.Of(graph, form));
+            form, first, second, shape, Count(graph, first, form.Depth), Count(graph, second, form.Features), lanes, wide, most, 0, MostKeys, AttentionMask.Of(graph, form, group.Members));
         var (mostRows, mostKeys) = (options.Limit(MostRows), (int)options.Limit(MostKeys));
         var (blockRows, blockKeys) = ((int)mostRows, RoundUp(mostKeys, Math.Max(plan.Columns, wide)));
         if (plan.RowsSize.AsConstant is { } rows)
