@@ -22,7 +22,7 @@ internal static class RowAssembly
         var levels = format.Levels;
         var free = plan.Loops.Where(l => l.IsFree).ToList();
         var inside = plan.Loops.SkipWhile(l => l.IsFree).Count(l => l.IsFree);
-        return levels.Count > 0 && levels[^1] is { Kind: LevelKind.Compressed, Part: LevelPart.Whole } && levels.SkipLast(1).All(l => l is { Kind: LevelKind.Dense, Part: LevelPart.Whole })
+        return levels.Count > 1 && levels[^1] is { Kind: LevelKind.Compressed, Part: LevelPart.Whole } && levels.SkipLast(1).All(l => l is { Kind: LevelKind.Dense, Part: LevelPart.Whole })
             && free.Select(l => l.Variable).SequenceEqual(levels.Select(l => l.Axis)) && plan.Loops.All(l => l.Part == LevelPart.Whole)
             && inside <= 1 && (plan.Core is not null || plan.FreeFirst);
     }

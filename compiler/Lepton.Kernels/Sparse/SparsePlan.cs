@@ -127,10 +127,11 @@ internal sealed class SparsePlan
             var format = _context.StorageOf(at.Tensor)!.Format;
             foreach (var level in format.Levels)
             {
-                var (variable, block) = (at.Variables[level.Axis], level.Part == LevelPart.Whole ? 1 : level.Block);
+                // Blocks of one are two levels all the same.
+                var (variable, block) = (at.Variables[level.Axis], level.Part == LevelPart.Whole ? 0 : level.Block);
                 if (!blocks.TryAdd(variable, block) && blocks[variable] != block)
                 {
-                    return found.First(f => _context.StorageOf(f.Tensor)!.Format.Levels.Any(l => l.Block > 1)).Tensor;
+                    return found.First(f => _context.StorageOf(f.Tensor)!.Format.Levels.Any(l => l.Part != LevelPart.Whole)).Tensor;
                 }
             }
 
@@ -149,8 +150,8 @@ internal sealed class SparsePlan
         var loops = new List<SparseLoop>();
         foreach (var variable in Free.Concat(Reduced))
         {
-            var (block, isFree) = (blocks.GetValueOrDefault(variable, 1), Free.Contains(variable));
-            if (block == 1)
+            var (block, isFree) = (blocks.GetValueOrDefault(variable, 0), Free.Contains(variable));
+            if (block == 0)
             {
                 loops.Add(new SparseLoop(variable, LevelPart.Whole, 1, Sizes[variable], isFree));
             }
