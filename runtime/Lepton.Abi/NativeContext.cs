@@ -31,7 +31,7 @@ namespace Lepton.Abi;
 /// <c>tensors</c>: arguments, then parameters, then results, in manifest order; each contiguous, row-major. A sparse one is so many pointers as
 /// <see cref="TensorFormat.Arrays"/> has. <c>dims</c>: the entry's size variables in manifest order. For a sparse result the run itself writes
 /// the pointers of its arrays into <c>tensors</c> and the counts of its compressed levels into <c>dims</c>, both as the manifest orders them. It
-/// takes that memory from <c>allocate</c>, whose blocks are the host's: those that no result kept are freed when the function returns.
+/// takes that memory from <c>allocate</c>, whose blocks, not cleared, are the host's: those that no result kept are gone when the function returns.
 /// Work is cut into chunks by size alone, so results never depend on the number of threads.
 /// </summary>
 [StructLayout(LayoutKind.Sequential)]

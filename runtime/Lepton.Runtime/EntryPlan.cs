@@ -41,6 +41,13 @@ internal sealed class EntryPlan
             throw new ModuleLoadException($"entry {manifest.Name}: its sizes do not end with {string.Join(", ", stored)}");
         }
 
+        StoredStart = new int[Tensors.Length + 1];
+        StoredStart[0] = PlainDims;
+        for (var i = 0; i < Tensors.Length; i++)
+        {
+            StoredStart[i + 1] = StoredStart[i] + Tensors[i].StoredNames.Count();
+        }
+
         var equations = new List<SizeEquation>();
         for (var i = 0; i < FirstResult; i++)
         {
@@ -84,6 +91,9 @@ internal sealed class EntryPlan
     /// <summary>How many sizes come before those that count what sparse tensors store.</summary>
     internal int PlainDims { get; }
 
+    /// <summary>The number of the size that counts the first compressed level of each tensor; those of its other levels follow.</summary>
+    internal int[] StoredStart { get; }
+
     internal SizeEquation[] Equations { get; }
 
     /// <summary>How many of <see cref="Equations"/>, at their start, are plain variables.</summary>
@@ -104,18 +114,6 @@ internal sealed class EntryPlan
 
     /// <summary>The arrays of a sparse tensor, with their lengths as sizes.</summary>
     internal ValueList<StorageArray> Arrays(int tensor) => Tensors[tensor].Format!.Arrays(Tensors[tensor].Name, Tensors[tensor].Element, Tensors[tensor].Shape);
-
-    /// <summary>The number of the size that counts the first compressed level of a sparse tensor; those of its other levels follow.</summary>
-    internal int FirstStoredDim(int tensor)
-    {
-        var dim = PlainDims;
-        for (var i = 0; i < tensor; i++)
-        {
-            dim += Tensors[i].Format?.Levels.Count(l => l.Kind == LevelKind.Compressed) ?? 0;
-        }
-
-        return dim;
-    }
 
     /// <summary>What the tensor is to the caller: <c>argument x</c>.</summary>
     internal string Describe(int tensor) =>

@@ -214,6 +214,7 @@ internal sealed unsafe partial class Frame : IDisposable
         }
 
         ForgetResults();
+        Taken->Clear();
         _converted.ForEach(c => c.Dispose());
         _converted.Clear();
         Array.Clear(_set);

@@ -32,6 +32,7 @@ internal sealed unsafe partial class Frame
         PreparedBlock? block = null;
         var isDone = false;
         ForgetResults();
+        Taken->Begin();
         Volatile.Write(ref *CancelFlag, 0);
         CancellationTokenRegistration registration = default;
         try

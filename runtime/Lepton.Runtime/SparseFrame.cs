@@ -30,7 +30,7 @@ internal sealed unsafe partial class Frame
             _bytes[p] = array.ByteLength;
         }
 
-        var dim = Plan.FirstStoredDim(index);
+        var dim = Plan.StoredStart[index];
         for (var level = 0; level < tensor.Format.Levels.Count; level++)
         {
             if (tensor.Format.Levels[level].Kind == LevelKind.Compressed)
@@ -72,7 +72,7 @@ internal sealed unsafe partial class Frame
         return new OwnedSparseTensor(format, shape, owned);
     }
 
-    /// <summary>Makes every array of every sparse result a block of its own, and frees the others: all within the arrays' lengths.</summary>
+    /// <summary>Makes every array of every sparse result a block of its own, as long as the counts say.</summary>
     private void KeepResults()
     {
         for (var d = Plan.PlainDims; d < _dims.Length; d++)
@@ -103,8 +103,6 @@ internal sealed unsafe partial class Frame
                 }
             }
         }
-
-        Taken->FreeOthers(new Span<nint>(Pointers + Plan.FirstResultPointer, Plan.PointerStart[^1] - Plan.FirstResultPointer));
     }
 
     // An array of one result may be that of another one, or of an argument: each result gets its own.
@@ -123,7 +121,6 @@ internal sealed unsafe partial class Frame
 
     private void ForgetResults()
     {
-        Taken->Clear();
         foreach (var result in Plan.SparseResults)
         {
             new Span<nint>(Pointers + result.FirstPointer, result.Arrays.Count).Clear();

@@ -59,7 +59,7 @@ try
     var all = new List<Measurement>();
     foreach (var (workload, number) in workloads.Select((w, i) => (w, i + 1)))
     {
-        var data = workload.Data();
+        var (data, matrices) = (workload.Data(), workload.Matrices());
         var line = new List<Measurement>();
         foreach (var threads in threadCounts)
         {
@@ -67,10 +67,10 @@ try
             try
             {
                 Progress.Show($"[{number}/{workloads.Count}] {workload.Name}, {threads} threads: loading");
-                contenders.Add(new LeptonContender(workload, data, threads));
-                contenders.AddRange(library is null ? [] : [new OnnxRuntimePeer(library, workload, data, threads)]);
+                contenders.Add(new LeptonContender(workload, data, matrices, threads));
+                contenders.AddRange(library is null || workload.Model is null ? [] : [new OnnxRuntimePeer(library, workload, data, threads)]);
                 contenders.AddRange(TensorPrimitivesPeer.Of(workload, data, threads) is { } primitives ? [primitives] : []);
-                contenders.AddRange(pythons.TryGetValue(threads, out var peers) ? peers.Load(workload, data) : []);
+                contenders.AddRange(pythons.TryGetValue(threads, out var peers) ? peers.Load(workload, data, matrices) : []);
                 line.Add(Measurement.Of(workload, threads, contenders, what => Progress.Show($"[{number}/{workloads.Count}] {workload.Name}, {threads} threads: {what}")));
             }
             finally
@@ -79,6 +79,7 @@ try
             }
         }
 
+        matrices.Values.OfType<IDisposable>().ToList().ForEach(m => m.Dispose());
         Progress.Clear();
         Table.Line(line);
         all.AddRange(line);

@@ -21,6 +21,7 @@ for name in ["torch", "numpy", "scipy", "numba"]:
     except ImportError:
         missing.append(name)
 np, torch, numba, ndimage = (libraries.get(n) for n in ("numpy", "torch", "numba", "scipy"))
+sparse = __import__("scipy.sparse").sparse if ndimage else None
 threads = int(os.environ["OMP_NUM_THREADS"])
 if torch:
     torch.set_num_threads(threads)
@@ -287,10 +288,153 @@ def _(i):
     return lambda: lstm(i["x"])[0]
 
 
+# Sparse matrices come as scipy.sparse.csr_matrix; torch's as sparse_csr_tensor.
+
+@peer("torch", "sparse_dense")
+def _(i):
+    return lambda: torch.mm(i["a"], i["b"])
+
+
+@peer("torch", "sparse_dense", "torchcoo")
+def _(i):
+    a = i["a"].to_sparse().coalesce()
+    return lambda: torch.sparse.mm(a, i["b"])
+
+
+@peer("scipy", "sparse_dense")
+def _(i):
+    return lambda: i["a"] @ i["b"]
+
+
+@peer("torch", "sparse_vector")
+def _(i):
+    x = i["x"][:, None].contiguous()
+    return lambda: torch.mm(i["a"], x)[:, 0]
+
+
+@peer("torch", "sparse_vector", "torchcoo")
+def _(i):
+    a = i["a"].to_sparse().coalesce()
+    return lambda: torch.mv(a, i["x"])
+
+
+@peer("scipy", "sparse_vector")
+def _(i):
+    return lambda: i["a"] @ i["x"]
+
+
+@peer("torch", "sparse_sparse", "torchcoo")
+def _(i):
+    a, b = i["a"].to_sparse().coalesce(), i["b"].to_sparse().coalesce()
+    return lambda: torch.sparse.mm(a, b)
+
+
+@peer("scipy", "sparse_sparse")
+def _(i):
+    return lambda: i["a"] @ i["b"]
+
+
+@peer("torch", "sparse_plus", "torchcoo")
+def _(i):
+    a, b = i["a"].to_sparse().coalesce(), i["b"].to_sparse().coalesce()
+    return lambda: (a + b).coalesce()
+
+
+@peer("scipy", "sparse_plus")
+def _(i):
+    return lambda: i["a"] + i["b"]
+
+
+def with_values(csr, values):
+    return torch.sparse_csr_tensor(csr.crow_indices(), csr.col_indices(), values, csr.shape)
+
+
+@peer("torch", "sparse_sampled")
+def _(i):
+    s, kt = i["s"], i["k"].t()
+    empty = with_values(s, torch.zeros_like(s.values()))
+    return lambda: with_values(s, torch.sparse.sampled_addmm(empty, i["q"], kt).values() * s.values())
+
+
+@peer("torch", "sparse_sampled", "torchcoo")
+def _(i):
+    s = i["s"].to_sparse().coalesce()
+    rows, columns = s.indices()
+    return lambda: torch.sparse_coo_tensor(s.indices(), s.values() * (i["q"][rows] * i["k"][columns]).sum(1), s.shape)
+
+
+@peer("scipy", "sparse_sampled")
+def _(i):
+    s, q, k = i["s"], i["q"], i["k"]
+    rows = np.repeat(np.arange(s.shape[0]), np.diff(s.indptr))
+    return lambda: sparse.csr_matrix((s.data * np.einsum("nd,nd->n", q[rows], k[s.indices]), s.indices, s.indptr), s.shape)
+
+
+@peer("torch", "sparse_attention")
+def _(i):
+    s, kt = i["s"], i["k"].t()
+    empty = with_values(s, torch.zeros_like(s.values()))
+    where = s.to_sparse().coalesce().indices()
+
+    def run():
+        e = torch.sparse.sampled_addmm(empty, i["q"], kt).values() * s.values()
+        p = torch.sparse.softmax(torch.sparse_coo_tensor(where, e, s.shape), 1)
+        return torch.sparse.mm(p, i["v"])
+    return run
+
+
+@peer("torch", "sparse_attention", "torchcoo")
+def _(i):
+    s = i["s"].to_sparse().coalesce()
+    rows, columns = s.indices()
+
+    def run():
+        e = s.values() * (i["q"][rows] * i["k"][columns]).sum(1)
+        p = torch.sparse.softmax(torch.sparse_coo_tensor(s.indices(), e, s.shape), 1)
+        return torch.sparse.mm(p, i["v"])
+    return run
+
+
+@peer("scipy", "sparse_attention")
+def _(i):
+    s, q, k = i["s"], i["q"], i["k"]
+    lengths = np.diff(s.indptr)
+    rows = np.repeat(np.arange(s.shape[0]), lengths)
+    starts = s.indptr[:-1][lengths > 0]
+
+    def run():
+        e = s.data * np.einsum("nd,nd->n", q[rows], k[s.indices])
+        e = np.exp(e - np.repeat(np.maximum.reduceat(e, starts), lengths[lengths > 0]))
+        e /= np.repeat(np.add.reduceat(e, starts), lengths[lengths > 0])
+        return sparse.csr_matrix((e, s.indices, s.indptr), s.shape) @ i["v"]
+    return run
+
+
+def flat(matrix):
+    """A sparse matrix as one list: columns, lengths of rows, values, without stored zeros."""
+    if torch and isinstance(matrix, torch.Tensor):
+        if matrix.layout == torch.sparse_coo:
+            matrix = matrix.coalesce()
+            rows, columns = matrix.indices().numpy()
+            matrix = sparse.coo_matrix((matrix.values().numpy(), (rows, columns)), matrix.shape)
+        else:
+            matrix = sparse.csr_matrix((matrix.values().numpy(), matrix.col_indices().numpy(), matrix.crow_indices().numpy()), matrix.shape)
+    matrix = matrix.tocsr().copy()
+    matrix.sum_duplicates()
+    matrix.eliminate_zeros()
+    return np.concatenate([matrix.indices, np.diff(matrix.indptr), matrix.data]).astype(np.float32)
+
+
+def tensor(array):
+    if sparse is None or not sparse.issparse(array):
+        return torch.from_numpy(array)
+    return torch.sparse_csr_tensor(torch.from_numpy(array.indptr), torch.from_numpy(array.indices), torch.from_numpy(array.data), array.shape)
+
+
 def load(request):
     known = workloads.get(request["workload"], {})
-    arrays = {name: np.load(path) for name, path in request["inputs"].items()}
-    tensors = {name: torch.from_numpy(array) for name, array in arrays.items()} if torch else {}
+    arrays = {name: sparse.load_npz(path) if path.endswith(".npz") else np.load(path) for name, path in request["inputs"].items()}
+    tensors = {name: tensor(array) for name, array in arrays.items()} if torch else {}
     loaded.clear()
     for name, (library, prepare) in known.items():
         loaded[name] = prepare(tensors if library == "torch" else arrays)
@@ -313,6 +457,8 @@ def measure(request):
 
 def output(request):
     result = results[request["peer"]]
+    if (torch and isinstance(result, torch.Tensor) and result.layout != torch.strided) or (sparse and sparse.issparse(result)):
+        result = flat(result)
     np.save(request["path"], np.ascontiguousarray(result.numpy() if torch and isinstance(result, torch.Tensor) else result))
     return {}
 

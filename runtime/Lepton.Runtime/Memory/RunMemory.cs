@@ -5,10 +5,10 @@ using Lepton.Runtime.Tensors;
 namespace Lepton.Runtime.Memory;
 
 /// <summary>
-/// The blocks that native code took in one run: a list through the line in front of each. Lives in native memory, so that the callback needs
-/// no managed object.
+/// The blocks that native code took in one run, and those of the run before, for use again: fresh memory costs a page fault for each 4096
+/// bytes. Two lists through the line in front of each block. Lives in native memory, so that the callback needs no managed object.
 /// <code>
-///   First ─▶ [ Next, Bytes | data … ] ─▶ [ Next, Bytes | data … ] ─▶ 0
+///   taken ─▶ [ Next, Bytes | data … ] ─▶ [ Next, Bytes | data … ] ─▶ 0
 /// </code>
 /// </summary>
 internal unsafe struct RunMemory
@@ -18,49 +18,32 @@ internal unsafe struct RunMemory
     /// <summary>The bytes of the first request that was refused; 0: none was.</summary>
     internal long Refused;
 
-    private Block* _first;
+    private Block* _taken;
+    private Block* _spare;
+    private int _lock;
 
     internal static delegate* unmanaged<NativeContext*, long, void*> Callback => &Allocate;
 
-    /// <summary>Frees everything and forgets what was refused.</summary>
+    /// <summary>Frees everything.</summary>
     internal void Clear()
     {
-        for (var block = _first; block is not null;)
-        {
-            var next = block->Next;
-            NativeMemory.AlignedFree(block);
-            block = next;
-        }
-
-        _first = null;
-        Refused = 0;
+        Free(ref _taken);
+        Free(ref _spare);
     }
 
-    /// <summary>Frees the blocks whose data is not among these.</summary>
-    internal void FreeOthers(ReadOnlySpan<nint> kept)
+    /// <summary>Before a run: what the last one took, and nobody holds, is there for this one; what that left unused is freed.</summary>
+    internal void Begin()
     {
-        fixed (Block** start = &_first)
-        {
-            for (var link = start; *link is not null;)
-            {
-                var block = *link;
-                if (kept.Contains((nint)block + Header))
-                {
-                    link = &block->Next;
-                }
-                else
-                {
-                    *link = block->Next;
-                    NativeMemory.AlignedFree(block);
-                }
-            }
-        }
+        Free(ref _spare);
+        _spare = _taken;
+        _taken = null;
+        Refused = 0;
     }
 
     /// <summary>The size of the block whose data starts there; null: there is none.</summary>
     internal readonly long? BytesOf(void* data)
     {
-        for (var block = _first; block is not null; block = block->Next)
+        for (var block = _taken; block is not null; block = block->Next)
         {
             if ((byte*)block + Header == data)
             {
@@ -80,8 +63,8 @@ internal unsafe struct RunMemory
             return null;
         }
 
-        block->Next = _first;
-        _first = block;
+        block->Next = _taken;
+        _taken = block;
         Buffer.MemoryCopy(data, (byte*)block + Header, bytes, bytes);
         return (byte*)block + Header;
     }
@@ -89,7 +72,7 @@ internal unsafe struct RunMemory
     /// <summary>Takes a block out of the list: its new owner frees it. null: none of these starts there.</summary>
     internal AlignedMemory? Take(void* data)
     {
-        fixed (Block** start = &_first)
+        fixed (Block** start = &_taken)
         {
             for (var link = start; *link is not null; link = &(*link)->Next)
             {
@@ -109,22 +92,55 @@ internal unsafe struct RunMemory
     private static void* Allocate(NativeContext* context, long bytes)
     {
         var memory = ((RunContext*)context)->Memory;
-        var block = bytes is < 0 or > TensorShape.MaxBytes ? null : Make(bytes);
+        var wait = default(SpinWait);
+        while (Interlocked.CompareExchange(ref memory->_lock, 1, 0) != 0)
+        {
+            wait.SpinOnce();
+        }
+
+        var block = bytes is < 0 or > TensorShape.MaxBytes ? null : memory->FromSpare(bytes);
+        block = block is null && bytes is >= 0 and <= TensorShape.MaxBytes ? Make(bytes) : block;
         if (block is null)
         {
-            Interlocked.CompareExchange(ref memory->Refused, bytes, 0);
-            return null;
+            memory->Refused = memory->Refused == 0 ? bytes : memory->Refused;
         }
-
-        nint first;
-        do
+        else
         {
-            first = Volatile.Read(ref *(nint*)&memory->_first);
-            block->Next = (Block*)first;
+            block->Next = memory->_taken;
+            memory->_taken = block;
         }
-        while (Interlocked.CompareExchange(ref *(nint*)&memory->_first, (nint)block, first) != first);
 
-        return (byte*)block + Header;
+        Volatile.Write(ref memory->_lock, 0);
+        return block is null ? null : (byte*)block + Header;
+    }
+
+    // Not one that is far larger: another request of this run may be for it.
+    private Block* FromSpare(long bytes)
+    {
+        fixed (Block** start = &_spare)
+        {
+            for (var link = start; *link is not null; link = &(*link)->Next)
+            {
+                var block = *link;
+                if (block->Bytes >= bytes && block->Bytes / 2 <= bytes)
+                {
+                    *link = block->Next;
+                    return block;
+                }
+            }
+        }
+
+        return null;
+    }
+
+    private static void Free(ref Block* first)
+    {
+        while (first is not null)
+        {
+            var block = first;
+            first = block->Next;
+            NativeMemory.AlignedFree(block);
+        }
     }
 
     private static Block* Make(long bytes)

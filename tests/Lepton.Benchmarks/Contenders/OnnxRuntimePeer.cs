@@ -24,7 +24,7 @@ internal sealed unsafe class OnnxRuntimePeer : IContender
 
     public OnnxRuntimePeer(string library, Workload workload, IReadOnlyDictionary<string, float[]> data, int threads)
     {
-        var model = workload.Model(data).ToBytes();
+        var model = workload.Model!(data).ToBytes();
         var getApi = (delegate* unmanaged<uint, nint*>)Base(library)[0];
         _api = getApi(17);
         nint env, options, memory, session;

@@ -43,13 +43,20 @@ internal sealed class PythonPeers : IDisposable
     }
 
     /// <summary>Everybody there who can compute the workload.</summary>
-    public IReadOnlyList<IContender> Load(Workload workload, IReadOnlyDictionary<string, float[]> data)
+    public IReadOnlyList<IContender> Load(Workload workload, IReadOnlyDictionary<string, float[]> data, IReadOnlyDictionary<string, SparseTensor> matrices)
     {
         var files = new Dictionary<string, string>();
         foreach (var input in workload.Inputs)
         {
-            files[input.Name] = Path.Combine(_folder, input.Name + ".npy");
-            TensorFile.Write(files[input.Name], Tensor.From(data[input.Name], input.Shape));
+            files[input.Name] = Path.Combine(_folder, input.Name + (input.Stored is null ? ".npy" : ".npz"));
+            if (input.Stored is null)
+            {
+                TensorFile.Write(files[input.Name], Tensor.From(data[input.Name], input.Shape));
+            }
+            else
+            {
+                TensorFile.Write(files[input.Name], matrices[input.Name]);
+            }
         }
 
         var answer = Ask(new { @do = "load", workload = workload.Key, inputs = files });

@@ -29,5 +29,6 @@ internal static class AllWorkloads
         Models.ResNet18(),
         Models.Transformer(128),
         Models.Lstm(64, 16),
+        .. SparseWorkloads.List(),
     ];
 }

@@ -1,9 +1,14 @@
 using Lepton.Benchmarks.Contenders;
+using Lepton.Runtime.Tensors;
 
 namespace Lepton.Benchmarks.Workloads;
 
-/// <summary>A tensor that all contenders get: uniform numbers between two limits.</summary>
-internal sealed record Input(string Name, long[] Shape, float Low = -1, float High = 1);
+/// <summary>A tensor that all contenders get: uniform numbers between two limits; of a sparse one, what is stored.</summary>
+internal sealed record Input(string Name, long[] Shape, float Low = -1, float High = 1)
+{
+    /// <summary>Which elements are stored; null: it is dense.</summary>
+    public Pattern? Stored { get; init; }
+}
 
 /// <summary>One computation, for everybody: the same inputs, outputs compared.</summary>
 /// <param name="Key">Its name in peers.py.</param>
@@ -13,7 +18,8 @@ internal sealed record Input(string Name, long[] Shape, float Low = -1, float Hi
 /// <param name="Program">A Lepton program with one entry, or the path of one.</param>
 /// <param name="Inputs">Arguments, then parameters.</param>
 /// <param name="Arguments">How many of the inputs are arguments.</param>
-/// <param name="Model">The ONNX model, for the numbers of the parameters; its result is called y.</param>
+/// <param name="Output">The shape of the result; empty: it is sparse.</param>
+/// <param name="Model">null where ONNX has no such operation; else the ONNX model, for the numbers of the parameters; its result is called y.</param>
 internal sealed record Workload(
     string Key,
     string Name,
@@ -23,13 +29,13 @@ internal sealed record Workload(
     Input[] Inputs,
     int Arguments,
     long[] Output,
-    Func<IReadOnlyDictionary<string, float[]>, OnnxModel> Model)
+    Func<IReadOnlyDictionary<string, float[]>, OnnxModel>? Model)
 {
     /// <summary>The numbers of each input: the same in every run.</summary>
     public Dictionary<string, float[]> Data()
     {
         var data = new Dictionary<string, float[]>();
-        foreach (var input in Inputs)
+        foreach (var input in Inputs.Where(i => i.Stored is null))
         {
             var random = new Random(data.Count);
             var values = new float[input.Shape.Aggregate(1L, (a, b) => a * b)];
@@ -43,6 +49,10 @@ internal sealed record Workload(
 
         return data;
     }
+
+    /// <summary>The sparse inputs, in csr.</summary>
+    public Dictionary<string, SparseTensor> Matrices() =>
+        Inputs.Index().Where(i => i.Item.Stored is not null).ToDictionary(i => i.Item.Name, i => i.Item.Stored!.Make(i.Item, i.Index));
 
     /// <summary>An ONNX model with the arguments, the result, and the parameters as they are.</summary>
     public static OnnxModel Onnx(IReadOnlyList<Input> inputs, int arguments, long[] output, IReadOnlyDictionary<string, float[]> data)

@@ -116,6 +116,33 @@ public class BuiltModuleTests
     }
 
     [Fact]
+    public void Sparse_tensors_are_their_arrays_in_C()
+    {
+        using var folder = new TempFolder();
+        Build(folder, "twice.lep", "fn twice(a: f32[N, M] in csr, b: f32[N, M]) -> (y: f32[N, M] in csc, s: f32[N]) {\n  y = 2.0 * a\n  s = sum(a * b, axis = 1)\n}", HostTarget("sse2")!);
+        using var module = Module.Load(folder["twice.json"]);
+        var a = SparseTensor.Csr([0, 1, 1, 3], [1, 0, 2], new float[] { 5, 7, 9 }, [3, 4]);
+        using var b = Tensor.Allocate(Abi.ElementType.F32, 3, 4);
+        TensorFill.Iota(b);
+        using var results = module["twice"].Evaluate([a, b]);
+        Assert.Equal([14, 10, 18], results["y"].Sparse.Values.AsSpan<float>().ToArray());
+        var (status, output) = RunC(folder, "twice", $$"""
+            int32_t rows[] = {0, 1, 1, 3}, columns[] = {1, 0, 2}, *p, *c;
+            float values[] = {5, 7, 9}, *y, s[3];
+            {{Array("b", b)}}
+            int64_t count;
+            int status = twice(rows, columns, values, b, &p, &c, &y, s, 3, 4, 3, &count);
+            if (count != 3 || p[4] != 3 || p[1] != 1 || c[0] != 2 || c[1] != 0) return 9;
+            print(y, 3);
+            print(s, 3);
+            free(p), free(c), free(y);
+            return status;
+            """);
+        Assert.Equal(0, status);
+        Assert.Equal(Bits([14, 10, 18, 5, 0, 56 + 90]), output);
+    }
+
+    [Fact]
     public void Names_may_be_words_of_C_and_two_headers_go_into_one_program()
     {
         using var folder = new TempFolder();
