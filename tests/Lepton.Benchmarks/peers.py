@@ -9,6 +9,9 @@ import json
 import os
 import sys
 import time
+import warnings
+
+warnings.filterwarnings("ignore", message="Sparse CSR tensor support is in beta")
 
 # The numbers go to the pipe; whatever a library prints goes to where messages go.
 answers = os.fdopen(os.dup(1), "w")

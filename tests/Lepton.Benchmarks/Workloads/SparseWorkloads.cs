@@ -37,7 +37,7 @@ internal static class SparseWorkloads
 
     private static Workload Sampled(PatternKind kind) => Make(
         "sparse_sampled",
-        "sparse .* (q kᵀ) 4096²",
+        "sparse .* qkᵀ 4096²",
         0.5,
         "fn f(s: f32[N, M] in csr, q: f32[N, D], k: f32[M, D]) -> (y: f32[N, M] in csr) { y[i, j] = s[i, j] * (sum[d] q[i, d] * k[j, d]) }",
         new(kind, 0.01),
@@ -46,7 +46,7 @@ internal static class SparseWorkloads
 
     private static Workload Plus(PatternKind kind) => Make(
         "sparse_plus",
-        "sparse + sparse 8192²",
+        "sparse+sparse 8192²",
         0.9,
         "fn f(a: f32[N, M] in csr, b: f32[N, M] in csr) -> (y: f32[N, M] in csr) { y = a + b }",
         new(kind, 0.01),
@@ -56,9 +56,10 @@ internal static class SparseWorkloads
     // Softmax over the edges of each node, of scores that the edges weigh.
     private static Workload Attention(PatternKind kind) => Make(
         "sparse_attention",
-        "sparse attention 4096²",
+        "sparse attn 4096²",
         0.5,
         """
+        import nn
         fn f(s: f32[N, N] in csr, q: f32[N, D], k: f32[N, D], v: f32[N, D]) -> (y: f32[N, D]) {
           e[i, j] on s fill -inf = s[i, j] * (sum[d] q[i, d] * k[j, d])
           p[i, j] = softmax[j](e[i, j])
