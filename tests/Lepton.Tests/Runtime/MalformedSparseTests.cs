@@ -1,5 +1,7 @@
 using Lepton.Abi;
 using Lepton.Runtime.Tensors;
+using Lepton.Tests.Support;
+using Lepton.Tests.Support.Guard;
 using Xunit;
 
 namespace Lepton.Tests.Runtime;
@@ -89,6 +91,60 @@ public sealed class MalformedSparseTests
             // The same in 64 bits.
             var wide = indices.Select(i => Tensor.From(Array.ConvertAll(i, x => (long)x)));
             Assert.Equal(message, Refused(format with { Index = ElementType.I64 }, shape, [.. wide, Tensor.From(new float[values])]));
+        }
+    }
+
+    /// <summary>Every array directly before, or behind, a page that may not be touched: whoever reads outside of one ends the process.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public unsafe void Nobody_reads_outside_of_an_array(bool atEnd)
+    {
+        foreach (var row in GuardedPages.IsSupported ? Kinds() : [])
+        {
+            var (format, shape, indices, values, message) = ((TensorFormat)row[1], (long[])row[2], (int[][])row[3], (int)row[4], (string)row[5]);
+            Guarded(format, shape, indices, values, atEnd, (arrays, given) => Assert.Equal(message, Refused(given, shape, arrays)));
+        }
+
+        var random = new Random(atEnd ? 1 : 2);
+        for (var turn = 0; turn < 100 && GuardedPages.IsSupported; turn++)
+        {
+            long[] shape = [.. Enumerable.Range(0, random.Next(1, 4)).Select(_ => (long)random.Next(12))];
+            using var tensor = SparseFill.Uniform(ElementType.F32, shape, random.NextDouble(), (ulong)turn, SparseFormats.Random(random, shape) with { Index = ElementType.I32 });
+            var indices = tensor.Arrays.Take(tensor.Arrays.Count - 1).Select(a => a.AsSpan<int>().ToArray()).ToArray();
+            Guarded(tensor.Format, shape, indices, (int)tensor.StoredCount, atEnd, (arrays, format) =>
+            {
+                using var turned = SparseTensor.Over(format, shape, arrays).ConvertTo(SparseFormats.Random(random, shape));
+                using var dense = turned.ToDense();
+            });
+        }
+
+        static void Guarded(TensorFormat format, long[] shape, int[][] indices, int values, bool atEnd, Action<Tensor[], TensorFormat> use)
+        {
+            foreach (var index in new[] { ElementType.I32, ElementType.I64 })
+            {
+                long[] sizes = [.. indices.Select(i => (long)i.Length * index.ByteSize()), values * 4L];
+                using var pages = new GuardedPages([.. sizes.Select(GuardedPages.Rounded)]);
+                var arrays = new Tensor[sizes.Length];
+                for (var a = 0; a < arrays.Length; a++)
+                {
+                    var element = a < indices.Length ? index : ElementType.F32;
+                    arrays[a] = Tensor.FromPointer(pages.Place(a, sizes[a], atEnd), element, sizes[a] / element.ByteSize());
+                    for (var i = 0; a < indices.Length && i < indices[a].Length; i++)
+                    {
+                        if (index == ElementType.I32)
+                        {
+                            arrays[a].AsSpan<int>()[i] = indices[a][i];
+                        }
+                        else
+                        {
+                            arrays[a].AsSpan<long>()[i] = indices[a][i];
+                        }
+                    }
+                }
+
+                use(arrays, format with { Index = index });
+            }
         }
     }
 
