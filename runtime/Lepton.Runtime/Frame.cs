@@ -215,8 +215,8 @@ internal sealed unsafe partial class Frame : IDisposable
 
         ForgetResults();
         Taken->Clear();
-        _converted.ForEach(c => c.Dispose());
-        _converted.Clear();
+        Array.ForEach(_converted ?? [], c => c?.Dispose());
+        _converted = null;
         Array.Clear(_set);
         Array.Clear(_parameters);
         _parameterSource = null;

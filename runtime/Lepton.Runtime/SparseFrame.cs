@@ -7,7 +7,8 @@ namespace Lepton.Runtime;
 /// <summary>The part of a frame for sparse tensors: several pointers for each, counts among the sizes, results that the run makes.</summary>
 internal sealed unsafe partial class Frame
 {
-    private readonly List<OwnedSparseTensor> _converted = [];
+    // Of sparse inputs whose indices had another width; null: none was.
+    private OwnedSparseTensor?[]? _converted;
 
     /// <summary>Takes a sparse tensor of the caller and keeps its arrays pinned until <see cref="Clear"/> or the next one.</summary>
     internal void Set(int index, SparseTensor tensor)
@@ -23,7 +24,9 @@ internal sealed unsafe partial class Frame
             _pins[p] = pin;
             if (((nuint)pin.Pointer & (nuint)(array.Element.ByteSize() - 1)) != 0)
             {
-                throw new LeptonArgumentException($"entry {Plan.Manifest.Name}: {Plan.Describe(index)}, array {Plan.Arrays(index)[p - first].Name}, is not aligned to their element size");
+                var (format, native) = (Plan.Tensors[index].Format!, Plan.Arrays(index)[p - first]);
+                var what = $"{Plan.Describe(index)}, {SparseLayout.Describe(format, native.Level, native.Kind)}";
+                throw new LeptonArgumentException($"entry {Plan.Manifest.Name}: {what}: not aligned to the size of an element");
             }
 
             Pointers[p] = array.ByteLength == 0 ? Nothing : pin.Pointer;
@@ -145,8 +148,9 @@ internal sealed unsafe partial class Frame
         try
         {
             var converted = SparseIndices.ConvertTo(tensor, format.Index, tensor.Element);
-            _converted.Add(converted);
-            return converted;
+            _converted ??= new OwnedSparseTensor?[Plan.FirstResult];
+            _converted[index]?.Dispose(); // once its pins are gone
+            return _converted[index] = converted;
         }
         catch (ArgumentException e)
         {

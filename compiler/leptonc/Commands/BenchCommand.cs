@@ -40,8 +40,9 @@ internal static class BenchCommand
             using var model = options.Schedules is null ? null : LeptonEngine.Of(Source.Compile(path, options with { Schedules = null }));
             var times = Measure(model is null ? [chosen] : [chosen, model[name]], made, run, Source.AtLeastZero("--seconds", parsed.GetValue(seconds)));
             var kernels = compilation.Lower([name], made.Sizes);
-            var (flops, bytes) = Cost(kernels);
-            var planned = kernels.Entries[0].PlannedBytes.Evaluate(d => made.Sizes[d]);
+            long SizeOf(string dim) => made.SizeOf(dim, chosen.Manifest);
+            var (flops, bytes) = Cost(kernels, SizeOf);
+            var planned = kernels.Entries[0].PlannedBytes.Evaluate(SizeOf);
             var result = new BenchResult(name, run.Threads == 0 ? Environment.ProcessorCount : run.Threads, times[0], times.ElementAtOrDefault(1), flops, bytes, PeakFlops.OfOneCore(), planned);
             Console.WriteLine(parsed.GetValue(json) ? result.ToJson() : result.ToText(options.Schedules?.Path));
             return 0;
@@ -104,14 +105,14 @@ internal static class BenchCommand
         return Math.Max(1, (long)(20e-6 / (Stopwatch.GetElapsedTime(start).TotalSeconds / runs)));
     }
 
-    private static (double Flops, double Bytes) Cost(KernelModule module)
+    private static (double Flops, double Bytes) Cost(KernelModule module, Func<string, long> sizeOf)
     {
         double flops = 0, bytes = 0;
         var counts = new LaunchCounts(module);
         foreach (var (kernel, launches) in counts.Of(module.Entries[0]))
         {
-            flops += launches * kernel.Flops.Evaluate(_ => 0);
-            bytes += launches * kernel.Bytes.Evaluate(_ => 0);
+            flops += launches * kernel.Flops.Evaluate(sizeOf);
+            bytes += launches * kernel.Bytes.Evaluate(sizeOf);
         }
 
         return (flops, bytes);

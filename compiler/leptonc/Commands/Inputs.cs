@@ -22,6 +22,19 @@ internal sealed class Inputs : IDisposable
 
     public Dictionary<string, long> Sizes { get; }
 
+    /// <summary>The value of any size of the entry: what the arguments store is counted in them; 0: only a run knows it.</summary>
+    public long SizeOf(string dim, EntryManifest entry)
+    {
+        if (Sizes.TryGetValue(dim, out var size))
+        {
+            return size;
+        }
+
+        var stored = Arguments.Zip(entry.Arguments).Where(a => a.First.Sparse is not null)
+            .SelectMany(a => a.Second.StoredNames.Zip(a.First.Sparse!.Format.Levels.Index().Where(l => l.Item.Kind == LevelKind.Compressed), (name, l) => (Name: name, Count: a.First.Sparse!.Count(l.Index))));
+        return stored.FirstOrDefault(s => s.Name == dim).Count;
+    }
+
     /// <summary>
     /// An invocation over these arguments, and results that live as long as these inputs. Several of one entry share them, so that its forms are
     /// compared on the same memory.
@@ -63,7 +76,7 @@ internal sealed class Inputs : IDisposable
 
         foreach (var dim in dims.Keys)
         {
-            Source.CheckName("--dim", dim, "size", manifest.Dims, "all sizes are fixed");
+            Source.CheckName("--dim", dim, "size", [.. manifest.Dims.Where(d => !TensorFormat.IsStoredName(d))], "all sizes are fixed");
         }
 
         var sizes = new Dictionary<string, long>(dims);

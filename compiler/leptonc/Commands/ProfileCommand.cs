@@ -41,7 +41,7 @@ internal static class ProfileCommand
             count = count == 0 ? Environment.ProcessorCount : count;
             using var recorder = new LaunchRecorder();
             var (runs, lost) = Record(chosen, made, count, recorder, Source.AtLeastZero("--seconds", parsed.GetValue(seconds)));
-            var profile = Profile.Of(name, count, compilation.Lower([name], made.Sizes).Kernels, runs, Roofline.Measure(count), lost);
+            var profile = Profile.Of(name, count, compilation.Lower([name], made.Sizes).Kernels, runs, Roofline.Measure(count), lost, d => made.SizeOf(d, chosen.Manifest));
             Console.Write(ProfileTable.Of(profile));
             var to = Directory.CreateDirectory(parsed.GetValue(folder)!).FullName;
             Write(Path.Combine(to, name + ".trace.json"), ChromeTrace.Of(profile));

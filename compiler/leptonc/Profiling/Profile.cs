@@ -32,7 +32,7 @@ internal sealed record Profile(
 
     public static double SecondsOf(long ticks) => (double)ticks / Stopwatch.Frequency;
 
-    public static Profile Of(string entry, int threads, IReadOnlyList<Kernel> module, IReadOnlyList<RecordedRun> runs, Roofline roofline, long lost)
+    public static Profile Of(string entry, int threads, IReadOnlyList<Kernel> module, IReadOnlyList<RecordedRun> runs, Roofline roofline, long lost, Func<string, long> sizeOf)
     {
         var typical = runs.OrderBy(r => r.Seconds).ElementAt(runs.Count / 2);
         var perRun = runs.Select(r => r.Launches.GroupBy(l => l.Kernel).ToDictionary(g => g.Key, g => g.Sum(l => SecondsOf(l.End - l.Start)))).ToList();
@@ -40,7 +40,7 @@ internal sealed record Profile(
         {
             var (kernel, launches) = (module[(int)group.Key], group.Count());
             var seconds = perRun.Select(r => r.GetValueOrDefault(group.Key)).Order().ElementAt(runs.Count / 2);
-            double flops = kernel.Flops.Evaluate(_ => 0), bytes = kernel.Bytes.Evaluate(_ => 0);
+            double flops = kernel.Flops.Evaluate(sizeOf), bytes = kernel.Bytes.Evaluate(sizeOf);
             var (bound, memory) = roofline.Bound(flops, bytes, threads);
             return new KernelTime(kernel, launches, seconds, launches * flops, launches * bytes, launches * bound, memory);
         });
