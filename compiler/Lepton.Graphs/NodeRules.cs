@@ -14,7 +14,7 @@ internal sealed class NodeRules(IReadOnlyList<Node> nodes, SizeFacts sizes, int 
         node.Kind == InputKind.Step && node.Type != TensorType.Scalar(ElementType.I64) ? "a step number is an i64 scalar"
         : node.Initializer is not null && node.Kind != InputKind.Parameter ? "only parameters have initializers"
         : node.Format is null ? null
-        : node.Kind is not (InputKind.Argument or InputKind.Parameter) ? "only arguments and parameters have formats"
+        : node.Kind is not (InputKind.Argument or InputKind.Parameter or InputKind.Capture) ? "a step number and states have no formats"
         : Stored(node.Format, node.Type);
 
     public override string? Visit(SplatNode node) => node.Value.Type == node.Type.Element ? null : $"a {node.Value.Type.Name()} in a {node.Type}";

@@ -1,5 +1,6 @@
 using Lepton.Abi;
 using Lepton.Graphs;
+using Lepton.Graphs.Sparse;
 using Lepton.Optimizer.Fusion;
 
 namespace Lepton.Optimizer;
@@ -34,7 +35,7 @@ public static class Fuse
             var id = new NodeId(position++);
             return target.Add(Rewrite.WithBody(node, body =>
             {
-                bodies[id] = Run(body, apart);
+                bodies[id] = Run(Formatted(target, node, body), apart);
                 return bodies[id].Graph;
             }));
         });
@@ -48,6 +49,21 @@ public static class Fuse
             return new FusionGroup(names.Next(strategy, members), strategy, members, g.Outputs.Order(ById).ToValueList());
         }).ToValueList();
         return new FusedGraph(graph, groups, notes.ToValueList(), bodies);
+    }
+
+    // What a loop's body takes from around it is stored there as it is here.
+    private static Graph Formatted(GraphAssembler outside, Node loop, Graph body)
+    {
+        var captures = loop is ScanNode scan ? scan.Captures : ((IterateNode)loop).Captures;
+        if (captures.All(c => SupportAnalysis.FormatOf(outside[c]) is null))
+        {
+            return body;
+        }
+
+        var (inputs, number) = (body.Inputs.Where(i => ((InputNode)body[i]).Kind == InputKind.Capture).ToList(), 0);
+        return Rewrite.Flat(body, (target, node) => inputs.IndexOf(new NodeId(number++)) is >= 0 and var capture
+            ? target.Add((InputNode)node with { Format = SupportAnalysis.FormatOf(outside[captures[capture]]) })
+            : target.Add(node));
     }
 
     private static readonly Comparer<NodeId> ById = Comparer<NodeId>.Create((a, b) => a.Value.CompareTo(b.Value));

@@ -21,7 +21,7 @@ internal static class Densify
     {
         foreach (var member in group.Members)
         {
-            foreach (var operand in context.Graph[member].Operands)
+            foreach (var operand in Loaded(context.Graph[member]))
             {
                 if (context.PlaceOf(operand) is null && context.StorageOf(operand) is { } storage)
                 {
@@ -30,6 +30,14 @@ internal static class Densify
             }
         }
     }
+
+    // The body of a loop reads what it takes from around it as it is stored.
+    private static ValueList<NodeId> Loaded(Node node) => node switch
+    {
+        ScanNode scan => scan.States,
+        IterateNode iterate => iterate.States,
+        _ => node.Operands,
+    };
 
     /// <summary>Gives a sparse node a dense place too: once where it is a parameter.</summary>
     public static void Run(LoweringContext context, NodeId node, SparseStorage storage)

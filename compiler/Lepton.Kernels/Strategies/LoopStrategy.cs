@@ -25,12 +25,12 @@ public sealed class LoopStrategy : IStrategy
         var results = group.Members.Concat(group.Outputs).Distinct().Where(m => graph[m] is ResultNode r && r.Source == loop).ToLookup(m => ((ResultNode)graph[m]).Index);
 
         // What the body takes must lie in memory before the loop starts.
-        foreach (var capture in captures.Where(c => context.PlaceOf(c) is null))
+        foreach (var capture in captures.Where(c => context.PlaceOf(c) is null && context.StorageOf(c) is null))
         {
             GraphLowering.Materialize(context, capture);
         }
 
-        if (ElementwiseScan.TryLower(context, group, loop, results))
+        if (captures.All(c => context.PlaceOf(c) is not null) && ElementwiseScan.TryLower(context, group, loop, results))
         {
             return;
         }
@@ -61,7 +61,7 @@ public sealed class LoopStrategy : IStrategy
                     wanted.Add(new BufferPlace(Pointer(pointers[state++].Next)));
                     break;
                 default:
-                    body.SetPlace(input, context.PlaceOf(captures[capturing++])!);
+                    Take(context, body, captures[capturing++], input);
                     break;
             }
         }
@@ -106,6 +106,19 @@ public sealed class LoopStrategy : IStrategy
             {
                 context.SetPlace(result, new BufferPlace(Pointer(pointers[k].Now)));
             }
+        }
+    }
+
+    private static void Take(LoweringContext context, LoweringContext body, NodeId capture, NodeId input)
+    {
+        if (context.PlaceOf(capture) is { } place)
+        {
+            body.SetPlace(input, place);
+        }
+
+        if (context.StorageOf(capture) is { } storage)
+        {
+            body.SetStorage(input, storage);
         }
     }
 
