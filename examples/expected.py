@@ -144,16 +144,58 @@ while True:
 save("heat.plate", u)
 print("heat: steps in double precision", n)
 
+def save_sparse(name, value):
+    """As scipy.sparse.save_npz writes a matrix of compressed rows."""
+    rows, columns = np.nonzero(value)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(value)))]).astype(np.int32)
+    np.savez_compressed(
+        os.path.join(data, name + ".npz"), indices=columns.astype(np.int32), indptr=indptr, format=np.array(b"csr"), shape=np.array(value.shape),
+        data=value[rows, columns].astype(np.float32))
+
+
 # pagerank
 link = (uniform((8, 8), 11) < 0.3) * 1.0
 link[3] = 0
-save("pagerank.link", link)
+save_sparse("pagerank.link", link)
 out = link.sum(1, keepdims=True)
 m = np.where(out > 0, link / np.maximum(out, 1), 1 / 8)
 r = np.full(8, 1 / 8)
 for _ in range(200):
     r = 0.15 / 8 + 0.85 * r @ m
 save("pagerank.rank", r)
+
+# conjugate_gradient: the Poisson equation on a grid of 12 by 12 points
+n = 12
+one = 2 * np.eye(n) - np.eye(n, k=1) - np.eye(n, k=-1)
+poisson = np.kron(one, np.eye(n)) + np.kron(np.eye(n), one)
+b = normal((n * n,), 21)
+save_sparse("conjugate_gradient.a", poisson)
+save("conjugate_gradient.b", b)
+save("conjugate_gradient.x", np.linalg.solve(poisson, b))
+
+# graph_attention: node 4 has no neighbours
+edge = (uniform((10, 10), 31) < 0.3) * 1.0
+edge[4] = 0
+q, k, v = normal((10, 8), 32), normal((10, 8), 33), normal((10, 5), 34)
+score = np.where(edge > 0, q @ k.T / np.sqrt(8), -np.inf)
+weight = np.exp(score - np.where(edge.any(1), score.max(1, initial=-1e30), 0)[:, None])
+weight = weight / np.maximum(weight.sum(1, keepdims=True), 1e-30)
+save_sparse("graph_attention.edge", edge)
+for name, value in (("q", q), ("k", k), ("v", v), ("y", weight @ v)):
+    save(f"graph_attention.{name}", value)
+
+# recommend
+rating = np.where(uniform((12, 9), 41) < 0.4, 1 + 4 * uniform((12, 9), 42), 0).astype(np.float32).astype(np.float64)
+users, things = uniform((12, 3), 43), uniform((9, 3), 44)
+save_sparse("recommend.rating", rating)
+save("recommend.users", users)
+save("recommend.things", things)
+for _ in range(50):
+    error = np.where(rating != 0, rating - users @ things.T, 0)
+    users, things = 0.998 * users + 0.02 * error @ things, 0.998 * things + 0.02 * error.T @ users
+save("recommend.u", users)
+save("recommend.t", things)
+save("recommend.loss", (np.where(rating != 0, rating - users @ things.T, 0) ** 2).sum())
 
 # kmeans
 x = np.concatenate([normal((20, 2), s, 0, 0.5) + c for s, c in ((1, [0, 0]), (2, [4, 4]), (3, [0, 5]))]).astype(np.float32).astype(np.float64)

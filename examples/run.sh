@@ -34,7 +34,13 @@ example "blur_edges: a picture in, a picture out" examples/blur_edges.lep --in p
 example "blur_edges, compared" examples/blur_edges.lep --in picture=$data/blur_edges.picture.pgm --expect edges=$data/blur_edges.edges.npy --tolerance 0.5
 example "heat: a plate heated from one side, until nothing moves" examples/heat.lep --in start=$data/heat.start.npy --out plate="$out/plate.npy"
 example "heat, compared" examples/heat.lep --in start=$data/heat.start.npy --expect plate=$data/heat.plate.npy --out steps="$out/steps.npy" --tolerance 2e-3
-example "pagerank: which of eight pages matters most" examples/pagerank.lep --in link=$data/pagerank.link.npy --expect rank=$data/pagerank.rank.npy
+example "pagerank: which of eight pages matters most" examples/pagerank.lep --in link=$data/pagerank.link.npz --expect rank=$data/pagerank.rank.npy
+example "conjugate_gradient: the Poisson equation on a grid" examples/conjugate_gradient.lep --in a=$data/conjugate_gradient.a.npz \
+  --in b=$data/conjugate_gradient.b.npy --expect x=$data/conjugate_gradient.x.npy --tolerance 1e-3
+example "graph_attention: ten nodes, one of them alone" examples/graph_attention.lep --in edge=$data/graph_attention.edge.npz \
+  --in q=$data/graph_attention.q.npy --in k=$data/graph_attention.k.npy --in v=$data/graph_attention.v.npy --expect y=$data/graph_attention.y.npy
+example "recommend: factors of ratings, fifty steps" examples/recommend.lep --in rating=$data/recommend.rating.npz --in users=$data/recommend.users.npy \
+  --in things=$data/recommend.things.npy --expect loss=$data/recommend.loss.npy --expect u=$data/recommend.u.npy --expect t=$data/recommend.t.npy --tolerance 1e-4
 example "kmeans: sixty points, three centres" examples/kmeans.lep --in x=$data/kmeans.x.npy --in start=$data/kmeans.start.npy \
   --expect centres=$data/kmeans.centres.npy --expect label=$data/kmeans.label.npy
 example "mandelbrot: a picture of 320 × 240" examples/mandelbrot.lep --out picture="$out/mandelbrot.pgm"
