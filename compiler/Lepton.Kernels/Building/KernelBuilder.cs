@@ -57,6 +57,9 @@ public sealed class KernelBuilder
     /// <summary>How much of that is left when what counts for nothing is skipped: so many parts of so many; null: all, or unknown.</summary>
     public (long Done, long Of)? Part { get; set; }
 
+    /// <summary>Floating-point operations and bytes, where the group's nodes do not say; null: they do.</summary>
+    public (SizeExpr Flops, SizeExpr Bytes)? Cost { get; set; }
+
     /// <summary>What was asked about the kernel's schedule.</summary>
     public ScheduleUse? Use { get; set; }
 
@@ -131,7 +134,7 @@ public sealed class KernelBuilder
     /// <param name="note">How it was scheduled, in words.</param>
     public void Launch(SizeExpr chunks, string note)
     {
-        var (flops, bytes) = KernelCost.Of(this);
+        var (flops, bytes) = Cost ?? KernelCost.Of(this);
         var body = LocalNumbers.Settle(Body.Finish(), _buffers.Count);
         note = Group.Outputs.Any(Context.IsInPlace.Contains) ? note + ", in place" : note;
         Context.Launch(

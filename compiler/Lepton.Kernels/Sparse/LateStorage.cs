@@ -1,5 +1,7 @@
 using Lepton.Abi;
 using Lepton.Graphs;
+using Lepton.Kernels.Building;
+using Lepton.Kernels.Loops;
 
 namespace Lepton.Kernels.Sparse;
 
@@ -34,6 +36,11 @@ internal sealed class LateStorage
     /// <summary>The count of a compressed level is the number at this place.</summary>
     public void Count(int level, BufferRef place, ElementType element) =>
         _context.Program.Add(new ReadSize(TensorFormat.StoredName(Storage.Name, level), place, element));
+
+    /// <summary>A count as it is if positions can hold it; else one that no host has memory for, so that the run ends there.</summary>
+    public static LoopExpr Countable(BodyBuilder body, LoopExpr count, ElementType index) => index == ElementType.I64
+        ? count
+        : body.Select(body.Less(count, BodyMath.Index(1L << 31)), count, BodyMath.Index(1L << 50));
 
     /// <summary>Memory for an array whose length is known by now.</summary>
     public void Allocate(StorageKind kind, int level)

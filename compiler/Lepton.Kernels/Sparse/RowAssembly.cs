@@ -71,7 +71,7 @@ internal static class RowAssembly
             body.Assign(sum, body.Add(body.Read(sum), count));
             body.Store(pos, next, body.Cast(body.Read(sum), index));
         });
-        body.Store(all, BodyMath.Index(0), body.Read(sum));
+        body.Store(all, BodyMath.Index(0), LateStorage.Countable(body, body.Read(sum), index));
         kernel.Launch(SizeExpr.One, "prefix sums");
     }
 }

@@ -93,6 +93,7 @@ internal sealed class SparseKernel
         head?.Invoke(kernel);
         var (chunks, note) = kernel.Chunked(mostChunks);
         before?.Invoke(kernel.LeavesOut);
+        kernel.Builder.Cost = SparseCost.Of(context, group, plan, target.Element);
         kernel.Builder.Launch(chunks, note);
     }
 

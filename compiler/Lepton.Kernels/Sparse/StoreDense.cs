@@ -63,7 +63,7 @@ internal sealed class StoreDense
         Level(0, BodyMath.Index(0));
         for (var k = 0; k < compressed.Length; k++)
         {
-            Body.Store(buffer, BodyMath.Index(k), Body.Read(_next[compressed[k]]));
+            Body.Store(buffer, BodyMath.Index(k), LateStorage.Countable(Body, Body.Read(_next[compressed[k]]), _storage.Format.Index));
         }
 
         _kernel.Launch(SizeExpr.One, $"counts what {_storage.Format} stores, in order");

@@ -1,0 +1,76 @@
+using Lepton.Abi;
+using Lepton.Graphs;
+using Lepton.Graphs.Sparse;
+
+namespace Lepton.Kernels.Sparse;
+
+/// <summary>
+/// What a sparse kernel amounts to, in what is stored: iterations are the entries that may count, times the sizes of the loops that no
+/// sparse operand has.
+/// </summary>
+internal static class SparseCost
+{
+    private const long TranscendentalFlops = 10;
+
+    public static (SizeExpr Flops, SizeExpr Bytes) Of(LoweringContext context, FusionGroup group, SparsePlan plan, ElementType result)
+    {
+        var graph = context.Graph;
+        var iterations = Iterations(plan, plan.Where);
+        var (perIteration, sampled) = (0L, SizeExpr.Zero);
+        foreach (var member in group.Members)
+        {
+            switch (graph[member])
+            {
+                case MapNode map when map.Type.Element.IsFloat():
+                    perIteration += map.Op.Info().Transcendental ? TranscendentalFlops : 1;
+                    break;
+                case ContractNode contract when member == plan.Core:
+                    perIteration += contract.Factors.Count;
+                    break;
+                case ReduceNode when member == plan.Core:
+                    perIteration++;
+                    break;
+                case ContractNode contract:
+                    sampled += iterations * contract.Factors.Count * Summed(graph, contract);
+                    break;
+            }
+        }
+
+        var bytes = plan.Accesses.Select(a => a.Storage).Distinct()
+            .SelectMany(s => s.Format.Arrays(s.Name, s.Type.Element, s.Type.Shape)).Aggregate(SizeExpr.Zero, (sum, a) => sum + (a.Count * a.Element.ByteSize()));
+        var members = group.Members.ToHashSet();
+        foreach (var leaf in group.Members.SelectMany(m => graph[m].Operands).Where(o => !members.Contains(o) && context.StorageOf(o) is null).Distinct())
+        {
+            bytes += graph[leaf].Type.Count * graph[leaf].Type.Element.ByteSize();
+        }
+
+        var root = graph[plan.Root];
+        bytes += (root is FormatNode ? iterations : root.Type.Count) * result.ByteSize();
+        return ((iterations * perIteration) + sampled, bytes);
+    }
+
+    private static SizeExpr Summed(Graph graph, ContractNode contract)
+    {
+        var sizes = new Dictionary<int, SizeExpr>();
+        for (var f = 0; f < contract.Factors.Count; f++)
+        {
+            for (var axis = 0; axis < contract.Labels[f].Count; axis++)
+            {
+                sizes[contract.Labels[f][axis]] = graph[contract.Factors[f]].Type.Shape[axis];
+            }
+        }
+
+        return SizeExpr.Product(sizes.Where(s => !contract.Output.Contains(s.Key)).Select(s => s.Value));
+    }
+
+    private static SizeExpr Iterations(SparsePlan plan, Support where) => where switch
+    {
+        StoredAt stored when plan.Accesses.FirstOrDefault(a => a.At == stored) is { } access =>
+            access.Storage.Stored * SizeExpr.Product(plan.Sizes.Where(s => !stored.Variables.Contains(s.Key) && Used(plan, s.Key)).Select(s => s.Value)),
+        AllOf { Parts: [var first, ..] } => Iterations(plan, first),
+        AnyOf { Parts.Count: > 0 } any => any.Parts.Aggregate(SizeExpr.Zero, (sum, p) => sum + Iterations(plan, p)),
+        _ => SizeExpr.Product(plan.Sizes.Where(s => Used(plan, s.Key)).Select(s => s.Value)),
+    };
+
+    private static bool Used(SparsePlan plan, int variable) => plan.Free.Contains(variable) || plan.Reduced.Contains(variable);
+}
