@@ -10,6 +10,7 @@ namespace Lepton.Kernels;
 /// <param name="Schedules">Choices that stand above the model's; null: nobody asks.</param>
 /// <param name="ChunkElements">About how many elements one chunk of an elementwise kernel handles.</param>
 /// <param name="Miniature">Caches, and what is worth a chunk or a kernel, are taken to be so many times smaller: how tests reach with small sizes what large ones are cut into.</param>
+/// <param name="SparseShare">Weights of any size are stored sparse up to this share (percent) that is not 0; null: as it pays.</param>
 /// <param name="Apart">Every intermediate result keeps memory of its own through the whole run: how tests put it between pages that may not be touched.</param>
 public sealed record KernelOptions(
     int VectorBytes = 64,
@@ -20,6 +21,7 @@ public sealed record KernelOptions(
     bool Eager = false,
     Schedules? Schedules = null,
     int Miniature = 1,
+    int? SparseShare = null,
     bool Apart = false)
 {
     public static KernelOptions Default { get; } = new();

@@ -218,6 +218,10 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
         return use;
     }
 
+    /// <summary>A size that is 1 or 0: whether what is launched now runs. What runs once for a set of parameters always does.</summary>
+    internal SizeExpr Only { get; set; } = SizeExpr.One;
+
     /// <summary>Adds a kernel and the statement that runs it here.</summary>
-    public void Launch(Kernel kernel, ValueList<BufferRef> buffers) => Program.Add(new Launch(Program.AddKernel(kernel), buffers));
+    public void Launch(Kernel kernel, ValueList<BufferRef> buffers) =>
+        Program.Add(new Launch(Program.AddKernel(Program.IsPreparing ? kernel : kernel with { Chunks = kernel.Chunks * Only }), buffers));
 }

@@ -139,12 +139,17 @@ internal sealed record ContractionPlan(
     }
 
     /// <summary>Adds the indices of <paramref name="labels"/> from their row-major number.</summary>
-    public void Unravel(IndexSpace space, IndexForm number, ValueList<int> labels, Dictionary<int, IndexForm> index)
+    public void Unravel(IndexSpace space, IndexForm number, ValueList<int> labels, Dictionary<int, IndexForm> index) =>
+        Unravel(space, number, labels, Sizes, index);
+
+    /// <inheritdoc cref="Unravel(IndexSpace, IndexForm, ValueList{int}, Dictionary{int, IndexForm})"/>
+    public static void Unravel(
+        IndexSpace space, IndexForm number, ValueList<int> labels, IReadOnlyDictionary<int, SizeExpr> sizes, Dictionary<int, IndexForm> index)
     {
         for (var i = labels.Count - 1; i >= 0; i--)
         {
-            index[labels[i]] = i == 0 ? number : space.Mod(number, Sizes[labels[i]]);
-            number = i == 0 ? number : space.Div(number, Sizes[labels[i]]);
+            index[labels[i]] = i == 0 ? number : space.Mod(number, sizes[labels[i]]);
+            number = i == 0 ? number : space.Div(number, sizes[labels[i]]);
         }
     }
 

@@ -42,6 +42,18 @@ public sealed class ContractionStrategy : IStrategy
             return;
         }
 
+        if (PrunedPlan.Of(context, id) is { } pruned)
+        {
+            PrunedProduct.Lower(group, context, pruned, () => Dense(group, context, id, trial));
+        }
+        else
+        {
+            Dense(group, context, id, trial);
+        }
+    }
+
+    private static void Dense(FusionGroup group, LoweringContext context, NodeId id, ContractionTrial trial)
+    {
         var plan = ContractionPlan.Make(group, id, trial);
         if (plan is not null && !(plan.KSize.AsConstant <= ShortSum))
         {
@@ -54,7 +66,7 @@ public sealed class ContractionStrategy : IStrategy
             return;
         }
 
-        var rows = RowwisePlan.Make(graph, group, id);
+        var rows = RowwisePlan.Make(context.Graph, group, id);
         if (rows is null || rows.RowLength.AsConstant <= ShortSum)
         {
             new MapStrategy().Lower(group, context);
