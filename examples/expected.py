@@ -86,6 +86,14 @@ w1, b1 = param("w1", (784, 128), "glorot"), param("b1", (128,), "uniform", -0.1,
 w2, b2 = param("w2", (128, 10), "glorot"), param("b2", (10,), "uniform", -0.1, 0.1)
 save("mlp.p", softmax(relu(x @ w1 + b1) @ w2 + b2))
 
+# pruned_mlp
+x = uniform((784,), 7)
+w1, b1 = param("w1", (784, 1024), "uniform", -0.2, 0.2), param("b1", (1024,), "uniform", -0.1, 0.1)
+w2, b2 = param("w2", (1024, 1024), "uniform", -0.2, 0.2), param("b2", (1024,), "uniform", -0.1, 0.1)
+w3, b3 = param("w3", (1024, 10), "uniform", -0.2, 0.2), param("b3", (10,), "uniform", -0.1, 0.1)
+w1, w2 = (np.where(np.abs(w) < np.float32(0.18), 0, w) for w in (w1, w2))
+save("pruned_mlp.p", softmax(relu(relu(x @ w1 + b1) @ w2 + b2) @ w3 + b3))
+
 # cnn
 x = uniform((2, 1, 28, 28), 7)
 k1, c1 = param("k1", (32, 1, 3, 3), "he"), param("c1", (32,), "uniform", -0.1, 0.1)

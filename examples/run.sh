@@ -24,6 +24,7 @@ example "affine, compared" examples/affine.lep --in a=$data/affine.a.npy --in x=
 example "matmul_loss: the mean squared error of a product" examples/matmul_loss.lep --in a="normal(1)" --in b="normal(2)" --in target="normal(3)" \
   --dim M=5,K=7,N=3 --expect loss=$data/matmul_loss.loss.npy
 example "mlp: four inputs through 784-128-10" examples/mlp.lep --in x="uniform(7)" --dim B=4 --expect p=$data/mlp.p.npy
+example "pruned_mlp: 784-1024-1024-10 of which a tenth is left, stored sparse by itself" examples/pruned_mlp.lep --in x="uniform(7)" --expect p=$data/pruned_mlp.p.npy
 example "cnn: two pictures through convolution, pooling and two dense layers" examples/cnn.lep --in x="uniform(7)" --dim B=2 --expect p=$data/cnn.p.npy
 example "rnn: a sequence of five steps" examples/rnn.lep --in x="normal(3)" --dim T=5,B=2 --expect hs=$data/rnn.hs.npy --expect last=$data/rnn.last.npy
 example "attention: eight heads over six positions" examples/attention.lep --in x="normal(5)" --dim B=2,S=6 --expect y=$data/attention.y.npy

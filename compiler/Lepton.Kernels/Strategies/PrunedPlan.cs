@@ -18,12 +18,14 @@ internal sealed record PrunedPlan(
     // Weights that lie in the second cache are read faster than anything can be gathered.
     private const long LeastBytes = 1 << 20;
 
-    // Larger ones come from memory, where fewer bytes count more.
+    // Larger ones come from memory, where bytes count and not loads.
     private const long MemoryBytes = 24 << 20;
 
-    // Break-even in percent, measured.
+    // Break-even in percent. Measured on Zen 3, f32, one thread: 1024 x 1024 weights in the third cache are multiplied in 143 us densely, in 131 us if 22 %
+    // are stored, in 51 us if 11 % are; 4096 x 4096 in memory in 5.3 ms densely, in 2.5 ms if 32 % are, in 0.86 ms if 11 % are. There half is
+    // the limit: what is stored then takes three quarters of the weights' memory besides them.
     private const int CacheShare = 25;
-    private const int MemoryShare = 40;
+    private const int MemoryShare = 50;
 
     private const long LargestI16 = 1 << 15;
 

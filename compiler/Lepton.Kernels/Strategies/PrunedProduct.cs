@@ -146,7 +146,7 @@ internal sealed class PrunedProduct
         var width = _context.Graph[_plan.Matrix].Type.Element.ByteSize();
         var (dense, tenth) = (all * width, all * _plan.StoredBytes / 10);
         return $"instead of the dense product: what is not 0 of {_plan.Depth} x {_plan.Columns} weights, {_plan.StoredBytes} bytes each in slices of {_plan.Lanes} columns, "
-            + $"if that is at most {_plan.Share} % of them (there both are equally fast); at 10 % it saves {all / 10 * 9} of {all} multiplications "
+            + $"if that, with what fills slices up, is at most {_plan.Share} % of them, where it begins to pay; at 10 % it saves {all / 10 * 9} of {all} multiplications "
             + $"and {dense - tenth} of {dense} bytes";
     }
 }
