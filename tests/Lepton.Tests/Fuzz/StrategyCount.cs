@@ -22,6 +22,7 @@ internal sealed class StrategyCount
         Note("products in pairs", "in pairs of 16-bit"),
         Note("in place", "in place"),
         Note("gates in slices", "slices"),
+        Note("pruned weights", "instead of the dense product"),
         Note("Winograd", "inograd"),
         Note("attention", "attention: "),
         ("contraction by rows", (k, _) => k.Strategy == KernelStrategy.Contraction && k.Note.Contains("rows of", StringComparison.Ordinal)),
