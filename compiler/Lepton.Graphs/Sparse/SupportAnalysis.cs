@@ -108,8 +108,9 @@ public sealed class SupportAnalysis(Graph graph, Func<NodeId, bool> isStored)
             names[contract.Output[i]] = variables[i];
         }
 
+        // In the order of the labels, as loops over them are.
         var fresh = new HashSet<int>();
-        foreach (var label in contract.Labels.SelectMany(l => l))
+        foreach (var label in contract.Labels.SelectMany(l => l).Order())
         {
             if (!names.ContainsKey(label))
             {
