@@ -57,7 +57,7 @@ internal sealed unsafe partial class Frame
             throw new InvalidOperationException($"entry {Plan.Manifest.Name}: {Plan.Describe(index)} is taken already, or no run has made it");
         }
 
-        var arrays = Plan.Arrays(index);
+        var arrays = Array.Find(Plan.SparseResults, r => r.Tensor == index)!.Arrays;
         var owned = new OwnedTensor[arrays.Count];
         for (var a = 0; a < owned.Length; a++)
         {
