@@ -213,8 +213,12 @@ internal sealed unsafe partial class Frame : IDisposable
             _pins[i] = default;
         }
 
-        ForgetResults();
-        Taken->Clear();
+        if (Taken->IsUsed)
+        {
+            ForgetResults();
+            Taken->Clear();
+        }
+
         Array.ForEach(_converted ?? [], c => c?.Dispose());
         _converted = null;
         Array.Clear(_set);

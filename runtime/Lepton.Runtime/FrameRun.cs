@@ -31,8 +31,12 @@ internal sealed unsafe partial class Frame
         var arena = bytes > 0 ? Rent(module.Arenas, bytes) : null;
         PreparedBlock? block = null;
         var isDone = false;
-        ForgetResults();
-        Taken->Begin();
+        if (Taken->IsUsed)
+        {
+            ForgetResults();
+            Taken->Begin();
+        }
+
         Volatile.Write(ref *CancelFlag, 0);
         CancellationTokenRegistration registration = default;
         try
@@ -65,7 +69,11 @@ internal sealed unsafe partial class Frame
 
             options.Recorder?.Attach(&run.Native, threads);
             Call(code.Run, &run.Native, dims, arena is null ? Nothing : arena.Pointer, cancellation);
-            KeepResults();
+            if (Plan.SparseResults.Length > 0)
+            {
+                KeepResults();
+            }
+
             isDone = true;
         }
         catch (OutOfMemoryException e)

@@ -22,7 +22,11 @@ internal unsafe struct RunMemory
     private Block* _spare;
     private int _lock;
 
-    internal static delegate* unmanaged<NativeContext*, long, void*> Callback => &Allocate;
+    /// <summary>Made once: taking the address of such a function asks the runtime each time.</summary>
+    internal static readonly delegate* unmanaged<NativeContext*, long, void*> Callback = &Allocate;
+
+    /// <summary>Whether there is a block, or a request was refused.</summary>
+    internal readonly bool IsUsed => _taken is not null || _spare is not null || Refused != 0;
 
     /// <summary>Frees everything.</summary>
     internal void Clear()
