@@ -24,43 +24,36 @@ internal sealed class ColumnSet(BufferRef place, SizeExpr columns)
         body.For(BodyMath.Index(0), BodyMath.Index(Words(columns)), 1, mayBeEmpty: true, w => Store(kernel, w, BodyMath.Index(0)));
     }
 
-    /// <summary>Adds a column and answers whether it is new.</summary>
-    public LoopExpr Add(SparseKernel kernel, LoopExpr column)
+    /// <summary>Adds a column.</summary>
+    public void Add(SparseKernel kernel, LoopExpr column)
     {
         var body = kernel.Builder.Body;
         var word = body.Bits(BitOp.ShiftRight, column, BodyMath.Index(WordBits));
-        var isNew = Put(kernel, word, column);
+        Put(kernel, word, column);
         Put(kernel, Above(body, body.Bits(BitOp.ShiftRight, word, BodyMath.Index(WordBits))), word);
-        return isNew;
     }
 
     /// <summary>Walks through the columns in ascending order, and leaves it empty.</summary>
-    public void Drain(SparseKernel kernel, Action<LoopExpr>? visit)
+    public void Drain(SparseKernel kernel, Action<LoopExpr> visit)
     {
         var body = kernel.Builder.Body;
         body.For(BodyMath.Index(0), BodyMath.Index(SizeExpr.CeilDiv(columns, Word * Word)), 1, mayBeEmpty: true, upper =>
         {
             Each(kernel, Above(body, upper), upper, word =>
             {
-                if (visit is not null)
-                {
-                    Each(kernel, word, word, visit);
-                }
-
+                Each(kernel, word, word, visit);
                 Store(kernel, word, BodyMath.Index(0));
             });
             Store(kernel, Above(body, upper), BodyMath.Index(0));
         });
     }
 
-    // Sets bit number % 64 of a word; answers whether it was 0.
-    private LoopExpr Put(SparseKernel kernel, LoopExpr word, LoopExpr number)
+    // Sets bit number % 64 of a word.
+    private void Put(SparseKernel kernel, LoopExpr word, LoopExpr number)
     {
         var body = kernel.Builder.Body;
         var bit = body.Bits(BitOp.ShiftLeft, BodyMath.Index(1), body.Bits(BitOp.BitAnd, number, BodyMath.Index(Word - 1)));
-        var was = Load(kernel, word);
-        Store(kernel, word, body.Bits(BitOp.BitOr, was, bit));
-        return body.Map(MapOp.Equal, ElementType.Bool, body.Bits(BitOp.BitAnd, was, bit), BodyMath.Index(0));
+        Store(kernel, word, body.Bits(BitOp.BitOr, Load(kernel, word), bit));
     }
 
     // For each bit of a word that is 1, lowest first: 64 · base + its number.

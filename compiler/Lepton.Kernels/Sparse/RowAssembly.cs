@@ -37,11 +37,11 @@ internal static class RowAssembly
         late.Allocate(StorageKind.Positions, level);
         var positions = storage.Array(StorageKind.Positions, level);
         var isScattered = !plan.FreeFirst;
-        var set = isScattered ? new ColumnSet(context.Allocate(ElementType.I64, ColumnSet.Words(columns) * MostWorkspaces), columns) : null;
+        var marks = isScattered ? new RowMarks(context.Allocate(index, columns * MostWorkspaces), index, columns) : null;
 
         // Rows that no loop reaches have none.
         Fills.Emit(context, $"{context.Graph.Name}_{group.Name}_clear", positions, index, rows + 1, Scalar.Of(index, 0));
-        SparseKernel.Emit(context, $"{group.Name}_count", group, plan, new CountTarget(storage) { Columns = set }, mostChunks: isScattered ? MostWorkspaces : null, head: k => set?.Clear(k));
+        SparseKernel.Emit(context, $"{group.Name}_count", group, plan, new CountTarget(storage) { Marks = marks }, mostChunks: isScattered ? MostWorkspaces : null, head: k => marks?.Clear(k));
         var total = context.Allocate(ElementType.I64, SizeExpr.One);
         PrefixSums(context, $"{context.Graph.Name}_{group.Name}_positions", positions, index, rows, total);
         late.Count(level, total, ElementType.I64);
@@ -54,8 +54,9 @@ internal static class RowAssembly
         }
 
         var core = context.Graph[plan.Core!.Value].Type.Element.ComputeType();
-        var target = new WorkspaceTarget(storage, set!, context.Allocate(core, columns * MostWorkspaces), columns);
-        SparseKernel.Emit(context, group.Name, group, plan, target, mostChunks: MostWorkspaces, head: set!.Clear);
+        var set = new ColumnSet(context.Allocate(ElementType.I64, ColumnSet.Words(columns) * MostWorkspaces), columns);
+        var target = new WorkspaceTarget(storage, set, context.Allocate(core, columns * MostWorkspaces), columns);
+        SparseKernel.Emit(context, group.Name, group, plan, target, mostChunks: MostWorkspaces, head: target.Clear);
     }
 
     private static void PrefixSums(LoweringContext context, string name, BufferRef positions, ElementType index, SizeExpr rows, BufferRef total)

@@ -62,21 +62,20 @@ internal sealed class CountTarget(SparseStorage storage) : RowTarget(storage), I
     private VariableExpr? _count;
 
     /// <summary>Where columns come in any order, and more than once.</summary>
-    public ColumnSet? Columns { get; init; }
+    public RowMarks? Marks { get; init; }
 
     public override void Begin(SparseKernel kernel, LoopExpr row) => _count = kernel.Builder.Body.Declare(BodyMath.Index(0));
 
     public override void End(SparseKernel kernel, LoopExpr row)
     {
         var body = kernel.Builder.Body;
-        Columns?.Drain(kernel, null);
         body.Store(Positions(kernel, BufferAccess.Write), body.Add(row, BodyMath.Index(1)), body.Cast(body.Read(_count!), Storage.Format.Index));
     }
 
     public override void Store(SparseKernel kernel, LoopExpr value, Coords at) => One(kernel, BodyMath.Index(1));
 
     public void Add(SparseKernel kernel, Func<LoopExpr> value, Coords at, Func<LoopExpr, LoopExpr, LoopExpr> combine) =>
-        One(kernel, kernel.Builder.Body.Cast(Columns!.Add(kernel, Column(kernel, at)), ElementType.I64));
+        One(kernel, kernel.Builder.Body.Cast(Marks!.Mark(kernel, Row(kernel), Column(kernel, at)), ElementType.I64));
 
     private void One(SparseKernel kernel, LoopExpr count)
     {

@@ -100,6 +100,11 @@ internal sealed class SparseKernel
     /// <summary>The element type that sums have.</summary>
     public ElementType SumElement => _context.Graph[_plan.Core!.Value].Type.Element.ComputeType();
 
+    /// <summary>What sums start from.</summary>
+    public LoopExpr Neutral => _context.Graph[_plan.Core!.Value] is ReduceNode reduce
+        ? Reducers.Neutral(reduce.Kind, _context.Graph[reduce.Source].Type.Element)
+        : BodyMath.Number(SumElement, 0);
+
     /// <summary>The result's index where one axis is at another place than the loops are.</summary>
     public Coords ResultAt(int axis, IndexForm place) => new(_plan.Free.Select(v => v == axis ? place : Loops.Index(v)).ToValueList(), 1);
 

@@ -20,12 +20,18 @@ internal sealed class WorkspaceTarget(SparseStorage storage, ColumnSet set, Buff
 
     public void Add(SparseKernel kernel, Func<LoopExpr> value, Coords at, Func<LoopExpr, LoopExpr, LoopExpr> combine)
     {
-        var body = kernel.Builder.Body;
         var column = Column(kernel, at);
-        var (added, isNew, place) = (value(), set.Add(kernel, column), SumAt(kernel, column));
+        var (added, place) = (value(), SumAt(kernel, column));
+        set.Add(kernel, column);
+        kernel.Builder.Body.Store(Sums(kernel), place, combine(Load(kernel, place), added));
+    }
 
-        // What lies there before is of another row, or of nobody.
-        body.Store(Sums(kernel), place, body.Select(isNew, added, combine(Load(kernel, place), added)));
+    /// <summary>No row has any sums yet; at the head of a chunk.</summary>
+    public void Clear(SparseKernel kernel)
+    {
+        var body = kernel.Builder.Body;
+        set.Clear(kernel);
+        body.For(BodyMath.Index(0), BodyMath.Index(columns), 1, mayBeEmpty: true, c => body.Store(Sums(kernel), SumAt(kernel, c), kernel.Neutral));
     }
 
     public override void End(SparseKernel kernel, LoopExpr row)
@@ -37,7 +43,9 @@ internal sealed class WorkspaceTarget(SparseStorage storage, ColumnSet set, Buff
         {
             var position = body.Read(next);
             var at = kernel.ResultAt(level.Axis, kernel.Builder.Space.FormOf(column, SizeExpr.Zero, columns));
-            Put(kernel, position, column, kernel.Finish(Load(kernel, SumAt(kernel, column)), at));
+            var place = SumAt(kernel, column);
+            Put(kernel, position, column, kernel.Finish(Load(kernel, place), at));
+            body.Store(Sums(kernel), place, kernel.Neutral);
             body.Assign(next, body.Add(position, BodyMath.Index(1)));
         });
     }
