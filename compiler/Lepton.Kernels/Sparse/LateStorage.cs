@@ -43,13 +43,14 @@ internal sealed class LateStorage
         : body.Select(body.Less(count, BodyMath.Index(1L << 31)), count, BodyMath.Index(1L << 50));
 
     /// <summary>Memory for an array whose length is known by now.</summary>
-    public void Allocate(StorageKind kind, int level)
+    /// <param name="count">Elements; null: as many as the array has.</param>
+    public void Allocate(StorageKind kind, int level, SizeExpr? count = null)
     {
         for (var i = 0; i < _arrays.Count; i++)
         {
             if (_arrays[i].Kind == kind && (_arrays[i].Level == level || kind == StorageKind.Values))
             {
-                _context.Program.Add(new AllocateLate(_pointers[i], _arrays[i].Count * _arrays[i].Element.ByteSize()));
+                _context.Program.Add(new AllocateLate(_pointers[i], (count ?? _arrays[i].Count) * _arrays[i].Element.ByteSize()));
                 if (_isResult)
                 {
                     _context.Program.Add(new GiveArray(_result.Arrays[i].Number, _pointers[i]));

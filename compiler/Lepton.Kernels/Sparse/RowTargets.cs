@@ -84,16 +84,37 @@ internal sealed class CountTarget(SparseStorage storage) : RowTarget(storage), I
     }
 }
 
-/// <summary>Writes entries behind each other: columns come once and ascending.</summary>
-internal sealed class AppendTarget(SparseStorage storage) : RowTarget(storage)
+/// <summary>
+/// Writes entries behind each other: columns come once and ascending. Where the result's positions are not known yet a row starts where no row
+/// before it can reach, at the sum of the places where those of the operands start, and leaves its count behind its place.
+/// </summary>
+/// <param name="bounds">The operands that together have at least what a row of the result has; or the result itself.</param>
+internal sealed class AppendTarget(SparseStorage storage, ValueList<SparseStorage> bounds) : RowTarget(storage)
 {
     private VariableExpr? _next;
+    private LoopExpr? _start;
 
-    public override void Begin(SparseKernel kernel, LoopExpr row) => _next = kernel.Builder.Body.Declare(Start(kernel, row));
+    public override void Begin(SparseKernel kernel, LoopExpr row)
+    {
+        _start = At(kernel.Builder, bounds, row);
+        _next = kernel.Builder.Body.Declare(_start);
+    }
 
     public override void End(SparseKernel kernel, LoopExpr row)
     {
+        if (bounds is [var own] && own == Storage)
+        {
+            return;
+        }
+
+        var body = kernel.Builder.Body;
+        var count = body.Sub(body.Read(_next!), _start!);
+        body.Store(Positions(kernel, BufferAccess.Write), body.Add(row, BodyMath.Index(1)), body.Cast(count, Storage.Format.Index));
     }
+
+    /// <summary>Where a row starts.</summary>
+    public static LoopExpr At(KernelBuilder kernel, ValueList<SparseStorage> bounds, LoopExpr row) =>
+        bounds.Select(b => new StorageLevels(kernel, b).Start(b.Format.Levels.Count - 1, row)).Aggregate(kernel.Body.Add);
 
     public override void Store(SparseKernel kernel, LoopExpr value, Coords at)
     {
