@@ -31,7 +31,7 @@ internal sealed partial class Planner
         var reads = ReadsOf(id);
         if (MustBeStored(id))
         {
-            Store(id, _isOutput[id.Value] ? "a result of the program" : "needed in memory by a loop");
+            Store(id, _isOutput[id.Value] ? "a result of the program" : "needed in memory by a loop, or where entries are stored");
             return;
         }
 

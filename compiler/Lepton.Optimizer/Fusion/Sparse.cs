@@ -19,6 +19,11 @@ internal sealed partial class Planner
         _groups.Add(group);
         group.Outputs.Add(id);
         group.Members.AddRange(region.Members);
+        foreach (var sampled in region.Members.Where(m => m != region.Core && m != id && _graph[m] is ContractNode or ReduceNode))
+        {
+            _notes.Add(new FusionNote(sampled, id, true, "sampled: computed only where something is stored"));
+        }
+
         foreach (var leaf in region.Leaves)
         {
             Reading(id, leaf, group, Level.Memory, 0, false);
