@@ -142,7 +142,8 @@ internal static class RowAssembly
         SparseKernel.Emit(context, group.Name, group, plan, target, mostChunks: MostWorkspaces, head: target.Clear);
     }
 
-    private static void PrefixSums(LoweringContext context, string name, BufferRef positions, ElementType index, SizeExpr rows, BufferRef total)
+    /// <summary>pos[r + 1] = pos[r] + pos[r + 1], which were counts; their sum is left at <paramref name="total"/>.</summary>
+    public static void PrefixSums(LoweringContext context, string name, BufferRef positions, ElementType index, SizeExpr rows, BufferRef total)
     {
         var kernel = new KernelBuilder(context, name, new FusionGroup(name, KernelStrategy.Sparse, [], []));
         var body = kernel.Body;

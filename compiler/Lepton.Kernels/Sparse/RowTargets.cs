@@ -14,6 +14,9 @@ internal abstract class RowTarget(SparseStorage storage) : ISparseTarget
 
     protected int Level => storage.Format.Levels.Count - 1;
 
+    /// <summary>Whether the entries of a row come one after the other.</summary>
+    public virtual bool IsInRows => true;
+
     /// <summary>Before the entries of a row.</summary>
     public abstract void Begin(SparseKernel kernel, LoopExpr row);
 
@@ -56,8 +59,11 @@ internal abstract class RowTarget(SparseStorage storage) : ISparseTarget
     }
 }
 
+/// <summary>A target that counts entries and wants no values.</summary>
+internal interface ICountTarget;
+
 /// <summary>Counts what the rows of a result will store, each behind its place: pos[r + 1] = entries of row r.</summary>
-internal sealed class CountTarget(SparseStorage storage) : RowTarget(storage), IScatterTarget
+internal sealed class CountTarget(SparseStorage storage) : RowTarget(storage), IScatterTarget, ICountTarget
 {
     private VariableExpr? _count;
 

@@ -79,6 +79,7 @@ internal sealed class SparseKernel
 
     /// <summary>Emits and launches the kernel; <paramref name="before"/> runs before the launch is listed.</summary>
     /// <param name="head">Written at the head of each chunk.</param>
+    /// <param name="inOrder">One chunk: places in the target are handed out one after the other.</param>
     public static void Emit(
         LoweringContext context,
         string name,
@@ -87,11 +88,12 @@ internal sealed class SparseKernel
         ISparseTarget target,
         Action<bool>? before = null,
         long? mostChunks = null,
-        Action<SparseKernel>? head = null)
+        Action<SparseKernel>? head = null,
+        bool inOrder = false)
     {
         var kernel = new SparseKernel(context, name, group, plan, target);
         head?.Invoke(kernel);
-        var (chunks, note) = kernel.Chunked(mostChunks);
+        var (chunks, note) = kernel.Chunked(mostChunks, inOrder);
         before?.Invoke(kernel.LeavesOut);
         kernel.Builder.Cost = SparseCost.Of(context, group, plan, target.Element);
         kernel.Builder.Launch(chunks, note);
@@ -117,9 +119,9 @@ internal sealed class SparseKernel
         return value;
     }
 
-    private (SizeExpr Chunks, string Note) Chunked(long? mostChunks)
+    private (SizeExpr Chunks, string Note) Chunked(long? mostChunks, bool inOrder)
     {
-        if (_plan.Loops.Count == 0 || !_plan.Loops[0].IsFree)
+        if (inOrder || _plan.Loops.Count == 0 || !_plan.Loops[0].IsFree)
         {
             Inside(0);
             return (SizeExpr.One, "in order");
@@ -132,7 +134,7 @@ internal sealed class SparseKernel
 
     private void Inside(int number)
     {
-        if (_target is RowTarget rows && number == _rowLoop)
+        if (_target is RowTarget { IsInRows: true } rows && number == _rowLoop)
         {
             var row = rows.Row(this);
             rows.Begin(this, row);
@@ -149,7 +151,7 @@ internal sealed class SparseKernel
     {
         if (number == _firstReduced && _plan.Core is not null && !_isScattered)
         {
-            if (_target is CountTarget)
+            if (_target is ICountTarget)
             {
                 _target.Store(this, BodyMath.Index(1), Coordinates(0, 1));
             }
@@ -230,7 +232,7 @@ internal sealed class SparseKernel
                 sum = Combine(core, sum, Body.LaneReduce(KindOf(core), Body.Read(_laneSums)));
             }
 
-            _target.Store(this, _target is CountTarget ? sum : Finish(sum, at), at);
+            _target.Store(this, _target is ICountTarget ? sum : Finish(sum, at), at);
         }
     }
 
@@ -336,7 +338,7 @@ internal sealed class SparseKernel
         var at = Coordinates(0, lanes);
         if (_plan.Core is not { } core)
         {
-            _target.Store(this, _target is CountTarget ? BodyMath.Index(1) : Builder.Values.Emit(_plan.Value, at), at);
+            _target.Store(this, _target is ICountTarget ? BodyMath.Index(1) : Builder.Values.Emit(_plan.Value, at), at);
             return;
         }
 

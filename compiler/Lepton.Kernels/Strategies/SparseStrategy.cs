@@ -38,6 +38,12 @@ public sealed class SparseStrategy : IStrategy
                     RowAssembly.Emit(context, group, plan);
                     return;
                 }
+
+                if (plan.Where != Support.Everywhere && TurnedAssembly.Suits(plan, stored.Format))
+                {
+                    TurnedAssembly.Emit(context, group, plan);
+                    return;
+                }
             }
 
             if (context.StorageOf(stored.Source) is not null)
