@@ -117,7 +117,9 @@ internal sealed partial class EntryBinder
 
         TensorValue? Make(ElementType element, SourceSpan use)
         {
-            if (FillOf(support.Fill.Value, element, support.Fill.Span) is not { } fill || Coerce(value, element, span) is not { } there)
+            // 0 if nothing else is said: of bools, false.
+            var chosen = support.Syntax.Fill is null ? Scalar.Of(element, 0) : FillOf(support.Fill.Value, element, support.Fill.Span);
+            if (chosen is not { } fill || Coerce(value, element, span) is not { } there)
             {
                 return null;
             }

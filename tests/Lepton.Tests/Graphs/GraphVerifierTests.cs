@@ -69,7 +69,7 @@ public sealed class GraphVerifierTests
     [InlineData("%3 = format %0 in coo [compressed 0 repeated, dense 1] i32 : f32[N, 4]", "no singleton follows")]
     [InlineData("%3 = format %0 in bsr [dense 0 / 0, compressed 1, dense 0 % 0] i32 : f32[N, 4]", "blocks of 0")]
     [InlineData("%3 = format %0 in csr [dense 0, compressed 1] i16 : f32[N, 4]", "not i16")]
-    [InlineData("%3 = input capture a in csr [dense 0, compressed 1] i32 : f32[N, 4]", "only arguments and parameters have formats")]
+    [InlineData("%3 = input state a in csr [dense 0, compressed 1] i32 : f32[N, 4]", "states have no formats")]
     [InlineData("output a = %0\noutput a = %1", "two outputs")]
     [InlineData("output a = %9", "not there")]
     [InlineData("inputs %0, %1", "not in the list")]
