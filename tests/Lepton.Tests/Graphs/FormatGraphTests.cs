@@ -12,11 +12,12 @@ namespace Lepton.Tests.Graphs;
 /// <summary>Formats on their way from a program's text to its graph: arguments, parameters and results have them, nothing between.</summary>
 public sealed class FormatGraphTests
 {
-    private static Graph Build(string text)
+    private static Graph Build(string text, params (string Name, string Text)[] imports)
     {
         var report = new DiagnosticReport();
         var file = Parser.Parse(new SourceText("test.lep", text), report);
-        var program = Binder.Bind(file, new FileSourceLoader(Repository.PathOf("stdlib")), report);
+        var texts = imports.Append(("formats", File.ReadAllText(Repository.PathOf("stdlib", "formats.lep")))).ToDictionary();
+        var program = Binder.Bind(file, new TextSourceLoader(texts), report);
         Assert.Empty(report.Diagnostics);
         var graph = GraphBuilder.Build(program.Entries[^1]);
         GraphVerifier.Verify(graph);
@@ -60,6 +61,16 @@ public sealed class FormatGraphTests
 
         // Blocks cut an axis without a rest: of one with a symbolic size the entry asks that.
         Assert.Contains(graph.Constraints, c => c is { AtLeast: false } && c.Left == SizeExpr.Mod(SizeExpr.Variable("M"), 2) && c.Reason.StartsWith("M is cut into blocks of 2", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_files_own_formats_come_before_those_of_imports_and_these_before_the_librarys()
+    {
+        const string Own = "format csr[i, j] = j: compressed, i: compressed";
+        const string Imported = "format csc[i, j] = i: dense, j: dense\nformat csr[i, j] = i: dense, j: dense\nformat deep[i, j, k] = k: dense, j: dense, i: compressed";
+        var graph = Build($"import lib\n{Own}\nfn f(a: f32[2, 2] in csr, b: f32[2, 2] in csc, c: f32[2, 2] in lib.csr, d: f32[2, 2] in coo, e: f32[2, 2, 2] in deep) -> f32 = sum(a)", ("lib", Imported));
+        string[] expected = ["Compressed 1, Compressed 0", "Dense 0, Dense 1", "Dense 0, Dense 1", "Compressed 0, Singleton 1", "Dense 2, Dense 1, Compressed 0"];
+        Assert.Equal(expected, graph.Inputs.Select(i => string.Join(", ", ((InputNode)graph[i]).Format!.Levels.Select(l => $"{l.Kind} {l.Axis}"))));
     }
 
     [Fact]
