@@ -142,6 +142,12 @@ public sealed class SparseStrategy : IStrategy
             storage = Copy(context, root, like);
         }
 
+        if (plan.Where is not StoredAt)
+        {
+            // A sum's other operands may have nothing for an entry: no iteration reaches it.
+            Fills.Emit(context, $"{context.Graph.Name}_{group.Name}_fill", storage.Arrays[^1], stored.Type.Element, like.Stored, stored.Format.FillOf(stored.Type.Element));
+        }
+
         SparseKernel.Emit(context, group.Name, group, plan, new PatternTarget(storage.Arrays[^1], stored.Type.Element, access));
     }
 

@@ -82,6 +82,17 @@ public sealed class SparseTests
         }
     }
 
+    [Fact]
+    public void Entries_of_the_pattern_that_no_iteration_reaches_are_filled()
+    {
+        var graph = Graph(
+            "%0 = input argument a in dcsr [compressed 0, compressed 1] i32 : f32[N, M]; %1 = input argument x in coo [compressed 0] i32 : f32[N]; "
+            + "%2 = view %1 [i0] : f32[N, M]; %3 = mul %2, %0 : f32[N, M]; %4 = reduce sum %3 [1] : f32[N]; %5 = format %4 in coo [compressed 0] i32 : f32[N]",
+            "y = %5");
+        SparseHarness.Check(graph, [KernelHarness.F32([3, 2], 0, 0, 1, 2, 0, 0), KernelHarness.F32([3], 4, 0, 5)]);
+        SparseHarness.Check(graph, [KernelHarness.F32([3, 2], 0, 0, 1, 2, 0, 0), KernelHarness.F32([3], 4, 6, 5)]);
+    }
+
     public static TheoryData<string, string, string, string> Pairs()
     {
         var pairs = new TheoryData<string, string, string, string>();
