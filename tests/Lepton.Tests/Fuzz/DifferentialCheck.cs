@@ -117,17 +117,19 @@ internal static class DifferentialCheck
             var kernels = KernelLowering.Run(fused, Compilation.OptionsFor(cpu));
             count?.Add(kernels, made.Sizes);
             using var module = NativeRunner.Load(kernels, cpu, quick: IsQuick(kernels, 0));
-            return Compared([1, 2, 4], threads =>
+            return Compared([1, 2, 4], threads => Tried(module, threads));
+        }
+
+        private IReadOnlyList<TensorValue>? Tried(Module module, int threads)
+        {
+            try
             {
-                try
-                {
-                    return NativeRunner.Run(module.Entries.First(), made.Inputs, made.Sizes, threads);
-                }
-                catch (LeptonRunException)
-                {
-                    return null;
-                }
-            });
+                return NativeRunner.Run(module.Entries.First(), made.Inputs, made.Sizes, threads);
+            }
+            catch (LeptonRunException)
+            {
+                return null;
+            }
         }
 
         private string? Guard(FusedGraph fused, Func<KernelOptions, KernelOptions> forced)
@@ -136,6 +138,12 @@ internal static class DifferentialCheck
             var options = forced(Compilation.OptionsFor(cpu));
             var kernels = ForcedChoices.Lower(fused, options, made.Seed);
             count?.Add(kernels, made.Sizes);
+            if (_graph.Nodes.Any(n => n is FormatNode or InputNode { Format: not null }))
+            {
+                using var module = NativeRunner.Load(kernels, cpu, quick: IsQuick(kernels, 1));
+                return Compared([1, 2, 4], threads => Tried(module, threads));
+            }
+
             using var run = new GuardedRun(kernels, cpu, quick: IsQuick(kernels, 1));
             var problem = Compared(Guarded, how => run.Run(made.Inputs, made.Sizes, how.AtEnd, how.Threads) is { Error: NativeError.None, Results: var results } ? results : null);
             return problem is null ? null : $"{problem}\n{options}";

@@ -5,6 +5,7 @@ using Lepton.Language.Semantics;
 using Lepton.Language.Syntax;
 using Lepton.Language.Text;
 using Lepton.Tests.Fuzz.Programs;
+using Lepton.Tests.House;
 using Lepton.Tests.Support;
 
 namespace Lepton.Tests.Fuzz;
@@ -16,6 +17,8 @@ namespace Lepton.Tests.Fuzz;
 /// </summary>
 internal static class SourceCheck
 {
+    private static readonly TextSourceLoader Loader = new(new Dictionary<string, string> { ["formats"] = File.ReadAllText(Repository.PathOf("stdlib", "formats.lep")) });
+
     /// <summary>Null when all is well, else what is wrong. Machine code is what takes most of the time.</summary>
     public static string? Run(SourceProgram program, bool withCode = true, StrategyCount? count = null)
     {
@@ -35,7 +38,7 @@ internal static class SourceCheck
         var report = new DiagnosticReport();
         var source = new SourceText("random.lep", text);
         var tree = Parser.Parse(source, report);
-        var typed = Binder.Bind(tree, new TextSourceLoader(new Dictionary<string, string>()), report);
+        var typed = Binder.Bind(tree, Loader, report);
         if (report.HasErrors)
         {
             return "refused: " + new DiagnosticPrinter().PrintAll(report.Diagnostics);

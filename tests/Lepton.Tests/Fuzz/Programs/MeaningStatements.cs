@@ -67,7 +67,16 @@ internal sealed partial class Meaning
         var scope = new Scope([.. equation.Indices]);
         var value = Of(equation.Value, scope);
         IEnumerable<long> axes = equation.Left is { } left ? left.Select(a => Count(a.Select(i => i.Count))) : [];
-        return Reshaped(value, [.. axes, .. value.Value.Dims.Skip(scope.Dims.Length)]);
+        var all = Reshaped(value, [.. axes, .. value.Value.Dims.Skip(scope.Dims.Length)]);
+        if (equation.On is not { } on)
+        {
+            return all;
+        }
+
+        var tensor = this[on.Tensor].Value;
+        var fill = TensorValue.Of(all.Element, [], [on.Fill])[0];
+        var stored = Make(all.Element, [.. tensor.Dims], at => At(tensor, at).AsDouble != on.Nothing ? At(all.Value, at) : fill);
+        return Of(stored, all.Error, all.PlusZeros);
     }
 
     private void Run(LoopStatement loop)

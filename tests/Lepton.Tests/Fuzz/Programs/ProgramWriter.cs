@@ -28,9 +28,10 @@ internal sealed class ProgramWriter
             declarations.AddRange(_program.Sizes.Keys.Where(n => n.StartsWith('N') || used.Contains(n)).Select(n => $"dim {n}"));
         }
 
-        declarations.AddRange(_program.Parameters.Select(p => $"param {Typed(p, null)}{(_style.Next(2) == 0 ? " ~ zeros" : "")}"));
+        declarations.AddRange(RandomProgramMaker.DeclarationsFor(_program.Formats.Values));
+        declarations.AddRange(_program.Parameters.Select(p => $"param {Stored(p)}{(_style.Next(2) == 0 ? " ~ zeros" : "")}"));
         var outputs = _program.Outputs.ToDictionary(o => o.Name);
-        var head = $"fn main({string.Join(", ", _program.Arguments.Select(a => Typed(a, null)))}) -> ({string.Join(", ", _program.Outputs.Select(o => Typed(o, null)))})";
+        var head = $"fn main({string.Join(", ", _program.Arguments.Select(Stored))}) -> ({string.Join(", ", _program.Outputs.Select(Stored))})";
         declarations.Add($"{head} {{\n{Block(_program.Body, outputs, "  ")}}}");
         foreach (var function in _program.Body.OfType<CallStatement>().Select(c => c.Function).DistinctBy(f => f.Name))
         {
@@ -47,6 +48,8 @@ internal sealed class ProgramWriter
         _style.Shuffle(shuffled);
         return string.Join("\n\n", shuffled) + "\n";
     }
+
+    private string Stored(Variable variable) => Typed(variable, null) + (_program.Formats.TryGetValue(variable.Name, out var format) ? $" in {format}" : "");
 
     private static string Typed(Variable variable, ElementType? generic)
     {
@@ -86,7 +89,10 @@ internal sealed class ProgramWriter
     private string Call(CallStatement call) => $"{call.Function.Name}({string.Join(", ", call.Arguments.Select(_expressions.Write))})";
 
     private string Equation(Equation equation, IReadOnlyDictionary<string, Variable> declared) =>
-        $"{Left(equation, equation.Target.Name, declared.ContainsKey(equation.Target.Name), null)} = {_expressions.Definition(equation.Value)}";
+        $"{Left(equation, equation.Target.Name, declared.ContainsKey(equation.Target.Name) || equation.On?.Tensor.Shape.Count == equation.Left?.Count, null)}{On(equation)} = {_expressions.Definition(equation.Value)}";
+
+    private static string On(Equation equation) => equation.On is not { } on ? ""
+        : $" on {on.Tensor.Name}{(on.Fill == 0 ? "" : $" fill {RandomProgramMaker.Written(on.Fill, equation.Target.Element)}")}";
 
     private static string Left(Equation equation, string name, bool isDeclared, string? first)
     {

@@ -11,7 +11,7 @@ internal sealed partial class RandomProgramMaker
         var (outer, made) = (_block, false);
         try
         {
-            made = _random.Next(12) switch
+            made = (IsSparse && Chance(4) && AddSupported()) || _random.Next(12) switch
             {
                 < 8 => AddEquation(VariableName(), mayWiden: true),
                 8 => AddScatter(),

@@ -93,8 +93,16 @@ internal sealed partial class RandomProgramMaker
         }
 
         var parameters = _inputs.Where(_ => _fileSizes && Chance(6)).ToList();
+        foreach (var output in outputs)
+        {
+            ChooseFormat(output.Name, output.Element, [.. output.Shape.Select(Number)]);
+        }
+
         return new SourceProgram(
-            _seed, _sizes, [.. _inputs.Except(parameters)], [.. parameters], _values, [.. _block.Statements], [.. outputs], _fileSizes, _random.Next());
+            _seed, _sizes, [.. _inputs.Except(parameters)], [.. parameters], _values, [.. _block.Statements], [.. outputs], _fileSizes, _random.Next())
+        {
+            Formats = _formats,
+        };
     }
 
     private bool Chance(int oneIn) => _random.Next(oneIn) == 0;
@@ -181,6 +189,16 @@ internal sealed partial class RandomProgramMaker
                 : _random.Next(-9, 10);
         }
 
+        var fill = ChooseFormat(variable.Name, element, sizes);
+        if (fill is { } nothing)
+        {
+            _fills[variable] = nothing;
+            if (number is null)
+            {
+                Thin(values, sizes, nothing);
+            }
+        }
+
         var value = TensorValue.Of(element, sizes, values);
         if (wide)
         {
@@ -208,7 +226,7 @@ internal sealed partial class RandomProgramMaker
         try
         {
             var value = _meaning.Of(expr, scope);
-            return value.Value.Count <= 4 * MaxElements && (value.IsFinite || Chance(3)) ? expr : null;
+            return value.Value.Count <= 4 * MaxElements && (value.IsFinite || (!IsSparse && Chance(3))) ? expr : null;
         }
         catch (Exception e) when (e is MeaninglessException or OutsideException)
         {

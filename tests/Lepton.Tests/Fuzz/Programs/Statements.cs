@@ -16,16 +16,26 @@ internal abstract record Statement
     public abstract Statement With(IReadOnlyList<Expr> expressions);
 }
 
+/// <summary><c>on tensor fill v</c>.</summary>
+/// <param name="Nothing">What the tensor is where it is not stored.</param>
+internal sealed record Support(Variable Tensor, double Nothing, double Fill);
+
 /// <summary><c>name[i, (j, k)] = value</c>; Left null: <c>name = value</c>.</summary>
 internal sealed record Equation(Variable Target, ValueList<ValueList<SourceIndex>>? Left, Expr Value) : Statement
 {
+    public Support? On { get; init; }
+
     public override IReadOnlyList<Variable> Defines => [Target];
 
-    public override IReadOnlyList<Expr> Expressions => [Value];
+    public override IReadOnlyList<Expr> Expressions => On is null ? [Value] : [Value, new ReadExpr(On.Tensor)];
 
     public IEnumerable<SourceIndex> Indices => Left?.SelectMany(a => a) ?? [];
 
-    public override Statement With(IReadOnlyList<Expr> expressions) => this with { Value = expressions[0] };
+    public override Statement With(IReadOnlyList<Expr> expressions) => this with
+    {
+        Value = expressions[0],
+        On = expressions is [_, ReadExpr read] && read.Variable == On?.Tensor ? On : null,
+    };
 }
 
 /// <summary><c>hist[bin[i], j: 4] += value</c>: a place for each axis, over a loop of all indices that are mentioned.</summary>
@@ -100,5 +110,8 @@ internal sealed record SourceProgram(
     bool FileSizes,
     int Style)
 {
+    /// <summary>What stands behind <c>in</c> for arguments, parameters and results, by name.</summary>
+    public IReadOnlyDictionary<string, string> Formats { get; init; } = new Dictionary<string, string>();
+
     public IEnumerable<Variable> Inputs => Arguments.Concat(Parameters);
 }
