@@ -43,7 +43,7 @@ internal sealed class SparsePrograms
         var graph = maker._graph.ToGraph();
         GraphVerifier.Verify(graph);
         var sizes = maker._graph.Dims.ToDictionary(d => d, d => maker._sizes[Array.IndexOf(Names, d)]);
-        return new RandomCase(seed, graph, sizes, maker._inputs, new double[graph.Outputs.Count]);
+        return new RandomCase(seed, graph, sizes, maker._inputs, new double[graph.Outputs.Count]) { StaysInfinite = maker._isInfinite };
     }
 
     private T Pick<T>(IReadOnlyList<T> from) => from[_random.Next(from.Count)];

@@ -83,7 +83,15 @@ internal sealed partial class RandomProgramMaker
         }
 
         var on = Pick(tensors);
-        var equation = NewEquation(VariableName(), RandomElement(), shape: on.Shape);
+
+        // Before `on` the words that begin declarations and loops begin these.
+        var name = VariableName();
+        while (Words.Contains(name))
+        {
+            name = VariableName();
+        }
+
+        var equation = NewEquation(name, RandomElement(), shape: on.Shape);
         var fill = RandomFill(equation.Target.Element);
         if (!equation.Target.Shape.SequenceEqual(on.Shape) || !Add(equation with { On = new Support(on, _fills.GetValueOrDefault(on), fill) }))
         {
