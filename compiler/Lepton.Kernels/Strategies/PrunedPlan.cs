@@ -70,9 +70,7 @@ internal sealed record PrunedPlan(
         var (element, options) = (node.Type.Element.ComputeType(), context.Options);
         var lanes = Math.Max(1, options.RegisterBytes / element.ByteSize());
         var bytes = columns * depth * context.Graph[node.Factors[weights]].Type.Element.ByteSize();
-        
-        // Off unless asked for: two random programs in some hundred did not end with it.
-        var share = options.SparseShare ?? 0;
+        var share = options.SparseShare ?? (bytes < options.Limit(LeastBytes) ? 0 : bytes < options.Limit(MemoryBytes) ? CacheShare : MemoryShare);
         return share == 0 ? null : new PrunedPlan(node, id, weights, sizes, n, k, columns, depth, lanes, share);
 
         long? Size(ValueList<int> labels) => SizeExpr.Product(labels.Select(l => sizes[l])).AsConstant;

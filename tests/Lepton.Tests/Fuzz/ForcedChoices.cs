@@ -17,6 +17,7 @@ internal static class ForcedChoices
     private static readonly (int Count, int Bytes)?[] Registers = [null, null, (32, 64), (8, 16)];
 
     // Random weights are not 0: all of them are stored then.
+    private static readonly int?[] SparseShares = [null, 30, 100];
 
     /// <param name="usual">How the target's kernels are made.</param>
     /// <param name="allowsWinograd">Whether the tolerances of the program do.</param>
@@ -26,9 +27,11 @@ internal static class ForcedChoices
         T Pick<T>(T[] all) => all[random.Next(all.Length)];
         var (miniature, chunk, vector) = (Pick(Miniatures), Pick(Chunks), random.Next(4) == 0 ? 32 : 64);
         var (count, bytes) = Pick(Registers) ?? (usual.Registers, usual.RegisterBytes);
+        var share = Pick(SparseShares);
         return usual with
         {
             Miniature = miniature, ChunkElements = chunk, VectorBytes = vector, Registers = count, RegisterBytes = bytes, Eager = allowsWinograd, Apart = true,
+            SparseShare = share,
         };
     }
 

@@ -50,6 +50,8 @@ internal sealed record GuardedProgram(KernelModule Kernels, ValueList<SizeExpr> 
         Copy copy => copy with { From = move(copy.From), To = move(copy.To) },
         HostLoop loop => loop with { Body = Moved(loop.Body, move), Until = loop.Until is null ? null : move(loop.Until) },
         SetPointer set => set with { Place = move(set.Place) },
-        _ => s,
+        ReadSize read => read with { Place = move(read.Place) },
+        SwapPointers or AllocateLate or GiveArray => s,
+        _ => throw new ArgumentException($"where does {s.GetType().Name} lie?"),
     }).ToValueList();
 }
