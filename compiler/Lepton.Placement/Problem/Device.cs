@@ -1,0 +1,25 @@
+namespace Lepton.Placement.Problem;
+
+/// <summary>One device that kernels can be placed on.</summary>
+/// <param name="Name">As in the machine file: <c>cpu</c>, <c>opencl:0</c>.</param>
+/// <param name="Kind">What executes there: <c>cpu</c>, <c>clr</c>, <c>opencl</c>, <c>ilgpu</c>, or a name of the user's for an imagined device.</param>
+/// <param name="MemoryBytes">Bytes; +∞ where it does not limit.</param>
+/// <param name="UsdPerHour">Price of one hour, busy or rented (<see cref="MoneyModel"/>).</param>
+/// <param name="Streams">How many kernels it executes at a time.</param>
+/// <param name="MinimumSeconds">A rental of it is billed for at least this long, in seconds.</param>
+/// <param name="CopiesOccupy">
+/// In a pipeline its copies take their time from its stage (<see cref="Metric.Interval"/>): true for a device that stands still while it
+/// sends or receives, false where copies overlap with work.
+/// </param>
+public sealed record Device(
+    string Name,
+    string Kind = "cpu",
+    double MemoryBytes = double.PositiveInfinity,
+    double UsdPerHour = 0,
+    int Streams = 1,
+    double MinimumSeconds = 0,
+    bool CopiesOccupy = false)
+{
+    /// <summary>Price of one second, in usd.</summary>
+    public double UsdPerSecond => UsdPerHour / 3600;
+}
