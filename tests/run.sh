@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/setup.sh
+install_solver
 
 echo "== build"
 dotnet build Lepton.Lang.sln -c Release -v quiet --nologo

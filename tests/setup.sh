@@ -25,3 +25,17 @@ fi
 publish_leptonc() {
   dotnet publish compiler/leptonc -c Release -r linux-x64 --self-contained false -p:PublishReadyToRun=true -o compiler/leptonc/bin/leptonc -v quiet --nologo
 }
+
+# The CP-SAT solver in WebAssembly for the tests of placement: two files of npm's or-tools-wasm, where the tests look. Without npm those tests are skipped.
+install_solver() {
+  local here=tests/node_modules/or-tools-wasm/build/javascript/node-wasm stem=cp_sat_runtime_node_asyncify work
+  [ ! -f "$here/$stem.wasm" ] && [ -z "${LEPTON_SOLVER:-}" ] || return 0
+  command -v npm >/dev/null || { echo "skipped: no npm on this machine, so no solver for placement"; return 0; }
+  echo "installing: or-tools-wasm"
+  work=$(mktemp -d)
+  (cd "$work" && npm install --ignore-scripts --no-audit --no-fund --silent or-tools-wasm@0.9.1)
+  mkdir -p "$here"
+  cp "$work/${here#tests/}/$stem.js" "$here/"
+  cp "$work/${here#tests/}/$stem.wasm" "$here/$stem.part" && mv "$here/$stem.part" "$here/$stem.wasm"
+  rm -rf "$work"
+}

@@ -1,0 +1,124 @@
+using System.Text;
+
+namespace Lepton.Placement.Solver.Engines;
+
+/// <summary>
+/// CP-SAT in WebAssembly under Node. The process lives as long as the engine, since a start costs half a second and a small solve a millisecond; it is
+/// started with the first solve, and again after it was killed or died. It works on one thread, so two solves side by side take two engines.
+/// </summary>
+public sealed class NodeEngine(NodePackage package) : ICpEngine
+{
+    // The solver looks at the clock between steps, and a machine may be busy with other things.
+    private const double GraceFactor = 1.5, GraceSeconds = 20;
+    private readonly Lock _gate = new();
+    private NodeProcess? _process;
+
+    public string Name => "CP-SAT in WebAssembly under Node";
+
+    /// <summary>Milliseconds beyond the solver's own limit after which it is taken to hang; null for the usual.</summary>
+    internal double? Grace { get; init; }
+
+    public EngineAnswer Solve(byte[] model, CpParameters parameters, Action<string>? log, CancellationToken cancel)
+    {
+        lock (_gate)
+        {
+            if (cancel.IsCancellationRequested)
+            {
+                return new EngineAnswer(EngineOutcome.Cancelled, [], "cancelled");
+            }
+
+            var limit = Grace is { } grace ? (parameters.MaxSeconds * 1000) + grace : 1000 * ((parameters.MaxSeconds * GraceFactor) + GraceSeconds);
+            using var deadline = new CancellationTokenSource(TimeSpan.FromMilliseconds(Math.Min(limit, int.MaxValue)));
+            return Ask(model, parameters, log, deadline.Token, cancel);
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            Stop();
+        }
+    }
+
+    /// <summary>Ends the process as a crash would, for tests.</summary>
+    internal void KillProcess() => _process?.Kill();
+
+    private EngineAnswer Ask(byte[] model, CpParameters parameters, Action<string>? log, CancellationToken deadline, CancellationToken cancel)
+    {
+        try
+        {
+            if (Started(deadline, cancel) is { } failed)
+            {
+                return failed;
+            }
+
+            using var onCancel = cancel.Register(_process!.Kill);
+            using var onDeadline = deadline.Register(_process.Kill);
+            _process.Send(model, parameters.Encode(), parameters.Log ? log : null);
+            var (kind, body) = _process.Receive();
+            if (kind == 1)
+            {
+                return new EngineAnswer(EngineOutcome.Answered, body, "");
+            }
+
+            // What aborts inside leaves the memory as it was then: a fresh process for the next one.
+            Stop();
+            return new EngineAnswer(EngineOutcome.Died, [], $"the solver aborted: {Encoding.UTF8.GetString(body)}");
+        }
+        catch (IOException)
+        {
+            return Gone(parameters, deadline, cancel);
+        }
+    }
+
+    private EngineAnswer? Started(CancellationToken deadline, CancellationToken cancel)
+    {
+        if (_process is { IsAlive: true })
+        {
+            return null;
+        }
+
+        Stop();
+        _process = NodeProcess.Start(package, out var reason);
+        if (_process is null)
+        {
+            return new EngineAnswer(EngineOutcome.Missing, [], reason);
+        }
+
+        using var onCancel = cancel.Register(_process.Kill);
+        using var onDeadline = deadline.Register(_process.Kill);
+        try
+        {
+            _process.Receive();
+            return null;
+        }
+        catch (IOException) when (!deadline.IsCancellationRequested && !cancel.IsCancellationRequested)
+        {
+            Thread.Sleep(50); // What it printed last arrives on another thread.
+            var message = $"the solver does not start under {package.Node}: {_process.LastLines}";
+            Stop();
+            return new EngineAnswer(EngineOutcome.Missing, [], message);
+        }
+    }
+
+    private EngineAnswer Gone(CpParameters parameters, CancellationToken deadline, CancellationToken cancel)
+    {
+        var last = _process?.LastLines ?? "";
+        Stop();
+        if (cancel.IsCancellationRequested)
+        {
+            return new EngineAnswer(EngineOutcome.Cancelled, [], "cancelled");
+        }
+
+        return deadline.IsCancellationRequested
+            ? new EngineAnswer(EngineOutcome.TimedOut, [], $"the solver did not stop at its limit of {parameters.MaxSeconds:0.##} s and was ended")
+            : new EngineAnswer(EngineOutcome.Died, [], "the solver's process ended in the middle of its work" + (last.Length > 0 ? $": {last}" : ""));
+    }
+
+    private void Stop()
+    {
+        _process?.Dispose();
+        _process = null;
+    }
+}
