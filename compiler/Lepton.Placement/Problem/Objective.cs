@@ -68,12 +68,27 @@ public sealed record Goal(ValueList<Term> Terms, GoalMeaning Meaning = GoalMeani
 /// <summary><c>metric ≤ most</c>, in the metric's unit.</summary>
 public sealed record Limit(Metric Metric, double Most);
 
+/// <summary>A limit on a sum: what an earlier goal has reached may not be lost. <c>goal ≤ most</c>; the goal is absolute.</summary>
+public sealed record Ceiling(Goal Goal, double Most);
+
 /// <summary>What is wanted: the first goal; among its optima the second one; and so on; within all limits.</summary>
 /// <param name="Goals">At least one.</param>
-public sealed record Objective(ValueList<Goal> Goals, ValueList<Limit> Limits = default)
+/// <param name="Ceilings">Limits on sums of several metrics, from goals that came before.</param>
+public sealed record Objective(ValueList<Goal> Goals, ValueList<Limit> Limits = default, ValueList<Ceiling> Ceilings = default)
 {
     public static Objective Of(Metric metric, params ReadOnlySpan<Limit> limits) => new([Goal.Of(metric)], [.. limits]);
 
     /// <summary>Some goal or limit speaks of the metric.</summary>
-    public bool Mentions(Metric metric) => Goals.Any(g => g.Terms.Any(t => t.Metric == metric)) || Limits.Any(l => l.Metric == metric);
+    public bool Mentions(Metric metric) =>
+        Goals.Concat(Ceilings.Select(c => c.Goal)).Any(g => g.Terms.Any(t => t.Metric == metric)) || Limits.Any(l => l.Metric == metric);
+
+    /// <summary>The next goal alone, once the first one has reached a value that may be lost by a part <paramref name="slack"/> of it only.</summary>
+    public Objective After(double value, double slack)
+    {
+        var most = value * (1 + slack);
+        var (first, rest) = (Goals[0], Goals.Skip(1).ToValueList());
+        return first.Terms is [{ Weight: > 0 } only]
+            ? this with { Goals = rest, Limits = [.. Limits, new Limit(only.Metric, most / only.Weight)] }
+            : this with { Goals = rest, Ceilings = [.. Ceilings, new Ceiling(first, most)] };
+    }
 }

@@ -74,6 +74,11 @@ internal static class Judge
             }
         }
 
+        foreach (var ceiling in problem.Objective.Ceilings.Where(c => c.Goal.Value(score) > c.Most * (1 + Simulator.Tolerance)))
+        {
+            broken.Add(new Violation(Rule.Limit, -1, Say($"an earlier goal is {ceiling.Goal.Value(score):g6}, more than its best, {ceiling.Most:g6}")));
+        }
+
         return new Execution([.. devices], [.. times.Starts], [.. times.Ends], [.. times.Copies], [.. loads], score with { Feasible = broken.Count == 0 }, [.. broken]);
     }
 
