@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Lepton.Abi;
+using Lepton.Codegen.Clr;
 using Lepton.Codegen.Llvm;
 using Lepton.Compiler.Scheduling;
 using Lepton.Graphs;
@@ -36,6 +37,9 @@ public sealed class Compilation
 
     /// <inheritdoc cref="Optimizer"/>
     public static System.Reflection.Assembly Kernels => typeof(KernelLowering).Assembly;
+
+    /// <summary>What the code runs on.</summary>
+    public CodeDevice Device => _options.Device;
 
     public SourceText Source { get; }
 
@@ -141,6 +145,13 @@ public sealed class Compilation
         return Timed("machine code", () => CompileThread.Map(parts, Code));
     }
 
+    /// <summary>The same as methods of this process, for <see cref="CodeDevice.Clr"/>.</summary>
+    public ClrModule CompileMethods(IReadOnlyList<string> entries, IReadOnlyDictionary<string, long>? dims = null)
+    {
+        var kernels = Lower(entries, dims);
+        return CompileThread.Run(() => Timed("il", () => ClrModule.Compile(kernels, Target(), _options.Profile)));
+    }
+
     private byte[] Code(string ir)
     {
         var code = _options.Cache?.Find(ir, Target());
@@ -157,7 +168,7 @@ public sealed class Compilation
     public ModuleManifest Manifest(KernelModule kernels) =>
         new(ModuleManifest.CurrentFormat, kernels.Name, Target().ToString(), kernels.Entries.Select(e => e.Manifest).ToValueList());
 
-    private CpuTarget Target() => _options.Target ?? HostCpu.Detect().Target;
+    private CpuTarget Target() => _options.Target ?? (Device == CodeDevice.Clr ? ClrModule.Target : HostCpu.Detect().Target);
 
     private T Timed<T>(string step, Func<T> work)
     {

@@ -12,6 +12,9 @@ public sealed record CompileOptions
     /// <summary>What to make code for; null: this machine.</summary>
     public CpuTarget? Target { get; init; }
 
+    /// <summary>What the code runs on.</summary>
+    public CodeDevice Device { get; init; }
+
     /// <summary>Allows rules and instructions that change results in the last bits, or for inf, nan and -0.0.</summary>
     public bool FastMath { get; init; }
 

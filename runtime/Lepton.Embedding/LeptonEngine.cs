@@ -24,10 +24,10 @@ public sealed class LeptonEngine : IDisposable
 
     private readonly Lazy<Compilation> _compilation;
 
-    private LeptonEngine(Lazy<Compilation> compilation, ModuleManifest signature, ProgramCache? cache, LeptonOptions options)
+    private LeptonEngine(Lazy<Compilation> compilation, ModuleManifest signature, ProgramCache? cache, LeptonOptions options, CodeDevice device)
     {
         _compilation = compilation;
-        var specializer = new Specializer(compilation, cache, options);
+        var specializer = new Specializer(compilation, cache, options, device);
         _module = Module.FromSource(signature, specializer, specializer);
     }
 
@@ -63,20 +63,20 @@ public sealed class LeptonEngine : IDisposable
         var cache = ProgramCache.For(source, compile);
         if (cache?.FindSignature() is { } known)
         {
-            return new LeptonEngine(new Lazy<Compilation>(() => Compilation.Of(source, compile)), known, cache, options);
+            return new LeptonEngine(new Lazy<Compilation>(() => Compilation.Of(source, compile)), known, cache, options, compile.Device);
         }
 
         var compilation = Compilation.Of(source, compile);
         compiled?.Invoke(compilation);
         var signature = SignatureOf(compilation);
         var isKept = cache?.AddSignature(compilation, signature) ?? false;
-        return new LeptonEngine(new Lazy<Compilation>(compilation), signature, isKept ? cache : null, options);
+        return new LeptonEngine(new Lazy<Compilation>(compilation), signature, isKept ? cache : null, options, compile.Device);
     }
 
     /// <summary>An engine over a compilation without errors, with its options.</summary>
     /// <exception cref="LeptonCompileException">The program has errors.</exception>
     public static LeptonEngine Of(Compilation compilation, LeptonOptions? options = null) =>
-        new(new Lazy<Compilation>(compilation), SignatureOf(compilation), cache: null, options ?? LeptonOptions.Default);
+        new(new Lazy<Compilation>(compilation), SignatureOf(compilation), cache: null, options ?? LeptonOptions.Default, compilation.Device);
 
     /// <summary>Refuses new runs; code and memory are released when the last run in flight is over.</summary>
     public void Dispose() => _module.Dispose();

@@ -10,8 +10,17 @@ public sealed record LeptonOptions
     /// <summary>This machine, the user's cache.</summary>
     public static readonly LeptonOptions Default = new();
 
-    /// <summary>What to make code for: <c>native</c>, <c>avx512</c>, <c>avx2</c>, <c>sse2</c>, or a CPU as LLVM names it.</summary>
+    /// <summary>What to make code for: <c>native</c>, <c>avx512</c>, <c>avx2</c>, <c>sse2</c>, or (for cpu) a CPU as LLVM names it.</summary>
     public string Target { get; init; } = "native";
+
+    /// <summary>
+    /// What runs the entries: <c>cpu</c> (machine code, by LLVM) or <c>clr</c> (by .NET's own compiler, with its vector types: slower, and no native
+    /// library is needed). Null: cpu, or clr where LLVM is missing.
+    /// </summary>
+    public string? Device { get; init; }
+
+    /// <summary>Hears once, in words for the user, why the device is not cpu when <see cref="Device"/> is null.</summary>
+    public Action<string>? Note { get; init; }
 
     /// <summary>Allows results to differ in the last bits, and for inf, nan and -0.0.</summary>
     public bool FastMath { get; init; }
@@ -36,13 +45,24 @@ public sealed record LeptonOptions
     {
         var beside = program is null ? null : ScheduleFile.PathFor(program);
         var schedules = !UseSchedules ? null : Schedules ?? (File.Exists(beside) ? beside : null);
-        var target = CpuTarget.Parse(Target, out var error)?.ForThisHost(out error);
+        if (Device is not null && !DeviceChoice.Names.Contains(Device))
+        {
+            throw new ArgumentException($"'{Device}' is not a device; say {string.Join(" or ", DeviceChoice.Names)}", nameof(Device));
+        }
+
+        var choice = DeviceChoice.Choose(Device, Target, out var error) ?? throw new ArgumentException(error, nameof(Target));
+        if (choice.Note is { } note)
+        {
+            Note?.Invoke(note);
+        }
+
         return new CompileOptions
         {
-            Target = target ?? throw new ArgumentException(error, nameof(Target)),
+            Target = choice.Target,
+            Device = choice.Device,
             FastMath = FastMath,
             Exact = Exact,
-            Cache = UseCache ? ObjectCache.OfUser() : null,
+            Cache = UseCache && choice.Device == CodeDevice.Cpu ? ObjectCache.OfUser() : null,
             Schedules = schedules is null ? null : Load(schedules),
         };
     }

@@ -11,10 +11,10 @@ namespace Lepton.Embedding;
 /// Makes an entry's code for the sizes of a call on first use, and answers from a table afterwards: reading takes no lock and allocates
 /// nothing. When an entry was called with too many different sizes, further ones share code with symbolic sizes.
 /// </summary>
-internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? cache, LeptonOptions options) : IEntryCodeSource, IDisposable
+internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? cache, LeptonOptions options, CodeDevice device) : IEntryCodeSource, IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly List<JitModule> _modules = [];
+    private readonly List<IDisposable> _modules = [];
     private volatile Specialization[] _table = [];
 
     public EntryCode Resolve(EntryManifest entry, ReadOnlySpan<long> dims) =>
@@ -56,29 +56,42 @@ internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? c
             // The last one is for all sizes: it is found whenever the others before it do not fit.
             var isLast = _table.Count(s => ReferenceEquals(s.Entry, entry.Name)) >= options.MaxSpecializations;
             var sizes = isLast ? null : Sizes(entry, dims);
-            var objectCode = cache?.FindCode(entry.Name, sizes);
-            if (objectCode is null)
-            {
-                objectCode = Compiled(entry.Name, sizes);
-                if (compilation.Value.Report.Diagnostics.Count == 0)
-                {
-                    cache?.AddCode(entry.Name, sizes, objectCode);
-                }
-            }
-
-            var module = JitModule.Link(objectCode);
-            _modules.Add(module);
-            code = EntryCode.Of(entry.Symbol, module.Lookup) with { FirstDim = isLast ? 0 : dims.Length };
+            var find = device == CodeDevice.Clr ? Methods(entry.Name, sizes) : MachineCode(entry.Name, sizes);
+            code = EntryCode.Of(entry.Symbol, find) with { FirstDim = isLast ? 0 : dims.Length };
             _table = [.. _table, new Specialization(entry.Name, isLast ? null : dims.ToArray(), code)];
             return code;
         }
     }
 
-    private IReadOnlyList<byte[]> Compiled(string entry, Dictionary<string, long>? sizes)
+    private Func<string, nint> Methods(string entry, Dictionary<string, long>? sizes)
+    {
+        var module = Compiled(entry, () => compilation.Value.CompileMethods([entry], sizes));
+        _modules.Add(module);
+        return module.Lookup;
+    }
+
+    private Func<string, nint> MachineCode(string entry, Dictionary<string, long>? sizes)
+    {
+        var objectCode = cache?.FindCode(entry, sizes);
+        if (objectCode is null)
+        {
+            objectCode = Compiled(entry, () => compilation.Value.CompileParts([entry], sizes));
+            if (compilation.Value.Report.Diagnostics.Count == 0)
+            {
+                cache?.AddCode(entry, sizes, objectCode);
+            }
+        }
+
+        var module = JitModule.Link(objectCode);
+        _modules.Add(module);
+        return module.Lookup;
+    }
+
+    private static T Compiled<T>(string entry, Func<T> compile)
     {
         try
         {
-            return compilation.Value.CompileParts([entry], sizes);
+            return compile();
         }
         catch (ScheduleException e)
         {

@@ -20,16 +20,17 @@ internal static class BenchCommand
         var threads = new Option<int>("--threads", "-t") { HelpName = "COUNT", Description = "How many threads; 0: one for each processor.", DefaultValueFactory = _ => 1 };
         var seconds = new Option<double>("--seconds", "-s") { HelpName = "NUMBER", Description = "For how long to measure.", DefaultValueFactory = _ => 1 };
         var json = new Option<bool>("--json") { Description = "Print one JSON object." };
+        var device = Source.Device();
         var command = new Command("bench", "Time an entry in process.\nExample: leptonc bench wave.lep --dim N=1048576 --threads 1 --seconds 2 --json")
         {
-            file, entry, dims, inputs, threads, seconds, json, target, exact, fast, skip,
+            file, entry, dims, inputs, threads, seconds, json, device, target, exact, fast, skip,
         };
         var schedules = new ScheduleOptions(command);
         command.SetAction(parsed =>
         {
             var sizes = Source.ParseDims(parsed.GetValue(dims)!);
             var path = parsed.GetValue(file)!;
-            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: true, parsed.GetValue(skip)) with { Cache = Codegen.Llvm.ObjectCache.OfUser() });
+            var options = schedules.Apply(parsed, path, Source.OptionsHere(parsed.GetValue(device), parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)));
             var compilation = Source.Compile(path, options);
             using var engine = LeptonEngine.Of(compilation);
             var name = Source.ChooseEntry(compilation, parsed.GetValue(entry));

@@ -20,7 +20,7 @@ internal static class BuildCommand
         command.SetAction(parsed =>
         {
             var path = parsed.GetValue(file)!;
-            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip)));
+            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)));
             var compilation = Source.Compile(path, options);
             var wanted = parsed.GetValue(entries)!.Select(e => Source.ChooseEntry(compilation, e)).ToList();
             if (wanted.Count == 0)

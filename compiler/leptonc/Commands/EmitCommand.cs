@@ -33,7 +33,7 @@ internal static class EmitCommand
             var wanted = parsed.GetValue(stage)!;
             Graph? after = null;
             var path = parsed.GetValue(file)!;
-            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip)) with
+            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)) with
             {
                 Passes = (name, before, result) =>
                 {

@@ -28,7 +28,7 @@ internal static class ExplainCommand
         {
             var steps = new List<(string Name, TimeSpan Time)>();
             var path = parsed.GetValue(file)!;
-            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: false, parsed.GetValue(skip)) with { Timing = (name, time) => steps.Add((name, time)) });
+            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)) with { Timing = (name, time) => steps.Add((name, time)) });
             var compilation = Source.Compile(path, options);
             var name = Source.ChooseEntry(compilation, parsed.GetValue(entry));
             var sizes = Source.ParseDims(parsed.GetValue(dims)!, compilation, [name]);

@@ -21,16 +21,17 @@ internal static class ProfileCommand
         var threads = new Option<int>("--threads", "-t") { HelpName = "COUNT", Description = "How many threads; 0: one for each processor.", DefaultValueFactory = _ => 1 };
         var seconds = new Option<double>("--seconds", "-s") { HelpName = "NUMBER", Description = "For how long to record.", DefaultValueFactory = _ => 1 };
         var folder = new Option<string>("--out", "-o") { HelpName = "FOLDER", Description = "Where ENTRY.trace.json (for chrome://tracing and Perfetto) and ENTRY.profile.html go.", DefaultValueFactory = _ => "." };
+        var device = Source.Device();
         var command = new Command("profile", "Record when each kernel runs, and how far it is from what the machine can do.\nExample: leptonc profile mlp.lep --dim B=32 --threads 2")
         {
-            file, entry, dims, inputs, parameters, threads, seconds, folder, target, exact, fast, skip,
+            file, entry, dims, inputs, parameters, threads, seconds, folder, device, target, exact, fast, skip,
         };
         var schedules = new ScheduleOptions(command);
         command.SetAction(parsed =>
         {
             var sizes = Source.ParseDims(parsed.GetValue(dims)!);
             var path = parsed.GetValue(file)!;
-            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: true, parsed.GetValue(skip)) with { Cache = Codegen.Llvm.ObjectCache.OfUser(), Profile = true });
+            var options = schedules.Apply(parsed, path, Source.OptionsHere(parsed.GetValue(device), parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)) with { Profile = true });
             var compilation = Source.Compile(path, options);
             using var engine = LeptonEngine.Of(compilation);
             var name = Source.ChooseEntry(compilation, parsed.GetValue(entry));

@@ -33,8 +33,8 @@ internal static class RunCommand
         var threads = new Option<int>("--threads", "-t") { HelpName = "COUNT", Description = "How many threads; 0: one for each processor.", DefaultValueFactory = _ => 0 };
         var device = Source.OneOf(
             "a device, one of",
-            ["cpu", "interpreter"],
-            new Option<string>("--device") { HelpName = "DEVICE", Description = "cpu (machine code) or interpreter (slow and plain).", DefaultValueFactory = _ => "cpu" });
+            ["cpu", "clr", "interpreter"],
+            new Option<string?>("--device") { HelpName = "DEVICE", Description = "cpu (machine code, by LLVM), clr (by .NET's own compiler: slower, needs no LLVM) or interpreter (slow and plain). Default: cpu, or clr where LLVM is missing." });
         var noCache = new Option<bool>("--no-cache") { Description = "Neither read nor write the cache of machine code." };
         var command = new Command("run", "Compile and run an entry. Results without --out are printed as NumPy prints them.\nExample: leptonc run wave.lep --in x=iota --dim N=5")
         {
@@ -49,16 +49,18 @@ internal static class RunCommand
             var sizes = Source.ParseDims(parsed.GetValue(dims)!);
             using var cancel = new Cancellation();
             var path = parsed.GetValue(file)!;
-            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: parsed.GetValue(device) == "cpu", parsed.GetValue(skip)) with
+            var interpret = parsed.GetValue(device) == "interpreter";
+            var compile = Source.OptionsHere(interpret ? "clr" : parsed.GetValue(device), interpret ? null : parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip));
+            var options = schedules.Apply(parsed, path, compile with
             {
-                Cache = parsed.GetValue(noCache) ? null : Codegen.Llvm.ObjectCache.OfUser(),
+                Cache = parsed.GetValue(noCache) ? null : compile.Cache,
             });
             using var engine = Source.Open(path, options);
             var chosen = engine[Source.ChooseEntry(path == "-" ? "standard input" : path, [.. engine.Entries.Select(e => e.Name)], parsed.GetValue(entry))];
             CheckNames("--out", chosen, outs.Keys);
             CheckNames("--expect", chosen, expected.Keys);
             using var made = Inputs.Make(chosen, specs, sizes, parsed.GetValue(parameters), parsed.GetValue(seed), generate: null);
-            var results = parsed.GetValue(device) == "cpu"
+            var results = !interpret
                 ? chosen.Evaluate(made.References, new RunOptions { Threads = Source.AtLeastZero("--threads", parsed.GetValue(threads)), Parameters = made.Parameters, Sizes = made.Sizes }, cancel.Token)
                     .Select(r => r.IsSparse ? new GivenTensor(null, r.Sparse) : new GivenTensor(r.Dense, null)).ToArray()
                 : Interpret(engine.Compilation, chosen, made, cancel.Token);

@@ -74,10 +74,30 @@ internal static class Source
         }
     }
 
-    public static CompileOptions Options(string? target, bool exact, bool fastMath, bool runHere, IReadOnlyList<string>? skip = null)
+    /// <summary>An option that says what runs the entry. Left out: cpu, or clr where LLVM is missing.</summary>
+    public static Option<string?> Device() => OneOf(
+        "a device, one of",
+        DeviceChoice.Names,
+        new Option<string?>("--device") { HelpName = "DEVICE", Description = "cpu (machine code, by LLVM) or clr (by .NET's own compiler: slower, needs no LLVM). Default: cpu, or clr where LLVM is missing." });
+
+    /// <summary>How to compile what is run here, on a device; says so when it is not the one that was to be expected.</summary>
+    public static CompileOptions OptionsHere(string? device, string? target, bool exact, bool fastMath, IReadOnlyList<string>? skip = null)
     {
-        var cpu = CpuTarget.Parse(target, out var error);
-        cpu = runHere ? cpu?.ForThisHost(out error) : cpu;
+        var choice = DeviceChoice.Choose(device, target, out var error) ?? throw new UsageException(error!);
+        if (choice.Note is { } note)
+        {
+            Console.Error.WriteLine(note);
+        }
+
+        return Options(choice.Target, exact, fastMath, skip) with { Device = choice.Device, Cache = choice.Device == CodeDevice.Cpu ? ObjectCache.OfUser() : null };
+    }
+
+    /// <summary>How to compile for a target that may be another machine's.</summary>
+    public static CompileOptions Options(string? target, bool exact, bool fastMath, IReadOnlyList<string>? skip = null) =>
+        Options(CpuTarget.Parse(target, out var error) ?? throw new UsageException(error!), exact, fastMath, skip);
+
+    private static CompileOptions Options(CpuTarget target, bool exact, bool fastMath, IReadOnlyList<string>? skip)
+    {
         var unknown = skip?.FirstOrDefault(s => !Optimizer.GraphPasses.Names.Contains(s));
         if (exact && fastMath)
         {
@@ -87,7 +107,7 @@ internal static class Source
         return new CompileOptions
         {
             Exact = exact,
-            Target = cpu ?? throw new UsageException(error!),
+            Target = target,
             FastMath = fastMath,
             Skip = unknown is null ? (skip ?? []).ToHashSet() : throw new UsageException($"there is no pass '{unknown}'; there are {string.Join(", ", Optimizer.GraphPasses.Names)}"),
             Passes = (_, before, _) => LastGraph.Set(before),
@@ -120,7 +140,8 @@ internal static class Source
     }
 
     /// <summary>An option that takes one of some words.</summary>
-    public static Option<string> OneOf(string what, IReadOnlyList<string> words, Option<string> option)
+    public static Option<T> OneOf<T>(string what, IReadOnlyList<string> words, Option<T> option)
+        where T : class?
     {
         option.CompletionSources.Add(_ => words.Select(w => new CompletionItem(w)));
         option.Validators.Add(result =>

@@ -26,7 +26,7 @@ internal static class TuneCommand
         {
             var program = parsed.GetValue(file)!;
             var path = parsed.GetValue(to) ?? (program == "-" ? throw new UsageException("say --out FILE: standard input has no name") : ScheduleFile.PathFor(program));
-            var plain = Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), runHere: true, parsed.GetValue(skip));
+            var plain = Source.OptionsHere("cpu", parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip));
             var cpu = plain.Target!;
             var known = Known(path, cpu.Cpu);
             var compilation = Source.Compile(program, plain);

@@ -1,4 +1,5 @@
 using Lepton.Abi;
+using Lepton.Codegen.Clr;
 using Lepton.Codegen.Llvm;
 using Lepton.Graphs;
 using Lepton.Kernels;
@@ -8,9 +9,14 @@ using Module = Lepton.Runtime.Module;
 
 namespace Lepton.Tests.Support;
 
-/// <summary>Compiles kernel modules to machine code and runs them on values of the interpreter.</summary>
+/// <summary>
+/// Compiles kernel modules to machine code and runs them on values of the interpreter. By LLVM; with LEPTON_TEST_DEVICE=clr as IL, so that all tests
+/// of machine code can run on that device by hand.
+/// </summary>
 internal static class NativeRunner
 {
+    private static readonly bool IsClr = Environment.GetEnvironmentVariable("LEPTON_TEST_DEVICE") == "clr";
+
     /// <summary>The targets that this machine can run, by name.</summary>
     public static IReadOnlyDictionary<string, CpuTarget> Targets { get; } = new[] { "sse2", "avx2", "avx512" }
         .Select(name => (name, Target: CpuTarget.Parse(name, out _)!.ForThisHost(out _)))
@@ -18,15 +24,33 @@ internal static class NativeRunner
         .ToDictionary(t => t.name, t => t.Target!);
 
     /// <param name="quick">See <see cref="ObjectCode.Emit"/>.</param>
-    public static Module Load(KernelModule kernels, CpuTarget target, bool quick = false)
+    /// <param name="clr">As IL, whatever the environment says.</param>
+    public static Module Load(KernelModule kernels, CpuTarget target, bool quick = false, bool clr = false)
     {
         var manifest = new ModuleManifest(ModuleManifest.CurrentFormat, kernels.Name, target.ToString(), kernels.Entries.Select(e => e.Manifest).ToValueList());
-        var code = Link(kernels, target, quick);
+        var code = Link(kernels, target, quick, clr);
         return Module.FromAddresses(manifest, code.Lookup, code);
     }
 
-    public static JitModule Link(KernelModule kernels, CpuTarget target, bool quick) =>
-        JitModule.Link([ObjectCode.Emit(LlvmBackend.Emit(kernels, target), target, quick)]);
+    public static Code Link(KernelModule kernels, CpuTarget target, bool quick, bool clr = false)
+    {
+        if (clr || IsClr)
+        {
+            var methods = ClrModule.Compile(kernels, target);
+            return new Code(methods.Lookup, methods);
+        }
+
+        var linked = JitModule.Link([ObjectCode.Emit(LlvmBackend.Emit(kernels, target), target, quick)]);
+        return new Code(linked.Lookup, linked);
+    }
+
+    /// <summary>Functions in memory, by name.</summary>
+    public sealed class Code(Func<string, nint> lookup, IDisposable owner) : IDisposable
+    {
+        public nint Lookup(string symbol) => lookup(symbol);
+
+        public void Dispose() => owner.Dispose();
+    }
 
     /// <summary>Runs the module's first entry. Sizes that the arguments do not determine come from <paramref name="dims"/>.</summary>
     public static IReadOnlyList<TensorValue> Run(

@@ -18,7 +18,7 @@ namespace Lepton.Codegen.Llvm.Emit;
 /// </summary>
 internal static class PreparedCode
 {
-    private const long Odd = unchecked((long)0x9E3779B97F4A7C15);
+    internal const long Odd = unchecked((long)0x9E3779B97F4A7C15);
 
     public static string Define(KernelModule module, EntryProgram program)
     {
@@ -57,7 +57,7 @@ internal static class PreparedCode
     }
 
     /// <summary>What decides the contents, as text, and the sizes that it leaves open. Where the arena's buffers lie does not.</summary>
-    private sealed class Facts : HostStatementVisitor
+    internal sealed class Facts : HostStatementVisitor
     {
         private readonly KernelModule _module;
         private readonly EntryProgram _program;

@@ -1,50 +1,16 @@
-using System.Globalization;
-using System.Text;
 using Lepton.Abi;
 
 namespace Lepton.Codegen.Llvm.Math;
 
-/// <summary>Text of one function and its next free name; bodies of several float types may write into one.</summary>
-internal sealed class IrText(string prefix = "%t")
+/// <summary>Writes arithmetic on floats of one type, as many lanes at a time as asked for. What it is written as, derived classes know.</summary>
+internal abstract class MathBody
 {
-    private readonly StringBuilder _lines = new();
-    private int _next;
-
-    public string NewName() => prefix + _next++.ToString(CultureInfo.InvariantCulture);
-
-    public string NewLabel() => "b" + _next++.ToString(CultureInfo.InvariantCulture);
-
-    /// <summary>Writes <c>name = instruction</c> and gives the name.</summary>
-    public string Value(string instruction)
+    protected MathBody(ElementType type, int lanes, CpuTarget target)
     {
-        var name = NewName();
-        _lines.Append("  ").Append(name).Append(" = ").Append(instruction).Append('\n');
-        return name;
-    }
-
-    public void Line(string text) => _lines.Append("  ").Append(text).Append('\n');
-
-    public void Label(string name) => _lines.Append(name).Append(":\n");
-
-    public override string ToString() => _lines.ToString();
-}
-
-/// <summary>Writes arithmetic on floats of one type, as many lanes at a time as asked for, as straight-line LLVM IR.</summary>
-internal sealed class MathBody
-{
-    public MathBody(IrText text, ElementType type, int lanes, CpuTarget target)
-    {
-        (Text, Type, Lanes, Target) = (text, type, lanes, target);
+        (Type, Lanes, Target) = (type, lanes, target);
         Single = type == ElementType.F32;
         Bits = Single ? 32 : 64;
-        Scalar = Single ? "float" : "double";
-        FloatType = VectorOf(Scalar);
-        IntType = VectorOf("i" + Bits);
-        MaskType = VectorOf("i1");
-        Suffix = lanes == 1 ? "f" + Bits : $"v{lanes}f{Bits}";
     }
-
-    public IrText Text { get; }
 
     /// <summary>Leaves out what <see cref="Rarely"/> would add: for arguments of which it is known that the usual way is right.</summary>
     public bool UsualOnly { get; init; }
@@ -60,17 +26,6 @@ internal sealed class MathBody
 
     public int Bits { get; }
 
-    public string Scalar { get; }
-
-    public string FloatType { get; }
-
-    public string IntType { get; }
-
-    public string MaskType { get; }
-
-    /// <summary>How LLVM's overloaded intrinsics call this type: <c>v8f32</c>.</summary>
-    public string Suffix { get; }
-
     public int MantissaBits => Single ? 23 : 52;
 
     public long Bias => Single ? 127 : 1023;
@@ -81,37 +36,32 @@ internal sealed class MathBody
     public double SmallestNormal => Single ? 1.1754943508222875e-38 : 2.2250738585072014e-308;
 
     /// <summary>The same function's text in another float type.</summary>
-    public MathBody As(ElementType type) => new(Text, type, Lanes, Target) { UsualOnly = UsualOnly };
+    public abstract MathBody As(ElementType type);
 
     /// <summary>The constant for this type: one for f32, another for f64.</summary>
     public double Pick(double f32, double f64) => Single ? f32 : f64;
 
     public double[] Pick(double[] f32, double[] f64) => Single ? f32 : f64;
 
-    public string VectorOf(string scalar) => Lanes == 1 ? scalar : $"<{Lanes} x {scalar}>";
+    public abstract Flt F(double value);
 
-    // A float is written as the bits of the equal double, which is exact.
-    public Flt F(double value) =>
-        new(this, Splat(Scalar, "0x" + BitConverter.DoubleToUInt64Bits(Single ? (float)value : value).ToString("X16", CultureInfo.InvariantCulture)));
+    public abstract Int I(long value);
 
-    public Int I(long value) => new(this, Splat("i" + Bits, value.ToString(CultureInfo.InvariantCulture)));
+    public abstract Flt Binary(string op, Flt a, Flt b);
 
-    public Flt Binary(string op, Flt a, Flt b) => new(this, Text.Value($"{op} {FloatType} {a.Name}, {b.Name}"));
+    public abstract Int Binary(string op, Int a, Int b);
 
-    public Int Binary(string op, Int a, Int b) => new(this, Text.Value($"{op} {IntType} {a.Name}, {b.Name}"));
+    public abstract Mask Binary(string op, Mask a, Mask b);
 
-    public Mask Binary(string op, Mask a, Mask b) => new(this, Text.Value($"{op} {MaskType} {a.Name}, {b.Name}"));
+    public abstract Mask Not(Mask a);
 
-    public Mask Not(Mask a) => new(this, Text.Value($"xor {MaskType} {a.Name}, {Splat("i1", "true")}"));
+    public abstract Flt Negate(Flt a);
 
-    public Flt Negate(Flt a) => new(this, Text.Value($"fneg {FloatType} {a.Name}"));
+    public abstract Mask Compare(string how, Flt a, Flt b);
 
-    public Mask Compare(string how, Flt a, Flt b) => new(this, Text.Value($"fcmp {how} {FloatType} {a.Name}, {b.Name}"));
+    public abstract Mask Compare(string how, Int a, Int b);
 
-    public Mask Compare(string how, Int a, Int b) => new(this, Text.Value($"icmp {how} {IntType} {a.Name}, {b.Name}"));
-
-    public Flt Select(Mask mask, Flt yes, Flt no) =>
-        new(this, Text.Value($"select {MaskType} {mask.Name}, {FloatType} {yes.Name}, {FloatType} {no.Name}"));
+    public abstract Flt Select(Mask mask, Flt yes, Flt no);
 
     public Flt Select(Mask mask, double yes, Flt no) => Select(mask, F(yes), no);
 
@@ -119,22 +69,20 @@ internal sealed class MathBody
 
     public Flt Select(Mask mask, double yes, double no) => Select(mask, F(yes), F(no));
 
-    public Int Select(Mask mask, Int yes, Int no) =>
-        new(this, Text.Value($"select {MaskType} {mask.Name}, {IntType} {yes.Name}, {IntType} {no.Name}"));
+    public abstract Int Select(Mask mask, Int yes, Int no);
 
-    public Int BitsOf(Flt a) => new(this, Text.Value($"bitcast {FloatType} {a.Name} to {IntType}"));
+    public abstract Int BitsOf(Flt a);
 
-    public Flt FromBits(Int a) => new(this, Text.Value($"bitcast {IntType} {a.Name} to {FloatType}"));
+    public abstract Flt FromBits(Int a);
 
     public Flt Abs(Flt a) => Intrinsic("fabs", a);
 
     public Flt Sqrt(Flt a) => Intrinsic("sqrt", a);
 
-    public Flt CopySign(Flt magnitude, Flt sign) =>
-        new(this, Text.Value($"call {FloatType} @llvm.copysign.{Suffix}({FloatType} {magnitude.Name}, {FloatType} {sign.Name})"));
+    public abstract Flt CopySign(Flt magnitude, Flt sign);
 
     /// <summary>A one-argument intrinsic that the target computes inline.</summary>
-    public Flt Intrinsic(string name, Flt a) => new(this, Text.Value($"call {FloatType} @llvm.{name}.{Suffix}({FloatType} {a.Name})"));
+    public abstract Flt Intrinsic(string name, Flt a);
 
     /// <summary>The sign bits of <paramref name="sign"/> flip the sign of <paramref name="a"/>.</summary>
     public Flt FlipSign(Flt a, Int sign) => FromBits(BitsOf(a) ^ sign);
@@ -148,8 +96,7 @@ internal sealed class MathBody
     public Flt AtLeast(Flt a, double bound) => Select(a < bound, bound, a);
 
     /// <summary>a * b + c, rounded once or twice: for where both are good.</summary>
-    public Flt MulAdd(Flt a, Flt b, Flt c) =>
-        new(this, Text.Value($"call {FloatType} @llvm.fmuladd.{Suffix}({FloatType} {a.Name}, {FloatType} {b.Name}, {FloatType} {c.Name})"));
+    public abstract Flt MulAdd(Flt a, Flt b, Flt c);
 
     public Flt MulAdd(Flt a, double b, Flt c) => MulAdd(a, F(b), c);
 
@@ -167,7 +114,7 @@ internal sealed class MathBody
     {
         if (Target.HasFma)
         {
-            return new(this, Text.Value($"call {FloatType} @llvm.fma.{Suffix}({FloatType} {a.Name}, {FloatType} {b.Name}, {FloatType} {c.Name})"));
+            return FusedMulAdd(a, b, c);
         }
 
         if (Single)
@@ -221,37 +168,19 @@ internal sealed class MathBody
         return sum;
     }
 
-    public Flt Widen(Flt a)
-    {
-        var wide = As(ElementType.F64);
-        return new(wide, Text.Value($"fpext {FloatType} {a.Name} to {wide.FloatType}"));
-    }
+    public abstract Flt Widen(Flt a);
 
     /// <summary>An f64 value rounded to this type, f32.</summary>
-    public Flt Narrow(Flt a) => new(this, Text.Value($"fptrunc {a.Body.FloatType} {a.Name} to {FloatType}"));
-
-    /// <summary>Whether any lane is true, as an i1.</summary>
-    public string Any(Mask mask) =>
-        Lanes == 1 ? mask.Name : Text.Value($"call i1 @llvm.vector.reduce.or.v{Lanes}i1({MaskType} {mask.Name})");
+    public abstract Flt Narrow(Flt a);
 
     /// <summary>
     /// <paramref name="usual"/>, or, behind a branch that is hardly ever taken, what <paramref name="otherwise"/> writes when any lane is
     /// <paramref name="rare"/>: for all lanes, and the same as usual for those that are not. Once in a function.
     /// </summary>
-    public Flt Rarely(Mask rare, Flt usual, Func<Flt> otherwise)
-    {
-        if (UsualOnly)
-        {
-            return usual;
-        }
+    public abstract Flt Rarely(Mask rare, Flt usual, Func<Flt> otherwise);
 
-        Text.Line($"br i1 {Any(rare)}, label %slow, label %done, !prof !0");
-        Text.Label("slow");
-        var other = otherwise();
-        Text.Line("br label %done");
-        Text.Label("done");
-        return new(this, Text.Value($"phi {FloatType} [ {usual.Name}, %entry ], [ {other.Name}, %slow ]"));
-    }
+    /// <summary>One instruction; asked for only where the target has it.</summary>
+    protected abstract Flt FusedMulAdd(Flt a, Flt b, Flt c);
 
     // Veltkamp: the high half of the bits, and the rest.
     private static (Flt High, Flt Low) Split(Flt a)
@@ -260,6 +189,4 @@ internal sealed class MathBody
         var high = scaled - (scaled - a);
         return (high, a - high);
     }
-
-    private string Splat(string scalar, string value) => Lanes == 1 ? value : $"splat ({scalar} {value})";
 }

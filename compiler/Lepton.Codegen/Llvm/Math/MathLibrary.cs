@@ -33,7 +33,7 @@ public sealed class MathLibrary(CpuTarget target)
         var name = Name(function.ToString().ToLowerInvariant(), type, lanes);
         if (_written.Add(name))
         {
-            var b = new MathBody(new IrText(), type, lanes, target);
+            var b = new IrMathBody(new IrText(), type, lanes, target);
             var x = new Flt(b, "%x");
             var y = new Flt(b, "%y");
             var result = Body(b, function, x, y);
@@ -63,7 +63,7 @@ public sealed class MathLibrary(CpuTarget target)
     public (string Lines, string Result) Usual(MathFunction function, ElementType type, int lanes, string argument, string prefix)
     {
         var text = new IrText(prefix);
-        var b = new MathBody(text, type, lanes, target) { UsualOnly = true };
+        var b = new IrMathBody(text, type, lanes, target) { UsualOnly = true };
         var x = new Flt(b, argument);
         var result = Body(b, function, x, x).Name;
         return (text.ToString(), result);
@@ -80,13 +80,13 @@ public sealed class MathLibrary(CpuTarget target)
                 _text.Append(TrigReduction.TableText()).Append('\n');
             }
 
-            _text.Append(TrigReduction.ScalarText(new MathBody(new IrText(), b.Type, 1, target), scalar)).Append('\n');
+            _text.Append(TrigReduction.ScalarText(new IrMathBody(new IrText(), b.Type, 1, target), scalar)).Append('\n');
         }
 
         var name = Name("reduce", b.Type, b.Lanes);
         if (_written.Add(name))
         {
-            _text.Append(TrigReduction.VectorText(new MathBody(new IrText(), b.Type, b.Lanes, target), name, scalar)).Append('\n');
+            _text.Append(TrigReduction.VectorText(new IrMathBody(new IrText(), b.Type, b.Lanes, target), name, scalar)).Append('\n');
         }
 
         return name;
@@ -103,7 +103,7 @@ public sealed class MathLibrary(CpuTarget target)
         var name = Name("fmod.lanes", b.Type, b.Lanes);
         if (_written.Add(name))
         {
-            _text.Append(Remainders.VectorText(new MathBody(new IrText(), b.Type, b.Lanes, target), name)).Append('\n');
+            _text.Append(Remainders.VectorText(new IrMathBody(new IrText(), b.Type, b.Lanes, target), name)).Append('\n');
         }
 
         return name;
@@ -112,7 +112,7 @@ public sealed class MathLibrary(CpuTarget target)
     private static string Name(string function, ElementType type, int lanes) =>
         lanes == 1 ? $"lep.{function}.{type.Name()}" : $"lep.{function}.{type.Name()}x{lanes}";
 
-    private Flt Body(MathBody b, MathFunction function, Flt x, Flt y) => function switch
+    internal Flt Body(MathBody b, MathFunction function, Flt x, Flt y) => function switch
     {
         MathFunction.Exp => Exponentials.Exp(b, x),
         MathFunction.Exp2 => Exponentials.Exp2(b, x),

@@ -23,7 +23,8 @@ internal static class Remainders
         var exact = r;
         r = b.Rarely(hard, exact, () =>
         {
-            var slow = b.Text.Value($"call {b.FloatType} @\"{library.RequireSlowRemainder(b)}\"({b.FloatType} {ax.Name}, {b.FloatType} {ay.Name})");
+            var ir = (IrMathBody)b;
+            var slow = ir.Text.Value($"call {ir.FloatType} @\"{library.RequireSlowRemainder(b)}\"({ir.FloatType} {ax.Name}, {ir.FloatType} {ay.Name})");
             return b.Select(hard, new Flt(b, slow), exact);
         });
 
@@ -32,7 +33,7 @@ internal static class Remainders
     }
 
     /// <summary>All lanes by the scalar f64 function: an f32 remainder is a float, so going by doubles changes nothing.</summary>
-    public static string VectorText(MathBody b, string name)
+    public static string VectorText(IrMathBody b, string name)
     {
         var all = "poison";
         for (var lane = 0; lane < b.Lanes; lane++)
@@ -54,7 +55,7 @@ internal static class Remainders
     /// <summary>Long division of the mantissas, ten bits a step, for x ≥ 0 and y ≥ 0.</summary>
     public static string ScalarText(CpuTarget target)
     {
-        var b = new MathBody(new IrText(), ElementType.F64, 1, target);
+        var b = new IrMathBody(new IrText(), ElementType.F64, 1, target);
         var t = b.Text;
         var (x, y) = (new Flt(b, "%x"), new Flt(b, "%y"));
         var bad = b.Compare("uno", x, y) | x.Is(double.PositiveInfinity) | y.Is(0);

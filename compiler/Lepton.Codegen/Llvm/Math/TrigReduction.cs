@@ -40,24 +40,25 @@ internal static class TrigReduction
 
         // Not below the limit: huge, inf or nan.
         var huge = b.Compare("uge", b.Abs(x), b.F(UsualBelow(b.Type)));
+        var ir = (IrMathBody)b; // others write the usual path alone
         var slow = library.RequireReduction(b);
         var (here, there) = ("slow", "reduced");
-        b.Text.Line($"br i1 {b.Any(huge)}, label %{here}, label %{there}, !prof !0");
-        b.Text.Label(here);
-        var type = $"{{ {b.FloatType}, {b.FloatType}, {b.IntType} }}";
-        var all = b.Text.Value($"call {type} @\"{slow}\"({b.FloatType} {x.Name}, i64 {(int)turn})");
-        var slowR = b.Select(huge, new Flt(b, b.Text.Value($"extractvalue {type} {all}, 0")), r);
-        var slowLow = wantLow ? b.Select(huge, new Flt(b, b.Text.Value($"extractvalue {type} {all}, 1")), low) : low;
-        var slowK = b.Select(huge, new Int(b, b.Text.Value($"extractvalue {type} {all}, 2")), k);
-        b.Text.Line($"br label %{there}");
-        b.Text.Label(there);
-        r = new(b, b.Text.Value($"phi {b.FloatType} [ {r.Name}, %entry ], [ {slowR.Name}, %{here} ]"));
+        ir.Text.Line($"br i1 {ir.Any(huge)}, label %{here}, label %{there}, !prof !0");
+        ir.Text.Label(here);
+        var type = $"{{ {ir.FloatType}, {ir.FloatType}, {ir.IntType} }}";
+        var all = ir.Text.Value($"call {type} @\"{slow}\"({ir.FloatType} {x.Name}, i64 {(int)turn})");
+        var slowR = b.Select(huge, new Flt(b, ir.Text.Value($"extractvalue {type} {all}, 0")), r);
+        var slowLow = wantLow ? b.Select(huge, new Flt(b, ir.Text.Value($"extractvalue {type} {all}, 1")), low) : low;
+        var slowK = b.Select(huge, new Int(b, ir.Text.Value($"extractvalue {type} {all}, 2")), k);
+        ir.Text.Line($"br label %{there}");
+        ir.Text.Label(there);
+        r = new(b, ir.Text.Value($"phi {ir.FloatType} [ {r.Name}, %entry ], [ {slowR.Name}, %{here} ]"));
         if (wantLow)
         {
-            low = new(b, b.Text.Value($"phi {b.FloatType} [ {low.Name}, %entry ], [ {slowLow.Name}, %{here} ]"));
+            low = new(b, ir.Text.Value($"phi {ir.FloatType} [ {low.Name}, %entry ], [ {slowLow.Name}, %{here} ]"));
         }
 
-        k = new(b, b.Text.Value($"phi {b.IntType} [ {k.Name}, %entry ], [ {slowK.Name}, %{here} ]"));
+        k = new(b, ir.Text.Value($"phi {ir.IntType} [ {k.Name}, %entry ], [ {slowK.Name}, %{here} ]"));
         return (r, low, k);
     }
 
@@ -78,7 +79,7 @@ internal static class TrigReduction
     }
 
     /// <summary>All lanes by <see cref="ScalarText"/>, one after the other.</summary>
-    public static string VectorText(MathBody b, string name, string scalarName)
+    public static string VectorText(IrMathBody b, string name, string scalarName)
     {
         var result = $"{{ {b.FloatType}, {b.FloatType}, {b.IntType} }}";
         var one = $"{{ {b.Scalar}, {b.Scalar}, i{b.Bits} }}";
@@ -111,7 +112,7 @@ internal static class TrigReduction
     ///   V: 2 bits quarter turns | 126 bits fraction        (the lowest 64 of the 192 are only there to carry)
     /// </code>
     /// </summary>
-    public static string ScalarText(MathBody b, string name)
+    public static string ScalarText(IrMathBody b, string name)
     {
         var t = b.Text;
         var f64 = b.As(ElementType.F64);

@@ -13,7 +13,7 @@ namespace Lepton.Tests.Support.Guard;
 internal sealed unsafe class GuardedRun : IDisposable
 {
     private readonly GuardedProgram _program;
-    private readonly JitModule _code;
+    private readonly NativeRunner.Code _code;
     private readonly EntryManifest _manifest;
     private readonly nint _run;
     private readonly nint _prepare;

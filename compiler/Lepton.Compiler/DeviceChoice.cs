@@ -1,0 +1,67 @@
+using Lepton.Codegen.Clr;
+using Lepton.Codegen.Llvm;
+
+namespace Lepton.Compiler;
+
+/// <summary>What runs an entry.</summary>
+public enum CodeDevice
+{
+    /// <summary>Machine code, by LLVM.</summary>
+    Cpu,
+
+    /// <summary>IL, by .NET's own JIT: no native library.</summary>
+    Clr,
+}
+
+/// <summary>A device of this machine and what code on it is made for.</summary>
+/// <param name="Note">For the user: why it is not the device that one would expect. Null: it is.</param>
+public sealed record DeviceChoice(CodeDevice Device, CpuTarget Target, string? Note)
+{
+    public static readonly IReadOnlyList<string> Names = ["cpu", "clr"];
+
+    /// <summary>
+    /// The device called <paramref name="device"/> (<c>cpu</c>, <c>clr</c>; null: cpu, or clr where LLVM is missing), with vectors as
+    /// <paramref name="target"/> says. Null, with a message for the user, when it cannot be had. Throws <see cref="LlvmMissingException"/> for cpu.
+    /// </summary>
+    public static DeviceChoice? Choose(string? device, string? target, out string? error)
+    {
+        switch (device)
+        {
+            case "cpu":
+                return CpuTarget.Parse(target, out error)?.ForThisHost(out error) is { } cpu ? new DeviceChoice(CodeDevice.Cpu, cpu, null) : null;
+            case "clr":
+                return ClrTarget(target, out error) is { } clr ? new DeviceChoice(CodeDevice.Clr, clr, null) : null;
+            case null:
+                try
+                {
+                    return Choose("cpu", target, out error);
+                }
+                catch (LlvmMissingException)
+                {
+                    return Choose("clr", target, out error) is { } instead
+                        ? instead with { Note = $"LLVM was not found: running on device clr, by .NET's own compiler, which is slower. To install it: {LlvmMissingException.InstallCommand}" }
+                        : null;
+                }
+
+            default:
+                error = $"'{device}' is not a device; say {string.Join(" or ", Names)}";
+                return null;
+        }
+    }
+
+    private static CpuTarget? ClrTarget(string? name, out string? error)
+    {
+        var target = name?.ToLowerInvariant() switch
+        {
+            null or "" or "native" => ClrModule.Target,
+            "avx512" => CpuTarget.Avx512,
+            "avx2" => CpuTarget.Avx2,
+            "sse2" => CpuTarget.Sse2,
+            _ => null,
+        };
+        error = target is null ? $"'{name}' is not a target of device clr; say native, avx512, avx2 or sse2"
+            : target.Level > ClrModule.Target.Level ? $"target {name} needs wider vectors than .NET uses on this machine, which are {ClrModule.Target.Level.ToString().ToLowerInvariant()}'s"
+            : null;
+        return error is null ? target : null;
+    }
+}

@@ -1,0 +1,67 @@
+using System.Diagnostics;
+using Lepton.Embedding;
+using Lepton.Tests.CommandLine;
+using Lepton.Tests.Runtime;
+
+namespace Lepton.Tests.Devices;
+
+/// <summary>The device <c>clr</c> as an app and the command line choose it.</summary>
+public class ClrDeviceTests
+{
+    private const string Wave = "fn wave(x: f32[N]) -> f32[N] = sin(x) + cos(x^2) + exp(x)";
+
+    [Fact]
+    public void An_app_gets_the_same_numbers_as_by_machine_code()
+    {
+        var x = Enumerable.Range(0, 1_003).Select(i => (i - 500) * 0.013f).ToArray();
+        float[] Run(string device, int threads)
+        {
+            using var engine = LeptonEngine.Compile(Wave, new LeptonOptions { Device = device, UseCache = false });
+            var y = new float[x.Length];
+            engine["wave"].Run<float, float>(x, [x.Length], y, new() { Threads = threads });
+            return y;
+        }
+
+        var (one, two, machine) = (Run("clr", 1), Run("clr", 2), Run("cpu", 1));
+        Assert.Equal(one, two);
+        for (var i = 0; i < x.Length; i++)
+        {
+            Assert.Equal(machine[i], one[i], 1e-5f * (1 + MathF.Abs(machine[i])));
+        }
+    }
+
+    [Fact]
+    public void A_device_that_does_not_exist_is_named_with_those_that_do()
+    {
+        var e = Assert.Throws<ArgumentException>(() => LeptonEngine.Compile(Wave, new LeptonOptions { Device = "gpu" }));
+        Assert.StartsWith("'gpu' is not a device; say cpu or clr", e.Message);
+        var (code, _, errors) = UsageTests.Run("run", "x.lep", "--device", "gpu");
+        Assert.Equal(2, code);
+        Assert.Contains("expected a device, one of cpu, clr, interpreter", errors);
+    }
+
+    [Fact]
+    public void A_target_that_is_no_width_of_vectors_is_refused()
+    {
+        var e = Assert.Throws<ArgumentException>(() => LeptonEngine.Compile(Wave, new LeptonOptions { Device = "clr", Target = "znver3" }));
+        Assert.StartsWith("'znver3' is not a target of device clr; say native, avx512, avx2 or sse2", e.Message);
+    }
+
+    // A process of its own: a library that was loaded once stays.
+    [Fact]
+    public void Without_LLVM_it_runs_all_the_same_and_says_so_on_one_line()
+    {
+        using var folder = new TempFolder();
+        var file = folder["wave.lep"];
+        File.WriteAllText(file, Wave);
+        var program = Path.Combine(AppContext.BaseDirectory, "leptonc.dll");
+        var start = new ProcessStartInfo("dotnet", [program, "run", file, "--in", "x=iota", "--dim", "N=3"]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["LEPTON_LLVM"] = folder["none.so"];
+        using var process = Process.Start(start)!;
+        var (output, errors) = (process.StandardOutput.ReadToEnd(), process.StandardError.ReadToEnd());
+        process.WaitForExit();
+        Assert.Equal("[2.        4.1000547 7.64471  ]\n", output);
+        Assert.StartsWith("LLVM was not found: running on device clr", errors);
+        Assert.Single(errors.TrimEnd().Split('\n'));
+    }
+}
