@@ -12,11 +12,11 @@ internal sealed class DenseTarget(BufferRef place, ElementType element, ValueLis
     public void Store(SparseKernel kernel, LoopExpr value, Coords at) =>
         kernel.Builder.Values.Store(kernel.Builder.Buffer("out", element, BufferAccess.Write, place), ValueEmitter.RowMajor(at.Axes, shape), value, at);
 
-    public void Add(SparseKernel kernel, Func<LoopExpr> value, Coords at, Func<LoopExpr, LoopExpr, LoopExpr> combine)
+    public void Add(SparseKernel kernel, Coords at, Func<LoopExpr, LoopExpr> add)
     {
         var buffer = kernel.Builder.Buffer("out", element, BufferAccess.ReadWrite, place);
         var address = ValueEmitter.RowMajor(at.Axes, shape);
-        kernel.Builder.Values.Store(buffer, address, combine(kernel.Builder.Values.Load(buffer, element, address, at), value()), at);
+        kernel.Builder.Values.Store(buffer, address, add(kernel.Builder.Values.Load(buffer, element, address, at)), at);
     }
 }
 

@@ -80,7 +80,7 @@ internal sealed class CountTarget(SparseStorage storage) : RowTarget(storage), I
 
     public override void Store(SparseKernel kernel, LoopExpr value, Coords at) => One(kernel, BodyMath.Index(1));
 
-    public void Add(SparseKernel kernel, Func<LoopExpr> value, Coords at, Func<LoopExpr, LoopExpr, LoopExpr> combine) =>
+    public void Add(SparseKernel kernel, Coords at, Func<LoopExpr, LoopExpr> add) =>
         One(kernel, kernel.Builder.Body.Cast(Marks!.Mark(kernel, Row(kernel), Column(kernel, at)), ElementType.I64));
 
     private void One(SparseKernel kernel, LoopExpr count)

@@ -18,9 +18,9 @@ internal interface ISparseTarget
 /// <summary>A target in whose places sums meet.</summary>
 internal interface IScatterTarget
 {
-    /// <summary>Combines a value with what is at the coordinates.</summary>
-    /// <param name="value">Emits it, where it is wanted.</param>
-    void Add(SparseKernel kernel, Func<LoopExpr> value, Coords at, Func<LoopExpr, LoopExpr, LoopExpr> combine);
+    /// <summary>Adds to what is at the coordinates.</summary>
+    /// <param name="add">Emits the sum of what was there and the iteration's value, where it is wanted.</param>
+    void Add(SparseKernel kernel, Coords at, Func<LoopExpr, LoopExpr> add);
 }
 
 /// <summary>
@@ -336,22 +336,18 @@ internal sealed class SparseKernel
     private void Put(int lanes)
     {
         var at = Coordinates(0, lanes);
-        if (_plan.Core is not { } core)
+        if (_plan.Core is null)
         {
             _target.Store(this, _target is ICountTarget ? BodyMath.Index(1) : Builder.Values.Emit(_plan.Value, at), at);
             return;
         }
 
-        ((IScatterTarget)_target).Add(
-            this,
-            () =>
-            {
-                var sum = InlineReduction.Start(Builder, core, lanes);
-                Step(sum, at);
-                return Body.Read(sum);
-            },
-            at,
-            (a, b) => Combine(core, a, b));
+        ((IScatterTarget)_target).Add(this, at, was =>
+        {
+            var sum = Body.Declare(was);
+            Step(sum, at);
+            return Body.Read(sum);
+        });
     }
 
     private void Step(VariableExpr sum, Coords at) =>

@@ -24,12 +24,19 @@ internal sealed class StorageLevels(KernelBuilder kernel, SparseStorage storage)
     /// <summary>The coordinate that a level stores at a position. Where the mask does not hold nothing is read, and it is 0.</summary>
     public LoopExpr Coordinate(int level, LoopExpr position, LoopExpr? mask = null) => Load(Buffer(StorageKind.Coordinates, level), position, mask);
 
-    /// <summary>So many coordinates that lie behind each other.</summary>
+    /// <summary>
+    /// So many coordinates that lie behind each other. Loaded one by one: they are wanted one by one, to load what stands there, and a register of
+    /// addresses is slow to take apart.
+    /// </summary>
     public LoopExpr Coordinates(int level, LoopExpr first, int lanes)
     {
-        var buffer = Buffer(StorageKind.Coordinates, level);
-        var narrow = Body.Let(new LoadExpr(new LaneType(storage.Format.Index, lanes), buffer, first));
-        return Body.Cast(narrow, ElementType.I64);
+        if (lanes == 1)
+        {
+            return Body.Splat(Coordinate(level, first), 1);
+        }
+
+        var (a, b) = (Coordinates(level, first, lanes / 2), Coordinates(level, Body.Add(first, BodyMath.Index(lanes / 2)), lanes / 2));
+        return Body.Let(new ShuffleExpr(new LaneType(ElementType.I64, lanes), a, b, Enumerable.Range(0, lanes).ToValueList()));
     }
 
     /// <summary>The value at a position.</summary>

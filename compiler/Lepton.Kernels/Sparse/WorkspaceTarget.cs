@@ -18,12 +18,12 @@ internal sealed class WorkspaceTarget(SparseStorage storage, ColumnSet set, Buff
     public override void Store(SparseKernel kernel, LoopExpr value, Coords at) =>
         throw new CompilerBugException("kernels", "sums of a workspace are added up");
 
-    public void Add(SparseKernel kernel, Func<LoopExpr> value, Coords at, Func<LoopExpr, LoopExpr, LoopExpr> combine)
+    public void Add(SparseKernel kernel, Coords at, Func<LoopExpr, LoopExpr> add)
     {
         var column = Column(kernel, at);
-        var (added, place) = (value(), SumAt(kernel, column));
+        var place = SumAt(kernel, column);
         set.Add(kernel, column);
-        kernel.Builder.Body.Store(Sums(kernel), place, combine(Load(kernel, place), added));
+        kernel.Builder.Body.Store(Sums(kernel), place, add(Load(kernel, place)));
     }
 
     /// <summary>No row has any sums yet; at the head of a chunk.</summary>
@@ -38,16 +38,22 @@ internal sealed class WorkspaceTarget(SparseStorage storage, ColumnSet set, Buff
     {
         var body = kernel.Builder.Body;
         var next = body.Declare(Start(kernel, row));
-        var level = Storage.Format.Levels[Level];
-        set.Drain(kernel, column =>
+        set.Drain(kernel, (first, second, isNew) =>
         {
             var position = body.Read(next);
-            var at = kernel.ResultAt(level.Axis, kernel.Builder.Space.FormOf(column, SizeExpr.Zero, columns));
-            var place = SumAt(kernel, column);
-            Put(kernel, position, column, kernel.Finish(Load(kernel, place), at));
-            body.Store(Sums(kernel), place, kernel.Neutral);
-            body.Assign(next, body.Add(position, BodyMath.Index(1)));
+            var (a, b) = (Load(kernel, SumAt(kernel, first)), Load(kernel, SumAt(kernel, second)));
+            body.Store(Sums(kernel), SumAt(kernel, first), kernel.Neutral);
+            body.Store(Sums(kernel), SumAt(kernel, second), kernel.Neutral);
+            Finish(first, a, position);
+            Finish(second, b, body.Add(position, isNew));
+            body.Assign(next, body.Add(position, body.Add(isNew, BodyMath.Index(1))));
         });
+
+        void Finish(LoopExpr column, LoopExpr sum, LoopExpr position)
+        {
+            var at = kernel.ResultAt(Storage.Format.Levels[Level].Axis, kernel.Builder.Space.FormOf(column, SizeExpr.Zero, columns));
+            Put(kernel, position, column, kernel.Finish(sum, at));
+        }
     }
 
     private LoopExpr Load(SparseKernel kernel, LoopExpr place) =>
