@@ -12,6 +12,7 @@ namespace Lepton.Kernels.Sparse;
 /// nothing stored is asked        for c from 0 to size
 /// an operand that must be there  for its entries:        the others follow to its coordinate     x ∧ …
 /// some of several                while any is left:      c = the smallest coordinate             x ∨ y
+///                                before, in lanes:       while all have the same next coordinates
 /// everywhere                     for c from 0 to size:   who has an entry at c steps on
 /// </code>
 /// After "The Tensor Algebra Compiler" (Kjolstad et al., OOPSLA 2017); instead of a loop for each point of the merge lattice, whether an
@@ -42,6 +43,12 @@ internal sealed class CoIteration
     }
 
     internal BodyBuilder Body => _kernel.Body;
+
+    /// <summary>Results that the inside of the innermost loop can take at once.</summary>
+    public int MostLanes { get; init; } = 1;
+
+    /// <summary>Results that are computed at once where code is written now.</summary>
+    public int Lanes { get; private set; } = 1;
 
     /// <summary>The index that a variable stands for now.</summary>
     public IndexForm Index(int variable)
@@ -183,6 +190,11 @@ internal sealed class CoIteration
         // While all have entries left none is asked whether it has; only the innermost loop is worth being written twice.
         if (number == _plan.Loops.Count - 1 && cursors.All(c => c.Reader.IsUniqueAt(number)))
         {
+            if (MostLanes > 1 && here.Length == iterated.Length && iterated.All(r => r.KindAt(number) == LevelKind.Compressed))
+            {
+                InLanes(number, cursors);
+            }
+
             Body.While(() => Left(MapOp.And), () => Step(isLeft: true));
         }
 
@@ -207,6 +219,29 @@ internal sealed class CoIteration
                 cursor.Advance();
             }
         }
+    }
+
+    // Tensors that store at the same places start with the same coordinates; others are found out at the first look.
+    private void InLanes(int number, SparseCursor[] cursors)
+    {
+        Body.While(
+            () =>
+            {
+                var left = cursors.Select(c => c.IsLeft(MostLanes)).Aggregate((a, b) => Body.And(a, b)!);
+                var first = cursors[0].Stretch(MostLanes, left);
+                var same = cursors.Skip(1).Select(c => Body.Map(MapOp.Equal, ElementType.Bool, first, c.Stretch(MostLanes, left))).Aggregate((a, b) => Body.And(a, b)!);
+                return Body.And(left, Body.LaneReduce(ReduceKind.All, same))!;
+            },
+            () =>
+            {
+                Lanes = MostLanes;
+                var coordinates = Body.Cast(cursors[0].Stretch(Lanes), ElementType.I64);
+                _counters[number] = _kernel.Space.FormOf(coordinates, SizeExpr.Zero, _plan.Loops[number].Size);
+                var over = cursors.Select(c => c.Over(Lanes)).ToArray();
+                _inside(number + 1);
+                Array.ForEach(over, o => o.Dispose());
+                (_counters[number], Lanes) = (null, 1);
+            });
     }
 
     private void Inside(int number, LoopExpr coordinate, SparseReader[] here, SparseCursor[] cursors)

@@ -39,7 +39,8 @@ internal abstract class RowTarget(SparseStorage storage) : ISparseTarget
         return row;
     }
 
-    protected LoopExpr Column(SparseKernel kernel, Coords at) => kernel.Builder.Space.ToScalar(at.Axes[storage.Format.Levels[Level].Axis]);
+    /// <summary>The column, or one in each lane.</summary>
+    protected LoopExpr Column(SparseKernel kernel, Coords at) => kernel.Builder.Space.ToValue(at.Axes[storage.Format.Levels[Level].Axis], at.Lanes);
 
     protected int Positions(SparseKernel kernel, BufferAccess access) =>
         kernel.Builder.Buffer("pos", storage.Format.Index, access, storage.Array(StorageKind.Positions, Level));
@@ -78,12 +79,12 @@ internal sealed class CountTarget(SparseStorage storage) : RowTarget(storage), I
         body.Store(Positions(kernel, BufferAccess.Write), body.Add(row, BodyMath.Index(1)), body.Cast(body.Read(_count!), Storage.Format.Index));
     }
 
-    public override void Store(SparseKernel kernel, LoopExpr value, Coords at) => One(kernel, BodyMath.Index(1));
+    public override void Store(SparseKernel kernel, LoopExpr value, Coords at) => More(kernel, BodyMath.Index(at.Lanes));
 
     public void Add(SparseKernel kernel, Coords at, Func<LoopExpr, LoopExpr> add) =>
-        One(kernel, kernel.Builder.Body.Cast(Marks!.Mark(kernel, Row(kernel), Column(kernel, at)), ElementType.I64));
+        More(kernel, kernel.Builder.Body.Cast(Marks!.Mark(kernel, Row(kernel), Column(kernel, at)), ElementType.I64));
 
-    private void One(SparseKernel kernel, LoopExpr count)
+    private void More(SparseKernel kernel, LoopExpr count)
     {
         var body = kernel.Builder.Body;
         body.Assign(_count!, body.Add(body.Read(_count!), count));
@@ -127,6 +128,6 @@ internal sealed class AppendTarget(SparseStorage storage, ValueList<SparseStorag
         var body = kernel.Builder.Body;
         var position = body.Read(_next!);
         Put(kernel, position, Column(kernel, at), value);
-        body.Assign(_next!, body.Add(position, BodyMath.Index(1)));
+        body.Assign(_next!, body.Add(position, BodyMath.Index(at.Lanes)));
     }
 }

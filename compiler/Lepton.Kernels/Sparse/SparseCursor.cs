@@ -34,7 +34,24 @@ internal sealed class SparseCursor
 
     public static SparseCursor Of(CoIteration loops, SparseReader reader, int number) => new(loops, reader, number);
 
-    public LoopExpr IsLeft() => Body.Less(Body.Read(_now), _end);
+    /// <summary>Whether so many entries are left.</summary>
+    public LoopExpr IsLeft(int count = 1) => Body.Less(count == 1 ? Body.Read(_now) : Body.Add(Body.Read(_now), BodyMath.Index(count - 1)), _end);
+
+    /// <summary>The coordinates of so many entries from here on; where the mask (a scalar) does not hold nothing is read.</summary>
+    public LoopExpr Stretch(int count, LoopExpr? mask = null) => Reader.Levels.Stretch(_level, Body.Read(_now), count, mask);
+
+    /// <summary>Stands before so many entries that all count, until the answer is disposed; then past them.</summary>
+    public IDisposable Over(int count)
+    {
+        var (position, inside) = (Body.Read(_now), Reader.At(Body.Read(_now), null, null));
+        Reader.Lanes = count;
+        return new Passing(() =>
+        {
+            Reader.Lanes = 1;
+            inside.Dispose();
+            Body.Assign(_now, Body.Add(position, BodyMath.Index(count)));
+        });
+    }
 
     /// <summary>The coordinate it stands at; beyond all when there is none left.</summary>
     /// <param name="isLeft">There surely is one.</param>
@@ -73,4 +90,9 @@ internal sealed class SparseCursor
     /// <summary>Past the entries at the coordinate, if it stands there.</summary>
     public void Advance() =>
         Body.Assign(_now, Next ?? Body.Add(Position, Body.Cast(Present!, ElementType.I64)));
+
+    private sealed class Passing(Action pass) : IDisposable
+    {
+        public void Dispose() => pass();
+    }
 }

@@ -65,7 +65,10 @@ internal sealed class SparseKernel
         _firstReduced = plan.Loops.FindIndex(l => !l.IsFree) is >= 0 and var first ? first : plan.Loops.Count;
         Builder.InnerLanes = context.Options.RegisterBytes / Math.Max(4, target.Element.ComputeType().ByteSize());
         _rowLoop = _isScattered ? _firstReduced : _rowLoop;
-        Loops = new CoIteration(Builder, plan, Inside);
+        Loops = new CoIteration(Builder, plan, Inside)
+        {
+            MostLanes = plan.Core is null && target is AppendTarget or CountTarget { Marks: null } ? Builder.InnerLanes : 1,
+        };
     }
 
     public KernelBuilder Builder { get; }
@@ -313,7 +316,7 @@ internal sealed class SparseKernel
 
         if (_vector < 0)
         {
-            Put(1);
+            Put(Loops.Lanes);
             return;
         }
 
@@ -338,7 +341,7 @@ internal sealed class SparseKernel
         var at = Coordinates(0, lanes);
         if (_plan.Core is null)
         {
-            _target.Store(this, _target is ICountTarget ? BodyMath.Index(1) : Builder.Values.Emit(_plan.Value, at), at);
+            _target.Store(this, _target is ICountTarget ? BodyMath.Index(1) : Builder.Values.EmitLanes(_plan.Value, at), at);
             return;
         }
 

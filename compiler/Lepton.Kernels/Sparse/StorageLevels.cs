@@ -24,6 +24,10 @@ internal sealed class StorageLevels(KernelBuilder kernel, SparseStorage storage)
     /// <summary>The coordinate that a level stores at a position. Where the mask does not hold nothing is read, and it is 0.</summary>
     public LoopExpr Coordinate(int level, LoopExpr position, LoopExpr? mask = null) => Load(Buffer(StorageKind.Coordinates, level), position, mask);
 
+    /// <summary>So many coordinates that lie behind each other, to be compared and stored. Where the mask (a scalar) does not hold nothing is read.</summary>
+    public LoopExpr Stretch(int level, LoopExpr first, int lanes, LoopExpr? mask = null) => Body.Let(new LoadExpr(
+        new LaneType(storage.Format.Index, lanes), Buffer(StorageKind.Coordinates, level), first, null, mask is null ? null : Body.Splat(mask, lanes)));
+
     /// <summary>
     /// So many coordinates that lie behind each other. Loaded one by one: they are wanted one by one, to load what stands there, and a register of
     /// addresses is slow to take apart.
