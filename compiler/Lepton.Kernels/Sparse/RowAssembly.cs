@@ -7,16 +7,14 @@ using Lepton.Kernels.Loops;
 namespace Lepton.Kernels.Sparse;
 
 /// <summary>
-/// A sparse result whose last level alone is compressed: in one pass where its operands' rows say how much a row can have at most, else in two:
+/// A sparse result whose last level alone is compressed, its columns in order: in one pass where its operands' rows say how much a row can have
+/// at most, else in two:
 /// <code>
 /// pos[r + 1] = entries of row r;   pos = prefix sums;   memory for pos[rows] entries;   the entries of row r at pos[r] …
 /// </code>
 /// </summary>
 internal static class RowAssembly
 {
-    // Each chunk has a workspace of its own.
-    private const long MostWorkspaces = 16;
-
     /// <summary>Whether rows can be made so: the free loops are the result's levels, in order, and at most the last stands in a reduced one.</summary>
     public static bool Suits(SparsePlan plan, TensorFormat format)
     {
@@ -30,7 +28,11 @@ internal static class RowAssembly
 
     public static void Emit(LoweringContext context, FusionGroup group, SparsePlan plan)
     {
-        if (plan.FreeFirst && Bounds(plan, plan.Where) is { } bounds)
+        if (!plan.FreeFirst)
+        {
+            ScatteredAssembly.Emit(context, group, plan);
+        }
+        else if (Bounds(plan, plan.Where) is { } bounds)
         {
             Bounded(context, group, plan, bounds.Distinct().ToValueList());
         }
@@ -88,8 +90,8 @@ internal static class RowAssembly
             var count = body.Cast(body.Let(new LoadExpr(new LaneType(index, 1), pos, next)), ElementType.I64);
             body.If(body.Less(to, from), () =>
             {
-                Move(kernel, crd, index, from, to, count);
-                Move(kernel, values, storage.Type.Element, from, to, count);
+                Move(kernel, (crd, crd), index, from, to, count);
+                Move(kernel, (values, values), storage.Type.Element, from, to, count);
             });
             body.Assign(end, body.Add(to, count));
             body.Store(pos, next, body.Cast(body.Read(end), index));
@@ -98,16 +100,22 @@ internal static class RowAssembly
         kernel.Launch(SizeExpr.One, "rows pushed together");
     }
 
-    // Towards the start, so that what is overwritten has been read, also when the two stretches overlap.
-    private static void Move(KernelBuilder kernel, int buffer, ElementType element, LoopExpr from, LoopExpr to, LoopExpr count)
+    /// <summary>
+    /// Copies a row's entries. Within one buffer: towards the start, so that what is overwritten has been read, also when the stretches overlap.
+    /// </summary>
+    public static void Move(KernelBuilder kernel, (int From, int To) buffers, ElementType element, LoopExpr from, LoopExpr to, LoopExpr count)
     {
-        var (body, lanes) = (kernel.Body, kernel.Context.Options.RegisterBytes / Math.Max(4, element.ByteSize()));
-        var whole = body.Sub(count, body.Rem(count, BodyMath.Index(lanes)));
-        body.For(BodyMath.Index(0), whole, lanes, mayBeEmpty: true, i => Step(i, lanes));
-        body.For(whole, count, 1, mayBeEmpty: true, i => Step(i, 1));
+        var (body, type) = (kernel.Body, new LaneType(element.ComputeType(), kernel.Context.Options.RegisterBytes / Math.Max(4, element.ByteSize())));
+        var whole = body.Sub(count, body.Rem(count, BodyMath.Index(type.Lanes)));
+        body.For(BodyMath.Index(0), whole, type.Lanes, mayBeEmpty: true, i => Step(i, null));
+        body.If(body.Less(whole, count), () =>
+        {
+            var places = body.Let(new RampExpr(new LaneType(ElementType.I64, type.Lanes), whole, BodyMath.Index(1)));
+            Step(whole, body.Less(places, body.Splat(count, type.Lanes)));
+        });
 
-        void Step(LoopExpr i, int width) => body.Store(
-            buffer, body.Add(to, i), body.Let(new LoadExpr(new LaneType(element.ComputeType(), width), buffer, body.Add(from, i))));
+        void Step(LoopExpr i, LoopExpr? mask) =>
+            body.Store(buffers.To, body.Add(to, i), body.Let(new LoadExpr(type, buffers.From, body.Add(from, i), null, mask)), null, mask);
     }
 
     private static void Counted(LoweringContext context, FusionGroup group, SparsePlan plan)
@@ -116,30 +124,18 @@ internal static class RowAssembly
         var storage = late.Storage;
         var (index, level) = (storage.Format.Index, storage.Format.Levels.Count - 1);
         var rows = storage.Count(level - 1);
-        var columns = storage.Format.SizeOf(level, storage.Type.Shape);
         late.Allocate(StorageKind.Positions, level);
         var positions = storage.Array(StorageKind.Positions, level);
-        var isScattered = !plan.FreeFirst;
-        var marks = isScattered ? new RowMarks(context.Allocate(index, columns * MostWorkspaces), index, columns) : null;
 
         // Rows that no loop reaches have none.
         Fills.Emit(context, $"{context.Graph.Name}_{group.Name}_clear", positions, index, rows + 1, Scalar.Of(index, 0));
-        SparseKernel.Emit(context, $"{group.Name}_count", group, plan, new CountTarget(storage) { Marks = marks }, mostChunks: isScattered ? MostWorkspaces : null, head: k => marks?.Clear(k));
+        SparseKernel.Emit(context, $"{group.Name}_count", group, plan, new CountTarget(storage));
         var total = context.Allocate(ElementType.I64, SizeExpr.One);
         PrefixSums(context, $"{context.Graph.Name}_{group.Name}_positions", positions, index, rows, total);
         late.Count(level, total, ElementType.I64);
         late.Allocate(StorageKind.Coordinates, level);
         late.Allocate(StorageKind.Values, level);
-        if (!isScattered)
-        {
-            SparseKernel.Emit(context, group.Name, group, plan, new AppendTarget(storage, [storage]));
-            return;
-        }
-
-        var core = context.Graph[plan.Core!.Value].Type.Element.ComputeType();
-        var set = new ColumnSet(context.Allocate(ElementType.I64, ColumnSet.Words(columns) * MostWorkspaces), columns);
-        var target = new WorkspaceTarget(storage, set, context.Allocate(core, columns * MostWorkspaces), columns);
-        SparseKernel.Emit(context, group.Name, group, plan, target, mostChunks: MostWorkspaces, head: target.Clear);
+        SparseKernel.Emit(context, group.Name, group, plan, new AppendTarget(storage, [storage]));
     }
 
     /// <summary>pos[r + 1] = pos[r] + pos[r + 1], which were counts; their sum is left at <paramref name="total"/>.</summary>

@@ -53,6 +53,10 @@ internal abstract class RowTarget(SparseStorage storage) : ISparseTarget
         body.Store(builder.Buffer("values", Element, BufferAccess.Write, storage.Array(StorageKind.Values, Level)), position, value);
     }
 
+    /// <summary>Leaves a row's count behind its place.</summary>
+    protected void Count(SparseKernel kernel, LoopExpr row, LoopExpr count) => kernel.Builder.Body.Store(
+        Positions(kernel, BufferAccess.Write), kernel.Builder.Body.Add(row, BodyMath.Index(1)), kernel.Builder.Body.Cast(count, storage.Format.Index));
+
     protected LoopExpr Start(SparseKernel kernel, LoopExpr row)
     {
         var body = kernel.Builder.Body;
@@ -60,7 +64,7 @@ internal abstract class RowTarget(SparseStorage storage) : ISparseTarget
     }
 }
 
-/// <summary>A target that counts entries and wants no values.</summary>
+/// <summary>A target that counts iterations or entries and wants no values.</summary>
 internal interface ICountTarget;
 
 /// <summary>Counts what the rows of a result will store, each behind its place: pos[r + 1] = entries of row r.</summary>
@@ -73,11 +77,7 @@ internal sealed class CountTarget(SparseStorage storage) : RowTarget(storage), I
 
     public override void Begin(SparseKernel kernel, LoopExpr row) => _count = kernel.Builder.Body.Declare(BodyMath.Index(0));
 
-    public override void End(SparseKernel kernel, LoopExpr row)
-    {
-        var body = kernel.Builder.Body;
-        body.Store(Positions(kernel, BufferAccess.Write), body.Add(row, BodyMath.Index(1)), body.Cast(body.Read(_count!), Storage.Format.Index));
-    }
+    public override void End(SparseKernel kernel, LoopExpr row) => Count(kernel, row, kernel.Builder.Body.Read(_count!));
 
     public override void Store(SparseKernel kernel, LoopExpr value, Coords at) => More(kernel, BodyMath.Index(at.Lanes));
 
@@ -88,6 +88,26 @@ internal sealed class CountTarget(SparseStorage storage) : RowTarget(storage), I
     {
         var body = kernel.Builder.Body;
         body.Assign(_count!, body.Add(body.Read(_count!), count));
+    }
+}
+
+/// <summary>How many columns the rows of a scattered result can have at most, each behind its place: bounds[r + 1], i64.</summary>
+internal sealed class BoundTarget(SparseStorage storage, BufferRef bounds, SizeExpr columns) : RowTarget(storage), ICountTarget
+{
+    private VariableExpr? _bound;
+
+    public override void Begin(SparseKernel kernel, LoopExpr row) => _bound = kernel.Builder.Body.Declare(BodyMath.Index(0));
+
+    public override void Store(SparseKernel kernel, LoopExpr value, Coords at) => throw new CompilerBugException("kernels", "a bound looks at no column");
+
+    /// <summary>There may be so many more.</summary>
+    public void More(SparseKernel kernel, LoopExpr columns) =>
+        kernel.Builder.Body.Assign(_bound!, kernel.Builder.Body.Add(kernel.Builder.Body.Read(_bound!), columns));
+
+    public override void End(SparseKernel kernel, LoopExpr row)
+    {
+        var (body, buffer) = (kernel.Builder.Body, kernel.Builder.Buffer("bounds", ElementType.I64, BufferAccess.Write, bounds));
+        body.Store(buffer, body.Add(row, BodyMath.Index(1)), body.Min(body.Read(_bound!), BodyMath.Index(columns)));
     }
 }
 
@@ -114,9 +134,7 @@ internal sealed class AppendTarget(SparseStorage storage, ValueList<SparseStorag
             return;
         }
 
-        var body = kernel.Builder.Body;
-        var count = body.Sub(body.Read(_next!), _start!);
-        body.Store(Positions(kernel, BufferAccess.Write), body.Add(row, BodyMath.Index(1)), body.Cast(count, Storage.Format.Index));
+        Count(kernel, row, kernel.Builder.Body.Sub(kernel.Builder.Body.Read(_next!), _start!));
     }
 
     /// <summary>Where a row starts.</summary>

@@ -12,9 +12,15 @@ internal static class SparseCost
 {
     private const long TranscendentalFlops = 10;
 
-    public static (SizeExpr Flops, SizeExpr Bytes) Of(LoweringContext context, FusionGroup group, SparsePlan plan, ElementType result)
+    public static (SizeExpr Flops, SizeExpr Bytes) Of(LoweringContext context, FusionGroup group, SparsePlan plan, ISparseTarget target)
     {
         var graph = context.Graph;
+        var storages = plan.Accesses.Select(a => a.Storage).Distinct().ToArray();
+        if (target is ICountTarget)
+        {
+            return (SizeExpr.Zero, Bytes(storages.SelectMany(s => Arrays(s).Where(a => a.Kind != StorageKind.Values))));
+        }
+
         var iterations = Iterations(plan, plan.Where);
         var (perIteration, sampled) = (0L, SizeExpr.Zero);
         foreach (var member in group.Members)
@@ -36,8 +42,7 @@ internal static class SparseCost
             }
         }
 
-        var bytes = plan.Accesses.Select(a => a.Storage).Distinct()
-            .SelectMany(s => s.Format.Arrays(s.Name, s.Type.Element, s.Type.Shape)).Aggregate(SizeExpr.Zero, (sum, a) => sum + (a.Count * a.Element.ByteSize()));
+        var bytes = Bytes(storages.SelectMany(s => Arrays(s)));
         var members = group.Members.ToHashSet();
         foreach (var leaf in group.Members.SelectMany(m => graph[m].Operands).Where(o => !members.Contains(o) && context.StorageOf(o) is null).Distinct())
         {
@@ -45,9 +50,13 @@ internal static class SparseCost
         }
 
         var root = graph[plan.Root];
-        bytes += (root is FormatNode ? iterations : root.Type.Count) * result.ByteSize();
+        bytes += (root is FormatNode ? iterations : root.Type.Count) * target.Element.ByteSize();
         return ((iterations * perIteration) + sampled, bytes);
     }
+
+    private static ValueList<StorageArray> Arrays(SparseStorage storage) => storage.Format.Arrays(storage.Name, storage.Type.Element, storage.Type.Shape);
+
+    private static SizeExpr Bytes(IEnumerable<StorageArray> arrays) => arrays.Aggregate(SizeExpr.Zero, (sum, a) => sum + (a.Count * a.Element.ByteSize()));
 
     private static SizeExpr Summed(Graph graph, ContractNode contract)
     {
@@ -67,10 +76,23 @@ internal static class SparseCost
     {
         StoredAt stored when plan.Accesses.FirstOrDefault(a => a.At == stored) is { } access =>
             access.Storage.Stored * SizeExpr.Product(plan.Sizes.Where(s => !stored.Variables.Contains(s.Key) && Used(plan, s.Key)).Select(s => s.Value)),
-        AllOf { Parts: [var first, ..] } => Iterations(plan, first),
+        AllOf { Parts: [var first, ..] } all => all.Parts.OfType<StoredAt>().Skip(first is StoredAt ? 1 : 0).Aggregate(Iterations(plan, first), (n, at) => And(plan, n, at)),
         AnyOf { Parts.Count: > 0 } any => any.Parts.Aggregate(SizeExpr.Zero, (sum, p) => sum + Iterations(plan, p)),
         _ => SizeExpr.Product(plan.Sizes.Where(s => Used(plan, s.Key)).Select(s => s.Value)),
     };
+
+    // Of n iterations those where one more operand stores: the share of its places that are stored, wherever these are.
+    private static SizeExpr And(SparsePlan plan, SizeExpr iterations, StoredAt at)
+    {
+        if (plan.Accesses.FirstOrDefault(a => a.At == at) is not { } access)
+        {
+            return iterations;
+        }
+
+        var places = SizeExpr.Product(at.Variables.Distinct().Select(v => plan.Sizes[v]));
+        var all = iterations * access.Storage.Stored;
+        return SizeExpr.TryDivideExactly(all, places) ?? SizeExpr.FloorDiv(all, SizeExpr.Max(places, SizeExpr.One));
+    }
 
     private static bool Used(SparsePlan plan, int variable) => plan.Free.Contains(variable) || plan.Reduced.Contains(variable);
 }

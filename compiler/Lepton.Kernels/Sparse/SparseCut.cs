@@ -69,7 +69,8 @@ internal sealed record SparseCut((LoopExpr From, LoopExpr To)? Range, SizeExpr C
         }
     }
 
-    private static (LoopExpr From, LoopExpr To) Equal(BodyBuilder body, SizeExpr count, SizeExpr pieces)
+    /// <summary>Pieces of a count, as equal as can be: that of this chunk.</summary>
+    public static (LoopExpr From, LoopExpr To) Equal(BodyBuilder body, SizeExpr count, SizeExpr pieces)
     {
         var parts = BodyMath.Index(SizeExpr.Max(pieces, SizeExpr.One));
         return (Part(BodyBuilder.Chunk), Part(body.Add(BodyBuilder.Chunk, BodyMath.Index(1))));

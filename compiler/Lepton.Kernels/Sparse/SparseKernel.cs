@@ -98,7 +98,7 @@ internal sealed class SparseKernel
         head?.Invoke(kernel);
         var (chunks, note) = kernel.Chunked(mostChunks, inOrder);
         before?.Invoke(kernel.LeavesOut);
-        kernel.Builder.Cost = SparseCost.Of(context, group, plan, target.Element);
+        kernel.Builder.Cost = SparseCost.Of(context, group, plan, target);
         kernel.Builder.Launch(chunks, note);
     }
 
@@ -162,6 +162,10 @@ internal sealed class SparseKernel
             {
                 Columns();
             }
+        }
+        else if (_target is BoundTarget bound && number == _plan.Loops.FindLastIndex(l => l.IsFree))
+        {
+            bound.More(this, Loops.DriverOf(number)?.Range(Body, number) is var (first, end) ? Body.Sub(end, first) : BodyMath.Index(_plan.Loops[number].Size));
         }
         else if (number == _plan.Loops.Count)
         {

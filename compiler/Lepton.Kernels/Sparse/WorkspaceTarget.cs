@@ -11,6 +11,9 @@ namespace Lepton.Kernels.Sparse;
 /// </summary>
 internal sealed class WorkspaceTarget(SparseStorage storage, ColumnSet set, BufferRef sums, SizeExpr columns) : RowTarget(storage), IScatterTarget
 {
+    /// <summary>Where rows begin (i64), and entries are counted for the result's positions; null: these are known.</summary>
+    public BufferRef? Starts { get; init; }
+
     public override void Begin(SparseKernel kernel, LoopExpr row)
     {
     }
@@ -37,7 +40,10 @@ internal sealed class WorkspaceTarget(SparseStorage storage, ColumnSet set, Buff
     public override void End(SparseKernel kernel, LoopExpr row)
     {
         var body = kernel.Builder.Body;
-        var next = body.Declare(Start(kernel, row));
+        var start = Starts is { } starts
+            ? body.Let(new LoadExpr(LaneType.Index, kernel.Builder.Buffer("starts", ElementType.I64, BufferAccess.Read, starts), row))
+            : Start(kernel, row);
+        var next = body.Declare(start);
         set.Drain(kernel, (first, second, isNew) =>
         {
             var position = body.Read(next);
@@ -48,6 +54,10 @@ internal sealed class WorkspaceTarget(SparseStorage storage, ColumnSet set, Buff
             Finish(second, b, body.Add(position, isNew));
             body.Assign(next, body.Add(position, body.Add(isNew, BodyMath.Index(1))));
         });
+        if (Starts is not null)
+        {
+            Count(kernel, row, body.Sub(body.Read(next), start));
+        }
 
         void Finish(LoopExpr column, LoopExpr sum, LoopExpr position)
         {
