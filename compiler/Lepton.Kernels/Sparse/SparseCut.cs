@@ -9,16 +9,18 @@ namespace Lepton.Kernels.Sparse;
 /// How the first loop of a sparse kernel is cut into chunks. Rows with a compressed level below are cut where rows and entries together
 /// are shared equally: chunk k of n starts at the first row r with pos[r] + r ≥ k · (entries + rows) / n.
 /// </summary>
+/// <param name="Range">Of the first loop, in this chunk; null: all of it, in the one chunk that there is.</param>
 internal sealed record SparseCut((LoopExpr From, LoopExpr To)? Range, SizeExpr Chunks, string Note)
 {
     // Work on an entry is worth that on so many elements of an elementwise kernel.
     private const long EntryWork = 4;
 
-    public static SparseCut Of(KernelOptions options, BodyBuilder body, CoIteration loops, SparsePlan plan, long? mostChunks = null)
+    /// <param name="exactly">So many chunks, if it can be cut.</param>
+    public static SparseCut Of(KernelOptions options, BodyBuilder body, CoIteration loops, SparsePlan plan, long? mostChunks = null, SizeExpr? exactly = null)
     {
         var size = plan.Loops[0].Size;
         var inner = plan.Free.Where(v => plan.Loops.All(l => l.Variable != v)).Aggregate(SizeExpr.One, (n, v) => n * plan.Sizes[v]);
-        if (loops.Cut() is not { } cut)
+        if (loops.Cut() is not { } cut || cut.Driver?.IsUniqueAt(0) == false)
         {
             return new SparseCut(null, SizeExpr.One, "in order");
         }
@@ -26,11 +28,6 @@ internal sealed record SparseCut((LoopExpr From, LoopExpr To)? Range, SizeExpr C
         var block = SizeExpr.Constant(Math.Max(1, options.ChunkElements / EntryWork));
         if (cut.Driver is { } driver)
         {
-            if (!driver.IsUniqueAt(0))
-            {
-                return new SparseCut(null, SizeExpr.One, "in order");
-            }
-
             var count = driver.Access.Storage.Count(0);
             var pieces = AtMost(SizeExpr.Min(count, SizeExpr.CeilDiv(driver.Access.Storage.Stored * inner, block)));
             return new SparseCut(Equal(body, count, pieces), pieces, $"{pieces} chunks of entries");
@@ -51,7 +48,7 @@ internal sealed record SparseCut((LoopExpr From, LoopExpr To)? Range, SizeExpr C
         var from = Bound(BodyBuilder.Chunk);
         return new SparseCut((from, Bound(body.Add(BodyBuilder.Chunk, BodyMath.Index(1)))), chunks, "rows in chunks of equal entries");
 
-        SizeExpr AtMost(SizeExpr wanted) => mostChunks is { } most ? SizeExpr.Min(wanted, most) : wanted;
+        SizeExpr AtMost(SizeExpr wanted) => exactly ?? (mostChunks is { } most ? SizeExpr.Min(wanted, most) : wanted);
 
         LoopExpr Bound(LoopExpr chunk)
         {

@@ -6,23 +6,6 @@ using Lepton.Kernels.Loops;
 
 namespace Lepton.Kernels.Sparse;
 
-/// <summary>Where a sparse kernel leaves its values: at the index, or at the position, of an iteration.</summary>
-internal interface ISparseTarget
-{
-    ElementType Element { get; }
-
-    /// <summary>Stores the value of the result at coordinates.</summary>
-    void Store(SparseKernel kernel, LoopExpr value, Coords at);
-}
-
-/// <summary>A target in whose places sums meet.</summary>
-internal interface IScatterTarget
-{
-    /// <summary>Adds to what is at the coordinates.</summary>
-    /// <param name="add">Emits the sum of what was there and the iteration's value, where it is wanted.</param>
-    void Add(SparseKernel kernel, Coords at, Func<LoopExpr, LoopExpr> add);
-}
-
 /// <summary>
 /// One kernel of a sparse group. Where all free loops stand outside of all reduced ones, sums are in registers, several vectors of the last
 /// axis at a time if no sparse operand has that axis; else they are in the result, which was filled before:
@@ -48,6 +31,9 @@ internal sealed class SparseKernel
     private VariableExpr[] _sums = [];
     private VariableExpr? _laneSums;
     private int _lanes = 1;
+
+    // Of the outermost loop: what this chunk runs through.
+    private (LoopExpr From, LoopExpr To)? _range;
 
     private SparseKernel(LoweringContext context, string name, FusionGroup group, SparsePlan plan, ISparseTarget target)
     {
@@ -83,6 +69,7 @@ internal sealed class SparseKernel
     /// <summary>Emits and launches the kernel; <paramref name="before"/> runs before the launch is listed.</summary>
     /// <param name="head">Written at the head of each chunk.</param>
     /// <param name="inOrder">One chunk: places in the target are handed out one after the other.</param>
+    /// <param name="pieces">The outermost loop is reduced, and cut into so many chunks.</param>
     public static void Emit(
         LoweringContext context,
         string name,
@@ -92,11 +79,12 @@ internal sealed class SparseKernel
         Action<bool>? before = null,
         long? mostChunks = null,
         Action<SparseKernel>? head = null,
-        bool inOrder = false)
+        bool inOrder = false,
+        SizeExpr? pieces = null)
     {
         var kernel = new SparseKernel(context, name, group, plan, target);
         head?.Invoke(kernel);
-        var (chunks, note) = kernel.Chunked(mostChunks, inOrder);
+        var (chunks, note) = kernel.Chunked(mostChunks, inOrder, pieces);
         before?.Invoke(kernel.LeavesOut);
         kernel.Builder.Cost = SparseCost.Of(context, group, plan, target);
         kernel.Builder.Launch(chunks, note);
@@ -122,17 +110,28 @@ internal sealed class SparseKernel
         return value;
     }
 
-    private (SizeExpr Chunks, string Note) Chunked(long? mostChunks, bool inOrder)
+    private (SizeExpr Chunks, string Note) Chunked(long? mostChunks, bool inOrder, SizeExpr? pieces)
     {
-        if (inOrder || _plan.Loops.Count == 0 || !_plan.Loops[0].IsFree)
+        if (inOrder || _plan.Loops.Count == 0 || (!_plan.Loops[0].IsFree && pieces is null))
         {
             Inside(0);
             return (SizeExpr.One, "in order");
         }
 
-        var cut = SparseCut.Of(_context.Options, Body, Loops, _plan, mostChunks);
-        Loops.Loop(0, cut.Range);
-        return (cut.Chunks, cut.Note + (_isScattered ? ", scattered" : ""));
+        var cut = SparseCut.Of(_context.Options, Body, Loops, _plan, mostChunks, pieces);
+        _range = cut.Range;
+        Action all = _isScattered || _plan.Loops[0].IsFree ? () => Loops.Loop(0, _range) : () => Inside(0);
+        if (pieces is null || _range is not null)
+        {
+            all();
+        }
+        else
+        {
+            // It cannot be cut: the first piece is all of it.
+            Body.If(Body.Map(MapOp.Equal, ElementType.Bool, BodyBuilder.Chunk, BodyMath.Index(0)), all);
+        }
+
+        return (pieces ?? cut.Chunks, cut.Note + (_isScattered ? ", scattered" : ""));
     }
 
     private void Inside(int number)
@@ -227,7 +226,7 @@ internal sealed class SparseKernel
         }
         else
         {
-            Loops.Loop(_firstReduced);
+            Loops.Loop(_firstReduced, _firstReduced == 0 ? _range : null);
         }
 
         for (var w = 0; w < count; w++)
@@ -247,16 +246,17 @@ internal sealed class SparseKernel
     private void Innermost(int number)
     {
         var lanes = EntryLanes();
+        var range = number == 0 ? _range : null;
         if (_laneSums is null || lanes == 1)
         {
-            Loops.Loop(number);
+            Loops.Loop(number, range);
             return;
         }
 
         var loop = _plan.Loops[number];
         if (Loops.DriverOf(number) is { } driver)
         {
-            var (first, end) = driver.Range(Body, number);
+            var (first, end) = range ?? driver.Range(Body, number);
             var tail = Body.Sub(end, Body.Rem(Body.Sub(end, first), BodyMath.Index(lanes)));
             Body.For(first, tail, lanes, mayBeEmpty: true, p =>
             {
@@ -277,7 +277,7 @@ internal sealed class SparseKernel
 
         if (_plan.Accesses.Any(a => a.Loops.Contains(number)))
         {
-            Loops.Loop(number);
+            Loops.Loop(number, range);
             return;
         }
 

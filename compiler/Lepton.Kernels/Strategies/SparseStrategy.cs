@@ -65,10 +65,11 @@ public sealed class SparseStrategy : IStrategy
         var plan = SparsePlan.Of(context, group);
         var type = context.Graph[root].Type;
         var place = ((BufferPlace)context.PlaceOf(root)!).Ref;
-        var isApart = plan.Core is not null && (plan.FreeFirst ? plan.HasEpilogue && plan.MayLeaveOut : plan.HasEpilogue || type.Element != type.Element.ComputeType());
+        var isCut = PartialSums.Suits(plan);
+        var isApart = plan.Core is not null && (plan.FreeFirst ? plan.HasEpilogue && (plan.MayLeaveOut || isCut) : plan.HasEpilogue || type.Element != type.Element.ComputeType());
         if (!isApart)
         {
-            SparseKernel.Emit(context, group.Name, group, plan, new DenseTarget(place, type.Element, type.Shape), leavesOut => Fill(context, group, plan, place, type, leavesOut));
+            Sum(context, group.Name, group, plan, place, type);
             return;
         }
 
@@ -79,7 +80,7 @@ public sealed class SparseStrategy : IStrategy
         var alone = group with { Members = group.Members, Outputs = [core] };
         plan = SparsePlan.Of(context, alone);
         var exact = new TensorType(sums.Element.ComputeType(), sums.Shape);
-        SparseKernel.Emit(context, $"{group.Name}_sum", alone, plan, new DenseTarget(at, exact.Element, exact.Shape), leavesOut => Fill(context, alone, plan, at, exact, leavesOut));
+        Sum(context, $"{group.Name}_sum", alone, plan, at, exact);
         if (exact.Element == sums.Element)
         {
             context.SetPlace(core, new BufferPlace(at));
@@ -94,6 +95,20 @@ public sealed class SparseStrategy : IStrategy
         if (core != root)
         {
             new MapStrategy().Lower(group with { Members = group.Members.Where(m => m != core).ToValueList(), Outputs = [root] }, context);
+        }
+    }
+
+    private static void Sum(LoweringContext context, string name, FusionGroup group, SparsePlan plan, BufferRef place, TensorType type)
+    {
+        void Whole() => SparseKernel.Emit(
+            context, name, group, plan, new DenseTarget(place, type.Element, type.Shape), leavesOut => Fill(context, group, plan, place, type, leavesOut));
+        if (PartialSums.Suits(plan))
+        {
+            PartialSums.Emit(context, name, group, place, type, Whole);
+        }
+        else
+        {
+            Whole();
         }
     }
 
