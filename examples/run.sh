@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Builds leptonc and runs the examples; every result is compared with values that NumPy computed (examples/expected.py).
+# examples/run.sh DEVICE: on that device of leptonc run (cpu, clr, interpreter).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/setup.sh
@@ -7,14 +8,15 @@ source tests/setup.sh
 leptonc=${LEPTONC:-"compiler/leptonc/bin/leptonc/leptonc"}
 data=examples/data
 failed=0
+device=${1:+--device $1}
 
 # say WHAT; then run leptonc with the arguments behind it
 example() {
   echo
   echo "== $1"
   shift
-  echo "   leptonc run $*"
-  $leptonc run "$@" || { failed=$((failed + 1)); echo "   FAILED"; }
+  echo "   leptonc run $* $device"
+  $leptonc run "$@" $device || { failed=$((failed + 1)); echo "   FAILED"; }
 }
 
 example "wave: sin x + cos x² + exp x at 1, 2, 3, as one kernel" examples/wave.lep --in x=$data/wave.x.npy

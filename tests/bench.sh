@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
 # Lepton against ONNX Runtime, PyTorch, NumPy, SciPy, Numba and System.Numerics.Tensors, in turn, on one and two threads: tests/bench.sh [FILTER]
 # FILTER: a part of a workload's name. Installs the peers (npm, apt); goes on without those that cannot be had.
+# tests/bench.sh clr [FILTER]: device clr against cpu, on one thread.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/setup.sh
+if [ "${1:-}" = clr ]; then
+  dotnet build tests/Lepton.Benchmarks -c Release -v quiet --nologo -clp:NoSummary
+  exec dotnet tests/Lepton.Benchmarks/bin/Release/net10.0/Lepton.Benchmarks.dll clr "${2:-}"
+fi
 peers=tests/Lepton.Benchmarks/bin/peers
 if [ ! -d "$peers/node_modules/onnxruntime-node" ]; then
   mkdir -p "$peers"

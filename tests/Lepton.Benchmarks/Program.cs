@@ -6,9 +6,15 @@ using Lepton.Benchmarks.Reports;
 using Lepton.Benchmarks.Workloads;
 
 // Lepton and its peers in turn on the same numbers, for one and two threads: a table as it goes, a JSON file and a page at the end.
+//   Lepton.Benchmarks clr [FILTER]: device clr against cpu
 //   Lepton.Benchmarks ONNX_RUNTIME_FOLDER PYTHON REPORT_FOLDER [FILTER]       (tests/bench.sh says them)
 // Ends with 1 when a result differs from a peer's by more than the workload allows.
 CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
+if (args is ["clr", ..])
+{
+    return DeviceTable.Print([.. AllWorkloads.List().Where(w => args.Length < 2 || w.Name.Contains(args[1], StringComparison.OrdinalIgnoreCase))], 0.4);
+}
+
 if (args.Length < 3)
 {
     Console.Error.WriteLine("start it with tests/bench.sh [FILTER]");

@@ -16,9 +16,9 @@ internal sealed class LeptonContender : IContender
     private readonly OwnedTensor? _output;
     private readonly Invocation _invocation;
 
-    public LeptonContender(Workload workload, IReadOnlyDictionary<string, float[]> data, IReadOnlyDictionary<string, SparseTensor> matrices, int threads)
+    public LeptonContender(Workload workload, IReadOnlyDictionary<string, float[]> data, IReadOnlyDictionary<string, SparseTensor> matrices, int threads, string? device = null)
     {
-        _engine = LeptonEngine.Compile(workload.Program);
+        _engine = LeptonEngine.Compile(workload.Program, new LeptonOptions { Device = device });
         foreach (var input in workload.Inputs.Skip(workload.Arguments))
         {
             _parameters.Set(input.Name, Native(input, data[input.Name]));

@@ -1,4 +1,5 @@
 using Lepton.Abi;
+using Lepton.Codegen.Clr;
 using Lepton.Codegen.Llvm;
 using Lepton.Compiler;
 using Lepton.Graphs;
@@ -148,9 +149,13 @@ internal sealed class CaseCheck(Compilation compilation, CaseFile file)
             return;
         }
 
-        foreach (var (name, target) in NativeRunner.Targets)
+        // Constant sizes are what a user's programs have on clr; by hand, LEPTON_TEST_DEVICE=clr runs everything there.
+        var isLast = mode == "constant" || compilation.Entries.All(e => compilation.Graph(e).Dims.Count == 0);
+        var devices = NativeRunner.Targets.Select(t => (Name: t.Key, Target: t.Value, IsClr: false))
+            .Concat(isLast ? [("clr", ClrModule.Target, true)] : Array.Empty<(string, CpuTarget, bool)>());
+        foreach (var (name, target, isClr) in devices)
         {
-            using var module = NativeRunner.Load(kernels(target), target);
+            using var module = NativeRunner.Load(kernels(target), target, clr: isClr);
             foreach (var run in runs)
             {
                 var device = $"{name}, {mode} sizes";

@@ -6,7 +6,7 @@ namespace Lepton.Tests.Cases;
 
 /// <summary>
 /// The right programs of tests/cases: every run of a file that starts with <c>// case: run</c> gives its results on the interpreter, before and
-/// after optimization, and as machine code on every target that this machine can run, with symbolic and with constant sizes, with one thread
+/// after optimization, as machine code on every target that this machine can run, and on device clr, with symbolic and with constant sizes, with one thread
 /// and two. See <see cref="CaseFile"/> for the header.
 /// </summary>
 public sealed class RunCases

@@ -29,7 +29,8 @@ internal static class DifferentialCheck
     /// <summary>Null when all agree, else what differs.</summary>
     /// <param name="count">Hears of what was compiled.</param>
     /// <param name="forced">The forced choices; null: as the seed says.</param>
-    public static string? Run(RandomCase made, bool withCode = true, StrategyCount? count = null, Func<KernelOptions, KernelOptions>? forced = null)
+    /// <param name="clr">On device clr instead of as machine code.</param>
+    public static string? Run(RandomCase made, bool withCode = true, StrategyCount? count = null, Func<KernelOptions, KernelOptions>? forced = null, bool clr = false)
     {
         IReadOnlyList<TensorValue>? expected = null;
         GraphRunException? failure = null;
@@ -42,7 +43,7 @@ internal static class DifferentialCheck
             failure = e;
         }
 
-        var check = new Check(made, expected, failure, count);
+        var check = new Check(made, expected, failure, count, clr);
         var skipped = GraphPasses.Names[made.Seed % GraphPasses.Names.Count];
         forced ??= usual => ForcedChoices.Of(usual, made.Seed, made.AllowsWinograd);
         return check.Run([], withCode, null) ?? check.Run(made.Seed % 2 == 0 ? [] : [skipped], withCode, GuardedPages.IsSupported ? forced : null);
@@ -67,7 +68,7 @@ internal static class DifferentialCheck
         return target.ToGraph();
     }
 
-    private sealed class Check(RandomCase made, IReadOnlyList<TensorValue>? expected, GraphRunException? failure, StrategyCount? count)
+    private sealed class Check(RandomCase made, IReadOnlyList<TensorValue>? expected, GraphRunException? failure, StrategyCount? count, bool clr)
     {
         private readonly Graph _graph = WithParameters(made.Graph, made.Seed / 5);
         private readonly string _target = TargetNames[made.Seed / 3 % TargetNames.Length];
@@ -116,7 +117,7 @@ internal static class DifferentialCheck
             var cpu = NativeRunner.Targets[_target];
             var kernels = KernelLowering.Run(fused, Compilation.OptionsFor(cpu));
             count?.Add(kernels, made.Sizes);
-            using var module = NativeRunner.Load(kernels, cpu, quick: IsQuick(kernels, 0));
+            using var module = NativeRunner.Load(kernels, cpu, quick: IsQuick(kernels, 0), clr);
             return Compared([1, 2, 4], threads => Tried(module, threads));
         }
 
@@ -140,11 +141,11 @@ internal static class DifferentialCheck
             count?.Add(kernels, made.Sizes);
             if (_graph.Nodes.Any(n => n is FormatNode or InputNode { Format: not null }))
             {
-                using var module = NativeRunner.Load(kernels, cpu, quick: IsQuick(kernels, 1));
+                using var module = NativeRunner.Load(kernels, cpu, quick: IsQuick(kernels, 1), clr);
                 return Compared([1, 2, 4], threads => Tried(module, threads));
             }
 
-            using var run = new GuardedRun(kernels, cpu, quick: IsQuick(kernels, 1));
+            using var run = new GuardedRun(kernels, cpu, quick: IsQuick(kernels, 1), clr);
             var problem = Compared(Guarded, how => run.Run(made.Inputs, made.Sizes, how.AtEnd, how.Threads) is { Error: NativeError.None, Results: var results } ? results : null);
             return problem is null ? null : $"{problem}\n{options}";
         }

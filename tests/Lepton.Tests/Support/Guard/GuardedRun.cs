@@ -19,10 +19,10 @@ internal sealed unsafe class GuardedRun : IDisposable
     private readonly nint _prepare;
 
     /// <param name="kernels">One entry, lowered with <see cref="KernelOptions.Apart"/>.</param>
-    public GuardedRun(KernelModule kernels, CpuTarget target, bool quick = true)
+    public GuardedRun(KernelModule kernels, CpuTarget target, bool quick = true, bool clr = false)
     {
         _program = GuardedProgram.Of(kernels);
-        _code = NativeRunner.Link(_program.Kernels, target, quick);
+        _code = NativeRunner.Link(_program.Kernels, target, quick, clr);
         _manifest = _program.Kernels.Entries[0].Manifest;
         (_run, _prepare) = (_code.Lookup(_manifest.Symbol), _code.Lookup(_manifest.Symbol + "_prepare"));
     }
