@@ -86,6 +86,7 @@ public sealed class Compilation
             FastMath = _options.FastMath,
             Exact = _options.Exact,
             Dims = dims ?? new Dictionary<string, long>(),
+            Rules = _options.Rules,
             Trace = (name, before, after, time) =>
             {
                 _options.Timing?.Invoke(name, time);

@@ -44,4 +44,7 @@ public sealed record CompileOptions
 
     /// <summary>Hears of every pass: its name, the graph before and after.</summary>
     public Action<string, Graphs.Graph, Graphs.Graph>? Passes { get; init; }
+
+    /// <summary>Hears of rules that were applied to what is stored or pinned, and to the order of products.</summary>
+    public Action<Optimizer.RuleNote>? Rules { get; init; }
 }

@@ -24,6 +24,9 @@ public sealed record PassOptions
 
     /// <summary>Called after each pass: its name, the graph before and after (the same object when nothing changed), the time it took.</summary>
     public Action<string, Graph, Graph, TimeSpan>? Trace { get; init; }
+
+    /// <summary>Hears of rules about what is left out, stored or reordered, whenever one is applied.</summary>
+    public Action<RuleNote>? Rules { get; init; }
 }
 
 /// <summary>One pass of the list.</summary>
@@ -60,13 +63,13 @@ public static class GraphPasses
         new("common-subexpressions", (g, _) => CommonSubexpressions.Run(g), After: ["compose-views"]),
 
         // Views of views would hide that two indices are compared; a sum of products is another thing once it is a contraction.
-        new("pin-indices", (g, o) => PinIndices.Run(g, o.FastMath), After: ["compose-views"]),
+        new("pin-indices", (g, o) => PinIndices.Run(g, o.FastMath, o.Rules), After: ["compose-views"]),
 
         // Factors are recognised by their composed views, equal factors by being one node.
         new("form-contractions", (g, o) => FormContractions.Run(g, o.FastMath), After: ["compose-views", "common-subexpressions", "pin-indices"]),
 
         // Factors of factors are found once both are contractions.
-        new("order-products", (g, o) => OrderProducts.Run(g, o.Exact), After: ["form-contractions"]),
+        new("order-products", (g, o) => OrderProducts.Run(g, o.Exact, o.Rules), After: ["form-contractions"]),
 
         // Scales of whole contractions are looked for once these are formed.
         new("fold-scales", (g, o) => FoldScales.Run(g, o.Exact), After: ["form-contractions"]),
@@ -81,7 +84,7 @@ public static class GraphPasses
         new("batch-steps", (g, _) => BatchSteps.Run(g), After: ["hoist-invariants"]),
 
         // What a sum is, and who shares it, is known by now.
-        new("store-sparse", (g, _) => StoreSparse.Run(g), After: ["common-subexpressions", "form-contractions"]),
+        new("store-sparse", (g, o) => StoreSparse.Run(g, o.Rules), After: ["common-subexpressions", "form-contractions"]),
 
         // All the others leave unused nodes behind; fusion counts uses.
         new("remove-dead", (g, _) => RemoveDead.Run(g), After: ["common-subexpressions", "form-contractions", "reduce-first", "hoist-invariants", "batch-steps"]),

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Lepton.Abi;
 using Lepton.Graphs;
 using Lepton.Optimizer.Contractions;
@@ -23,13 +24,16 @@ public static class OrderProducts
     // What an order must save: sizes may be guesses.
     private const double Worthwhile = 0.8;
 
-    public static Graph Run(Graph graph, bool exact = false) => Rewrite.InBodies(graph, g => new Ordering(g, exact).Run());
+    /// <param name="graph">The graph.</param>
+    /// <param name="exact">Products of floats stay in the order in which they are.</param>
+    /// <param name="tell">Hears of each product in another order.</param>
+    public static Graph Run(Graph graph, bool exact = false, Action<RuleNote>? tell = null) => Rewrite.InBodies(graph, g => new Ordering(g, exact, tell).Run());
 
     /// <param name="Factors">Of the whole product, contractions inside taken apart.</param>
     /// <param name="Cost">As it stands.</param>
     private sealed record Product(ValueList<Factor> Factors, ValueList<int> Output, double Cost);
 
-    private sealed class Ordering(Graph graph, bool exact)
+    private sealed class Ordering(Graph graph, bool exact, Action<RuleNote>? tell)
     {
         private readonly int[] _uses = graph.CountUses();
         private readonly Dictionary<NodeId, Product> _products = [];
@@ -135,7 +139,20 @@ public static class OrderProducts
                 return null;
             }
 
-            return (Make(order, order.All, contract, product.Factors).Node, order.Cost);
+            var made = Make(order, order.All, contract, product.Factors).Node;
+            tell?.Invoke(Note(order, product));
+            return (made, order.Cost);
+        }
+
+        private RuleNote Note(ProductOrder order, Product product)
+        {
+            string Name(int factor) => _target[product.Factors[factor].Node] is InputNode input ? input.Label : $"{product.Factors[factor].Node}";
+            string Text(int set) => int.PopCount(set) == 1 ? Name(int.TrailingZeroCount(set)) : $"({Text(order.LeftOf(set))} * {Text(set & ~order.LeftOf(set))})";
+            var sizes = product.Factors.Any(f => _target.TypeOf(f.Node).Shape.Any(s => !s.IsConstant)) ? ", unknown sizes taken for 64" : "";
+            return new RuleNote(
+                "order-products",
+                $"{string.Join(" * ", Enumerable.Range(0, product.Factors.Count).Select(Name))} = {Text(order.All)[1..^1]}",
+                string.Create(CultureInfo.InvariantCulture, $"products are associative: about {order.Cost:G4} of {product.Cost:G4} operations{sizes}"));
         }
 
         private Factor Make(ProductOrder order, int set, ContractNode contract, ValueList<Factor> factors)

@@ -16,10 +16,13 @@ namespace Lepton.Optimizer;
 /// </summary>
 public static class PinIndices
 {
-    public static Graph Run(Graph graph, bool fastMath = false) => Rewrite.Deep(graph, (target, node) =>
-        node is ReduceNode { Kind: not (ReduceKind.ArgMax or ReduceKind.ArgMin) } reduce && Pinned(target, reduce, fastMath) is { } id ? id : target.Add(node));
+    /// <param name="graph">The graph.</param>
+    /// <param name="fastMath">Also for products of floats with 0 or 1.</param>
+    /// <param name="tell">Hears of each index that was pinned.</param>
+    public static Graph Run(Graph graph, bool fastMath = false, Action<RuleNote>? tell = null) => Rewrite.Deep(graph, (target, node) =>
+        node is ReduceNode { Kind: not (ReduceKind.ArgMax or ReduceKind.ArgMin) } reduce && Pinned(target, reduce, fastMath, tell) is { } id ? id : target.Add(node));
 
-    private static NodeId? Pinned(GraphAssembler graph, ReduceNode reduce, bool fastMath)
+    private static NodeId? Pinned(GraphAssembler graph, ReduceNode reduce, bool fastMath, Action<RuleNote>? tell)
     {
         var source = reduce.Source;
         if (graph[source] is not MapNode)
@@ -38,6 +41,8 @@ public static class PinIndices
                 if (IsNeutral(predicates.Value(source, [above]), reduce.Kind) && IsNeutral(predicates.Value(source, [below]), reduce.Kind)
                     && Diagonal(graph, reduce, axis, difference) is { } id)
                 {
+                    var place = Place(difference, axis);
+                    tell?.Invoke(Note(graph, reduce, axis, $"i{axis} = {new AxisAccess(place.Offset, place.Terms)}"));
                     return id;
                 }
             }
@@ -49,6 +54,7 @@ public static class PinIndices
             {
                 if (IsNeutral(predicates.Value(source, [], comparison), reduce.Kind) && Lookup(graph, reduce, axis, comparison) is { } id)
                 {
+                    tell?.Invoke(Note(graph, reduce, axis, $"i{axis} = y"));
                     return id;
                 }
             }
@@ -57,16 +63,27 @@ public static class PinIndices
         return null;
     }
 
+    private static RuleNote Note(GraphAssembler graph, ReduceNode reduce, int axis, string place)
+    {
+        var type = graph.TypeOf(reduce.Source);
+        var (kind, kept, bytes) = (reduce.Kind.ToString().ToLowerInvariant(), SizeExpr.Product(Kept(type.Shape, axis)), type.Element.ByteSize());
+        return new RuleNote(
+            "pin-indices",
+            $"{kind}[i{axis}] (if {place} then x else {Neutral.Of(reduce.Kind, type.Element)}) = x at {place}",
+            $"all others are neutral: {kept} of {type.Count} elements are computed, {kept * bytes} of {type.Count * bytes} bytes of them");
+    }
+
     private static bool IsNeutral(Scalar? value, ReduceKind kind) =>
         value is { } v && Neutral.Of(kind, v.Type) is var neutral && (v == neutral || (kind == ReduceKind.Sum && v.AsDouble == 0));
 
     // difference = ±j + rest is 0 at j = ∓rest.
+    private static AffineIndex Place(AffineIndex difference, int axis) => new AffineIndex(SizeExpr.Zero, []).Plus(
+        difference with { Terms = difference.Terms.Where(t => t.Axis != axis).ToValueList() }, difference.Coefficient(axis) == SizeExpr.One ? -1 : 1);
+
     private static NodeId? Diagonal(GraphAssembler graph, ReduceNode reduce, int axis, AffineIndex difference)
     {
         var shape = graph.TypeOf(reduce.Source).Shape;
-        var isPositive = difference.Coefficient(axis) == SizeExpr.One;
-        var rest = difference with { Terms = difference.Terms.Where(t => t.Axis != axis).ToValueList() };
-        var place = new AffineIndex(SizeExpr.Zero, []).Plus(rest, isPositive ? -1 : 1);
+        var place = Place(difference, axis);
         var access = new AxisAccess[shape.Count];
         for (var a = 0; a < access.Length; a++)
         {

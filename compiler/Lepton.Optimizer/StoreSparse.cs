@@ -13,16 +13,18 @@ namespace Lepton.Optimizer;
 /// </summary>
 internal static class StoreSparse
 {
-    public static Graph Run(Graph graph) => Rewrite.InBodies(graph, Alone);
+    /// <param name="graph">The graph.</param>
+    /// <param name="tell">Hears of each value that is kept like a tensor.</param>
+    public static Graph Run(Graph graph, Action<RuleNote>? tell = null) => Rewrite.InBodies(graph, g => Alone(g, tell));
 
-    private static Graph Alone(Graph graph)
+    private static Graph Alone(Graph graph, Action<RuleNote>? tell)
     {
         if (!graph.Nodes.Any(n => SupportAnalysis.FormatOf(n) is not null))
         {
             return graph;
         }
 
-        var formats = Choose(graph);
+        var formats = Choose(graph, tell);
         if (formats.Count == 0)
         {
             return graph;
@@ -37,7 +39,7 @@ internal static class StoreSparse
         });
     }
 
-    private static Dictionary<NodeId, TensorFormat> Choose(Graph graph)
+    private static Dictionary<NodeId, TensorFormat> Choose(Graph graph, Action<RuleNote>? tell)
     {
         var users = new List<NodeId>[graph.Nodes.Count];
         for (var i = 0; i < users.Length; i++)
@@ -73,11 +75,23 @@ internal static class StoreSparse
             if (analysis.Of(id, axes) is { Fill: { } fill, Where: StoredAt stored } && stored.Variables == axes)
             {
                 chosen[id] = SupportAnalysis.FormatOf(graph[stored.Tensor])!.WithFill(fill);
+                tell?.Invoke(Note(graph, id, stored.Tensor, fill));
                 isHeavy[i] = false;
             }
         }
 
         return chosen;
+    }
+
+    private static RuleNote Note(Graph graph, NodeId id, NodeId tensor, Scalar fill)
+    {
+        var (type, format) = (graph[id].Type, SupportAnalysis.FormatOf(graph[tensor])!);
+        var name = graph[tensor] is InputNode input ? input.Label : "s";
+        var (stored, width) = (format.Count(format.Levels.Count - 1, name, type.Shape), type.Element.ByteSize());
+        return new RuleNote(
+            "store-sparse",
+            $"{graph[id].Name} = (if {name} stores there then {graph[id].Name} else {fill})",
+            $"it is read more than once, or summed: {stored} of {type.Count} elements are computed and kept, {stored * width} of {type.Count * width} bytes");
     }
 
     // Whether more than an elementwise chain towards one stored result reads a node.

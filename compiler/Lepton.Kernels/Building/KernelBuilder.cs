@@ -63,6 +63,9 @@ public sealed class KernelBuilder
     /// <summary>What was asked about the kernel's schedule.</summary>
     public ScheduleUse? Use { get; set; }
 
+    /// <summary>See <see cref="Kernel.Remarks"/>.</summary>
+    public ValueList<string> Remarks { get; set; } = [];
+
     public IEnumerable<KernelBuffer> Buffers => _buffers.Select(b => b.Buffer);
 
     /// <summary>Computed inside this kernel. A node that is not, and is in memory, is loaded.</summary>
@@ -139,7 +142,7 @@ public sealed class KernelBuilder
         note = Group.Outputs.Any(Context.IsInPlace.Contains) ? note + ", in place" : note;
         Context.Launch(
             new Kernel(
-                Context.Program.UniqueName(Name), Group.Strategy, Buffers.ToValueList(), _locals.ToValueList(), chunks, body, Body.Variables, flops, bytes, note) { Use = Use },
+                Context.Program.UniqueName(Name), Group.Strategy, Buffers.ToValueList(), _locals.ToValueList(), chunks, body, Body.Variables, flops, bytes, note) { Use = Use, Remarks = Remarks },
             _buffers.Select(b => b.Place).ToValueList());
     }
 

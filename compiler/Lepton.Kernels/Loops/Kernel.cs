@@ -41,4 +41,7 @@ public sealed record Kernel(
 
     /// <summary>What was asked about its schedule; null: nothing, the model decided.</summary>
     public ScheduleUse? Use { get; init; }
+
+    /// <summary>What need not be computed or read, why, and what that saves: sentences for explain.</summary>
+    public ValueList<string> Remarks { get; init; } = [];
 }

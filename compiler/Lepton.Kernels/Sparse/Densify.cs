@@ -25,11 +25,17 @@ internal static class Densify
             {
                 if (context.PlaceOf(operand) is null && context.StorageOf(operand) is { } storage)
                 {
-                    Run(context, operand, storage);
+                    Run(context, operand, storage, $"{Readers.GetValueOrDefault(group.Strategy, "its reader")} reads dense tensors alone");
                 }
             }
         }
     }
+
+    private static readonly Dictionary<KernelStrategy, string> Readers = new()
+    {
+        [KernelStrategy.Sort] = "a sort", [KernelStrategy.Scatter] = "a scatter", [KernelStrategy.Concat] = "a concatenation",
+        [KernelStrategy.Loop] = "the state of a loop", [KernelStrategy.Window] = "a window", [KernelStrategy.Sparse] = "storing it in another format",
+    };
 
     // The body of a loop reads what it takes from around it as it is stored.
     private static ValueList<NodeId> Loaded(Node node) => node switch
@@ -40,19 +46,20 @@ internal static class Densify
     };
 
     /// <summary>Gives a sparse node a dense place too: once where it is a parameter.</summary>
-    public static void Run(LoweringContext context, NodeId node, SparseStorage storage)
+    /// <param name="why">Why it cannot stay as it is, for explain.</param>
+    public static void Run(LoweringContext context, NodeId node, SparseStorage storage, string why)
     {
         var place = context.Once([node], storage.Type.Element, storage.Type.Count, at =>
         {
             Fills.Emit(context, $"{context.Graph.Name}_fill_{node.Value}", at, storage.Type.Element, storage.Type.Count, storage.Fill);
-            Scatter(context, $"{context.Graph.Name}_densify_{node.Value}", storage, at);
+            Scatter(context, $"{context.Graph.Name}_densify_{node.Value}", storage, at, SparseRemarks.Dense(context.Graph, node, storage, why));
         });
         context.SetPlace(node, new BufferPlace(place));
     }
 
-    private static void Scatter(LoweringContext context, string name, SparseStorage storage, BufferRef place)
+    private static void Scatter(LoweringContext context, string name, SparseStorage storage, BufferRef place, string why)
     {
-        var kernel = new KernelBuilder(context, name, new FusionGroup(name, KernelStrategy.Sparse, [], []));
+        var kernel = new KernelBuilder(context, name, new FusionGroup(name, KernelStrategy.Sparse, [], [])) { Remarks = [why] };
         var (body, type) = (kernel.Body, storage.Type);
         var y = kernel.Buffer("out", type.Element, BufferAccess.Write, place);
         var levels = new StorageLevels(kernel, storage);

@@ -14,14 +14,26 @@ internal static class SparseCost
 
     public static (SizeExpr Flops, SizeExpr Bytes) Of(LoweringContext context, FusionGroup group, SparsePlan plan, ISparseTarget target)
     {
-        var graph = context.Graph;
-        var storages = plan.Accesses.Select(a => a.Storage).Distinct().ToArray();
-        if (target is ICountTarget)
-        {
-            return (SizeExpr.Zero, Bytes(storages.SelectMany(s => Arrays(s).Where(a => a.Kind != StorageKind.Values))));
-        }
+        var storages = plan.Accesses.Select(a => a.Storage).Distinct();
+        return target is ICountTarget
+            ? (SizeExpr.Zero, Bytes(storages.SelectMany(s => Arrays(s).Where(a => a.Kind != StorageKind.Values))))
+            : Of(context, group, plan, target.Element, plan.Where, isDense: false);
+    }
 
-        var iterations = Iterations(plan, plan.Where);
+    /// <summary>The same work if every operand and the result were dense.</summary>
+    public static (SizeExpr Flops, SizeExpr Bytes) OfDense(LoweringContext context, FusionGroup group, SparsePlan plan, ElementType result) =>
+        Of(context, group, plan, result, Support.Everywhere, isDense: true);
+
+    /// <summary>Operations of a sum that is computed at each iteration.</summary>
+    public static SizeExpr Sampled(Graph graph, SparsePlan plan, NodeId member, Support where) => graph[member] is ContractNode contract
+        ? Iterations(plan, where) * contract.Factors.Count * Summed(graph, contract)
+        : Iterations(plan, where) * SizeExpr.Product(((ReduceNode)graph[member]).Axes.Select(a => graph[graph[member].Operands[0]].Type.Shape[a]));
+
+    private static (SizeExpr Flops, SizeExpr Bytes) Of(
+        LoweringContext context, FusionGroup group, SparsePlan plan, ElementType result, Support where, bool isDense)
+    {
+        var graph = context.Graph;
+        var iterations = Iterations(plan, where);
         var (perIteration, sampled) = (0L, SizeExpr.Zero);
         foreach (var member in group.Members)
         {
@@ -36,13 +48,16 @@ internal static class SparseCost
                 case ReduceNode when member == plan.Core:
                     perIteration++;
                     break;
-                case ContractNode contract:
-                    sampled += iterations * contract.Factors.Count * Summed(graph, contract);
+                case ContractNode or ReduceNode:
+                    sampled += Sampled(graph, plan, member, where);
                     break;
             }
         }
 
-        var bytes = Bytes(storages.SelectMany(s => Arrays(s)));
+        var storages = plan.Accesses.Select(a => a.Storage).Distinct();
+        var bytes = isDense
+            ? storages.Aggregate(SizeExpr.Zero, (sum, s) => sum + (s.Type.Count * s.Type.Element.ByteSize()))
+            : Bytes(storages.SelectMany(s => Arrays(s)));
         var members = group.Members.ToHashSet();
         foreach (var leaf in group.Members.SelectMany(m => graph[m].Operands).Where(o => !members.Contains(o) && context.StorageOf(o) is null).Distinct())
         {
@@ -50,7 +65,7 @@ internal static class SparseCost
         }
 
         var root = graph[plan.Root];
-        bytes += (root is FormatNode ? iterations : root.Type.Count) * target.Element.ByteSize();
+        bytes += (root is FormatNode && !isDense ? iterations : root.Type.Count) * result.ByteSize();
         return ((iterations * perIteration) + sampled, bytes);
     }
 

@@ -87,6 +87,7 @@ internal sealed class SparseKernel
         var (chunks, note) = kernel.Chunked(mostChunks, inOrder, pieces);
         before?.Invoke(kernel.LeavesOut);
         kernel.Builder.Cost = SparseCost.Of(context, group, plan, target);
+        kernel.Builder.Remarks = target is ICountTarget ? [] : SparseRemarks.Of(context, group, plan, target);
         kernel.Builder.Launch(chunks, note);
     }
 

@@ -103,12 +103,12 @@ internal sealed class SparsePlan
                 return plan;
             }
 
-            Densify.Run(context, misfit, context.StorageOf(misfit)!);
+            Densify.Run(context, misfit.Tensor, context.StorageOf(misfit.Tensor)!, misfit.Why);
         }
     }
 
     // The loops in order; or a tensor that stands in the way.
-    private NodeId? TryOrder()
+    private (NodeId Tensor, string Why)? TryOrder()
     {
         var type = Graph[Value].Type;
         Free = Enumerable.Range(0, type.Rank).ToValueList();
@@ -131,21 +131,22 @@ internal sealed class SparsePlan
                 var (variable, block) = (at.Variables[level.Axis], level.Part == LevelPart.Whole ? 0 : level.Block);
                 if (!blocks.TryAdd(variable, block) && blocks[variable] != block)
                 {
-                    return found.First(f => _context.StorageOf(f.Tensor)!.Format.Levels.Any(l => l.Part != LevelPart.Whole)).Tensor;
+                    return (found.First(f => _context.StorageOf(f.Tensor)!.Format.Levels.Any(l => l.Part != LevelPart.Whole)).Tensor,
+                        "its blocks are not those of the others that are read along the same axis");
                 }
             }
 
             // A diagonal is met by no order of levels.
             if (at.Variables.Distinct().Count() < at.Variables.Count)
             {
-                return at.Tensor;
+                return (at.Tensor, "two of its axes are read at one index, and no order of its levels meets a diagonal");
             }
         }
 
         return Order(found, blocks);
     }
 
-    private NodeId? Order(HashSet<StoredAt> found, Dictionary<int, long> blocks)
+    private (NodeId Tensor, string Why)? Order(HashSet<StoredAt> found, Dictionary<int, long> blocks)
     {
         var loops = new List<SparseLoop>();
         foreach (var variable in Free.Concat(Reduced))
@@ -174,7 +175,8 @@ internal sealed class SparsePlan
             if (ready.Count == 0)
             {
                 // The tensor whose next level waits longest for others; any will do.
-                return needs.Keys.OrderByDescending(k => needs[k].Count(open.Contains)).ThenBy(k => k.Tensor.Value).First().Tensor;
+                return (needs.Keys.OrderByDescending(k => needs[k].Count(open.Contains)).ThenBy(k => k.Tensor.Value).First().Tensor,
+                    "no order of loops meets its levels and those of the others, each in their order");
             }
 
             var next = ready.MinBy(l => (loops[l].IsFree ? constrained.Contains(l) ? 1 : 0 : constrained.Contains(l) ? 2 : 3, l));

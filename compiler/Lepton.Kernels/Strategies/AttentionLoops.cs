@@ -1,3 +1,4 @@
+using System.Globalization;
 using Lepton.Abi;
 using Lepton.Graphs;
 using Lepton.Kernels.Building;
@@ -92,6 +93,9 @@ internal sealed class AttentionLoops
             kernel.Part = (Math.Max(1, seen), Math.Max(1, all));
         }
 
+        kernel.Remarks = plan.Mask is null ? []
+            : [$"exp({(plan.Mask.IsInfinite ? "-inf" : plan.Mask.Fill.ToString(CultureInfo.InvariantCulture))} - max) = 0: only what the mask leaves counts: "
+                + (kernel.Part is (var left, var scores) ? $"{left} of {scores} scores, and so many of the operations" : $"scores where {string.Join(" and ", plan.Mask.Seen.Select(s => $"{new AxisAccess(s.Offset, s.Terms)} >= 0"))}")];
         kernel.Launch(
             SizeExpr.CeilDiv(units, perChunk),
             $"attention: {plan.RowsSize} rows in blocks of {plan.BlockRows}, {plan.KeysSize} keys in blocks of {plan.BlockKeys}, "

@@ -6,6 +6,7 @@ using Lepton.Graphs;
 using Lepton.Compiler.Scheduling;
 using Lepton.Kernels;
 using Lepton.Kernels.Loops;
+using Lepton.Optimizer;
 
 namespace Lepton.CommandLine.Commands;
 
@@ -27,15 +28,22 @@ internal static class ExplainCommand
         command.SetAction(parsed =>
         {
             var steps = new List<(string Name, TimeSpan Time)>();
+            var rules = new List<RuleNote>();
             var path = parsed.GetValue(file)!;
-            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)) with { Timing = (name, time) => steps.Add((name, time)) });
+            var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)) with
+            {
+                Timing = (name, time) => steps.Add((name, time)),
+                Rules = rules.Add,
+            });
             var compilation = Source.Compile(path, options);
             var name = Source.ChooseEntry(compilation, parsed.GetValue(entry));
             var sizes = Source.ParseDims(parsed.GetValue(dims)!, compilation, [name]);
             var fused = compilation.Fuse(name, sizes);
+            var applied = rules.ToList();
             var module = compilation.Lower([name], sizes);
             Kernels(name, module, options.Schedules);
             Memory(module.Entries[0]);
+            Rules(applied);
             Console.Write($"\nfusion\n{FusionText.Print(fused)}");
             Console.WriteLine("\ncompile time, ms");
             foreach (var step in steps.GroupBy(s => s.Name))
@@ -59,12 +67,21 @@ internal static class ExplainCommand
         {
             Console.WriteLine($"\n{kernel.Name} ({kernel.Strategy.ToString().ToLowerInvariant()}), once for a set of parameters");
             Console.WriteLine($"  {kernel.Note}");
+            foreach (var remark in kernel.Remarks)
+            {
+                Console.WriteLine($"  {remark}");
+            }
         }
 
         foreach (var (kernel, times) in launches.GroupBy(l => l.Kernel.Name).Select(g => (g.First().Kernel, g.Sum(l => l.Launches))))
         {
             Console.WriteLine($"\n{kernel.Name} ({kernel.Strategy.ToString().ToLowerInvariant()})" + (times == 1 ? "" : $", {times} times"));
             Console.WriteLine($"  {kernel.Note}");
+            foreach (var remark in kernel.Remarks)
+            {
+                Console.WriteLine($"  {remark}");
+            }
+
             Console.WriteLine($"  schedule: {ScheduleOf(kernel, schedules)}");
             Console.WriteLine($"  FLOPs {kernel.Flops}, bytes {kernel.Bytes}, chunks {kernel.Chunks}");
             if (kernel.Flops.AsConstant is { } flops && kernel.Bytes.AsConstant is { } bytes && bytes > 0)
@@ -73,6 +90,15 @@ internal static class ExplainCommand
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                     $"  intensity {(double)flops / bytes:G3} FLOP/byte: bound by {(compute > memory ? "arithmetic" : "memory")}, at best about {Math.Max(compute, memory) * 1e3:G3} ms on one core"));
             }
+        }
+    }
+
+    private static void Rules(List<RuleNote> rules)
+    {
+        Console.Write(rules.Count == 0 ? "" : "\nrules\n");
+        foreach (var rule in rules)
+        {
+            Console.WriteLine($"  {rule.Pass}: {rule.Equation}\n    {rule.Reason}");
         }
     }
 
