@@ -3,7 +3,11 @@ using Google.Protobuf;
 
 namespace Lepton.Placement.Solver;
 
-/// <summary>How the solver works; a subset of SatParameters, with its names.</summary>
+/// <summary>
+/// How the solver works; a subset of SatParameters, with its names. One part of the presolve of CP-SAT 9.15, which merges a linear constraint with an
+/// at-most-one inside it, loses solutions (google/or-tools, issue 5293; it called a pipeline of 176 nodes infeasible whose hint was a solution). It is
+/// always off: presolve_inclusion_work_limit = 0.
+/// </summary>
 public sealed record CpParameters
 {
     /// <summary>Seconds of wall time after which the best solution so far is the answer.</summary>
@@ -25,6 +29,12 @@ public sealed record CpParameters
     /// <summary>0 leaves probing before the search out.</summary>
     public int? ProbingLevel { get; init; }
 
+    /// <summary>False leaves out all simplification before the search.</summary>
+    public bool Presolve { get; init; } = true;
+
+    /// <summary>The presolve may not leave out solutions only because others are as good.</summary>
+    public bool KeepAllSolutions { get; init; }
+
     /// <summary>Lines about its progress, for those who watch.</summary>
     public bool Log { get; init; }
 
@@ -43,6 +53,7 @@ public sealed record CpParameters
             yield return (67, "max_deterministic_time", deterministic);
         }
 
+        yield return (86, "cp_model_presolve", Presolve);
         yield return (90, "linearization_level", LinearizationLevel);
         if (ProbingLevel is { } probing)
         {
@@ -50,6 +61,8 @@ public sealed record CpParameters
         }
 
         yield return (160, "relative_gap_limit", RelativeGap);
+        yield return (173, "keep_all_feasible_solutions_in_presolve", KeepAllSolutions);
+        yield return (201, "presolve_inclusion_work_limit", 0); // See the remark on the class.
         yield return (206, "num_workers", Workers);
     }
 

@@ -42,6 +42,8 @@ public sealed record CpResult(CpOutcome Outcome, ImmutableArray<long> Solution, 
 /// <summary>Encodes, asks an engine, decodes, and believes nothing that it has not checked.</summary>
 public static class CpSolver
 {
+    internal static CpResult Cancelled { get; } = Without(CpOutcome.Cancelled, "cancelled", TimeSpan.Zero);
+
     public static CpResult Solve(
         ICpEngine engine, CpModel model, CpParameters parameters, Action<string>? log = null, CancellationToken cancel = default)
     {
@@ -68,10 +70,13 @@ public static class CpSolver
             return Without(CpOutcome.EngineFailed, $"the solver's answer cannot be read: {e.Message}", elapsed);
         }
 
+        var known = model.Hint.IsEmpty || CpChecker.FirstViolation(model, model.Hint) is not null ? null : model.Objective?.Value(model.Hint);
         switch (response.Status)
         {
             case CpSolverStatus.Unknown: return Without(CpOutcome.NothingFound, "the limit came before a solution", elapsed, response.BestBound);
             case CpSolverStatus.ModelInvalid: return Without(CpOutcome.ModelRefused, $"the solver refused the model: {response.Info}", elapsed);
+            case CpSolverStatus.Infeasible when known is not null:
+                return Without(CpOutcome.EngineFailed, "the solver contradicts itself: it calls infeasible what its hint solves", elapsed);
             case CpSolverStatus.Infeasible: return Without(CpOutcome.Infeasible, "", elapsed);
         }
 
@@ -87,6 +92,11 @@ public static class CpSolver
         {
             var said = $"it says {response.Objective:R} with bound {bound:R}, its solution gives {objective:R}";
             return Without(CpOutcome.EngineFailed, $"the solver contradicts itself: {said}", elapsed);
+        }
+
+        if (bound > known + tolerance)
+        {
+            return Without(CpOutcome.EngineFailed, $"the solver contradicts itself: its bound {bound:R} is above its hint's {known}", elapsed);
         }
 
         // With a relative gap allowed the solver calls optimal what is within it.

@@ -76,6 +76,16 @@ public class CpSolverTests
     [Fact]
     public void Bytes_that_are_no_response_are_not_believed() => Expect("the solver's answer cannot be read", [0xff, 0xff]);
 
+    [Theory]
+    [InlineData(3, 0, "the solver contradicts itself: it calls infeasible what its hint solves")]
+    [InlineData(4, 2, "the solver contradicts itself: its bound -2 is above its hint's -4")]
+    public void A_claim_that_the_hint_refutes_is_not_believed(int status, long value, string message)
+    {
+        using var engine = new Fixed(new EngineAnswer(EngineOutcome.Answered, Response(status, value, -value, -value), ""));
+        var result = CpSolver.Solve(engine, One() with { Hint = [4] }, new CpParameters());
+        Assert.Equal((CpOutcome.EngineFailed, message), (result.Outcome, result.Message));
+    }
+
     [Fact]
     public void Optimal_within_a_gap_is_not_called_optimal()
     {

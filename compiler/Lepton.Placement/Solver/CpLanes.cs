@@ -1,0 +1,52 @@
+using Lepton.Placement.Solver.Engines;
+
+namespace Lepton.Placement.Solver;
+
+/// <summary>One way to ask the solver: a model and how to work on it.</summary>
+public sealed record CpLane(CpModel Model, CpParameters Parameters);
+
+/// <summary>Several ways to ask the same question side by side, one engine each: the first proof ends the others.</summary>
+public static class CpLanes
+{
+    // Most models are done before; a lane that is ended takes its process with it, and starting one costs as much.
+    private static readonly TimeSpan HeadStart = TimeSpan.FromSeconds(0.5);
+
+    /// <summary>
+    /// The result of each lane, in order; <see cref="CpOutcome.Cancelled"/> for one that another lane made needless. As many lanes run as there are
+    /// engines.
+    /// </summary>
+    public static CpResult[] Run(IReadOnlyList<ICpEngine> engines, IReadOnlyList<CpLane> lanes, CancellationToken cancel = default)
+    {
+        using var proved = CancellationTokenSource.CreateLinkedTokenSource(cancel);
+        var tasks = new List<Task<CpResult>>();
+        for (var i = 0; i < Math.Min(engines.Count, lanes.Count); i++)
+        {
+            var (engine, lane) = (engines[i], lanes[i]);
+            if (i > 0)
+            {
+                Task.WaitAny([.. tasks], HeadStart);
+            }
+
+            tasks.Add(proved.IsCancellationRequested ? Task.FromResult(CpSolver.Cancelled) : Task.Run(() => Solve(engine, lane, proved)));
+        }
+
+        return [.. tasks.Select(t => t.GetAwaiter().GetResult())];
+    }
+
+    private static CpResult Solve(ICpEngine engine, CpLane lane, CancellationTokenSource proved)
+    {
+        var result = CpSolver.Solve(engine, lane.Model, lane.Parameters, null, proved.Token);
+        if (result.Outcome == CpOutcome.EngineFailed && lane.Parameters.Presolve && !proved.IsCancellationRequested)
+        {
+            // What it got wrong it most likely got wrong while it simplified, and what killed it may have been chance: once more, plainly.
+            result = CpSolver.Solve(engine, lane.Model, lane.Parameters with { Presolve = false }, null, proved.Token);
+        }
+
+        if (result.Outcome is CpOutcome.Optimal or CpOutcome.Infeasible)
+        {
+            proved.Cancel();
+        }
+
+        return result;
+    }
+}
