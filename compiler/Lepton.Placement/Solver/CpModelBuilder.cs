@@ -26,6 +26,12 @@ public sealed class CpModelBuilder
 
     public void Hint(Literal x, bool value) => _hint[x.Variable] = value != x.IsNegated ? 1 : 0;
 
+    /// <summary>The greatest value of its domain.</summary>
+    public long Highest(int variable) => _variables[variable].Parts[^1].High;
+
+    /// <summary>The hinted value, 0 where there is none.</summary>
+    public long HintOf(int variable) => _hint[variable] ?? 0;
+
     public void Or(params ReadOnlySpan<Literal> literals) => Add(new BoolOr([], [.. literals]));
 
     /// <summary>a ⇒ b.</summary>

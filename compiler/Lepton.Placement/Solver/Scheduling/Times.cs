@@ -1,0 +1,209 @@
+using Lepton.Placement.Exact;
+
+namespace Lepton.Placement.Solver.Scheduling;
+
+/// <summary>Starts: streams, tensors, links, and when the run ends.</summary>
+internal static class Times
+{
+    public static void Write(PlacementModel model, EdgeForm form, IReadOnlyList<int[]> inOrder)
+    {
+        Streams(model, inOrder);
+        var tables = model.Tables;
+        if (tables.Problem.ExclusiveLinks)
+        {
+            Exclusive(model);
+        }
+
+        for (var t = 0; t < tables.Tensors; t++)
+        {
+            foreach (var w in tables.Consumers[t])
+            {
+                var u = tables.Producer[t];
+                if (tables.VariableOf[u] == tables.VariableOf[w] || form == EdgeForm.Pair)
+                {
+                    Pair(model, t, u, w);
+                }
+                else
+                {
+                    Flow(model, t, u, w);
+                }
+            }
+        }
+    }
+
+    /// <summary>¬(x[u,a] ∧ x[w,b]) where no link leads from a to b.</summary>
+    public static void WriteLinks(PlacementModel model)
+    {
+        var tables = model.Tables;
+        for (var t = 0; t < tables.Tensors; t++)
+        {
+            foreach (var w in tables.Consumers[t])
+            {
+                foreach (var (a, from, b, to) in Places(model, tables.Producer[t], w).Where(p => !tables.Linked(p.A, p.B)))
+                {
+                    model.Builder.Or(!from, !to);
+                }
+            }
+        }
+    }
+
+    /// <summary>The end of the run, with what paths and loads say of it.</summary>
+    public static IntVariable Makespan(PlacementModel model)
+    {
+        var tables = model.Tables;
+        var time = model.Int(0, model.Units.Horizon, model.Hinted?.Time);
+        var paths = new PathBounds(tables);
+        for (var v = 0; v < tables.Kernels; v++)
+        {
+            model.Builder.LessOrEqual(model.Sum(v, d => model.Units.Ticks(paths.Head[v, d])), model.Start[v]);
+            model.Builder.LessOrEqual(
+                (LinearExpression)model.Start[v] + model.Sum(v, d => model.Ticks(v, d) + model.Units.Ticks(paths.Tail[v, d])), time);
+        }
+
+        for (var d = 0; d < tables.Devices; d++)
+        {
+            var work = Enumerable.Range(0, tables.Kernels).Where(v => model.At(v, d) is not null)
+                .Select(v => model.Ticks(v, d) * (LinearExpression)model.At(v, d)!.Value);
+            model.Builder.LessOrEqual(LinearExpression.Sum(work), tables.Problem.Devices[d].Streams * (LinearExpression)time);
+        }
+
+        return time;
+    }
+
+    private static void Streams(PlacementModel model, IReadOnlyList<int[]> inOrder)
+    {
+        var tables = model.Tables;
+        for (var d = 0; d < tables.Devices; d++)
+        {
+            var intervals = new List<IntervalVariable>();
+            for (var v = 0; v < tables.Kernels; v++)
+            {
+                if (model.At(v, d) is { } here && model.Ticks(v, d) is > 0 and var length)
+                {
+                    intervals.Add(model.Builder.Interval(model.Start[v], length, (LinearExpression)model.Start[v] + length, here));
+                }
+            }
+
+            if (tables.Problem.Devices[d].Streams == 1)
+            {
+                model.Builder.NoOverlap(intervals);
+            }
+            else
+            {
+                model.Builder.Cumulative(intervals.Select(i => (i, LinearExpression.Constant(1))), tables.Problem.Devices[d].Streams);
+            }
+        }
+
+        foreach (var chain in inOrder)
+        {
+            for (var i = 1; i < chain.Length; i++)
+            {
+                model.Builder.LessOrEqual(End(model, chain[i - 1]), model.Start[chain[i]]);
+            }
+        }
+    }
+
+    private static LinearExpression End(PlacementModel model, int v) => (LinearExpression)model.Start[v] + model.Sum(v, d => model.Ticks(v, d));
+
+    // One copy at a time between two devices, from when its producer has ended.
+    private static void Exclusive(PlacementModel model)
+    {
+        var links = model.Copies.All().ToLookup(c => (c.From, c.To));
+        foreach (var link in links)
+        {
+            var intervals = new List<IntervalVariable>();
+            foreach (var (t, from, to, needed) in link)
+            {
+                var (start, length) = (model.Copies.Start(t, to), model.Units.Ticks(model.Tables.Copy(t, from, to)));
+                model.Builder.LessOrEqual(End(model, model.Tables.Producer[t]), start, needed);
+                if (length > 0)
+                {
+                    intervals.Add(model.Builder.Interval(start, length, (LinearExpression)start + length, needed));
+                }
+            }
+
+            model.Builder.NoOverlap(intervals);
+        }
+    }
+
+    private static void Pair(PlacementModel model, int t, int u, int w)
+    {
+        var tables = model.Tables;
+        model.Builder.LessOrEqual(End(model, u), model.Start[w]);
+        foreach (var (a, from, b, to) in Places(model, u, w))
+        {
+            if (!tables.Linked(a, b))
+            {
+                model.Builder.Or(!from, !to);
+                continue;
+            }
+
+            var delay = model.Units.Ticks(tables.Copy(t, a, b));
+            if (tables.Problem.ExclusiveLinks)
+            {
+                model.Builder.LessOrEqual((LinearExpression)model.Copies.Start(t, b) + delay, model.Start[w], from, to);
+            }
+            else if (delay > 0)
+            {
+                model.Builder.LessOrEqual((LinearExpression)model.Start[u] + model.Ticks(u, a) + delay, model.Start[w], from, to);
+            }
+        }
+    }
+
+    private static void Flow(PlacementModel model, int t, int u, int w)
+    {
+        var tables = model.Tables;
+        var flow = new Dictionary<(int A, int B), Literal>();
+        LinearExpression delay = 0;
+        for (var a = 0; a < tables.Devices; a++)
+        {
+            for (var b = 0; b < tables.Devices; b++)
+            {
+                if (model.At(u, a) is null || model.At(w, b) is null || !tables.Linked(a, b))
+                {
+                    continue;
+                }
+
+                var both = model.Bool(model.Hinted is { } hint && hint.Device[u] == a && hint.Device[w] == b);
+                flow.Add((a, b), both);
+                delay += model.Units.Ticks(tables.Copy(t, a, b)) * (LinearExpression)both;
+                if (tables.Problem.ExclusiveLinks && a != b)
+                {
+                    var length = model.Units.Ticks(tables.Copy(t, a, b));
+                    model.Builder.LessOrEqual((LinearExpression)model.Copies.Start(t, b) + length, model.Start[w], both);
+                }
+            }
+        }
+
+        for (var d = 0; d < tables.Devices; d++)
+        {
+            if (model.At(u, d) is { } from)
+            {
+                model.Builder.Equal(LinearExpression.Sum(flow.Where(f => f.Key.A == d).Select(f => (LinearExpression)f.Value)), from);
+            }
+
+            if (model.At(w, d) is { } to)
+            {
+                model.Builder.Equal(LinearExpression.Sum(flow.Where(f => f.Key.B == d).Select(f => (LinearExpression)f.Value)), to);
+            }
+        }
+
+        model.Builder.LessOrEqual(End(model, u) + delay, model.Start[w]);
+    }
+
+    // Where a tensor from u to w would have to be copied.
+    private static IEnumerable<(int A, Literal From, int B, Literal To)> Places(PlacementModel model, int u, int w)
+    {
+        var tables = model.Tables;
+        for (var a = 0; a < tables.Devices && tables.VariableOf[u] != tables.VariableOf[w]; a++)
+        {
+            for (var b = 0; b < tables.Devices; b++)
+            {
+                if (a != b && model.At(u, a) is { } from && model.At(w, b) is { } to)
+                {
+                    yield return (a, from, b, to);
+                }
+            }
+        }
+    }
+}

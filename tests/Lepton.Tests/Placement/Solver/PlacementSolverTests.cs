@@ -1,0 +1,97 @@
+using System.Diagnostics;
+using Lepton.Placement.Problem;
+using Lepton.Placement.Simulation;
+using Lepton.Placement.Solver.Engines;
+using Lepton.Placement.Solver.Scheduling;
+using Xunit.Abstractions;
+
+namespace Lepton.Tests.Placement.Solver;
+
+/// <summary>The general model against the enumeration of everything, and what becomes of it without an engine.</summary>
+public class PlacementSolverTests(ITestOutputHelper output)
+{
+    private static readonly int Instances = Environment.GetEnvironmentVariable("LEPTON_PLACEMENT") == "all" ? 400 : 40;
+
+    [SolverFact]
+    public void Random_problems_with_every_goal_have_the_value_that_the_enumeration_finds()
+    {
+        using var first = CpEngines.Create(out _)!;
+        using var second = CpEngines.Create(out _)!;
+        var (optimal, infeasible) = (0, 0);
+        for (var seed = 0; seed < Instances; seed++)
+        {
+            var (problem, best, known) = RandomGoals.Make(seed);
+            var (answer, note) = PlacementSolver.Solve(problem, known, [first, second], new SolverOptions { Seconds = 30 });
+            if (best is null)
+            {
+                infeasible++;
+                Assert.True(answer.Status == SolverStatus.Infeasible, $"seed {seed}: there is no plan, {answer} {note}");
+                continue;
+            }
+
+            optimal++;
+            Assert.True(answer.Status == SolverStatus.Optimal, $"seed {seed}: {best} is best, {answer} {note}");
+            var score = Simulator.Run(problem, answer.Best!).Score;
+            Assert.True(score.Feasible);
+            Assert.Equal(best.Value, problem.Objective.Goals[0].Value(score), best.Value * 2e-6);
+        }
+
+        output.WriteLine($"{optimal} optimal and {infeasible} infeasible of {Instances}, as enumerated");
+        Assert.True(optimal >= Instances / 2 && infeasible >= Instances / 10, $"{optimal} {infeasible}");
+    }
+
+    [SolverFact]
+    public void Copies_that_share_a_link_are_timed_as_the_enumeration_of_orders_times_them()
+    {
+        using var engine = CpEngines.Create(out _)!;
+        var waited = 0;
+        for (var seed = 0; seed < 10; seed++)
+        {
+            var problem = RandomProblems.Layered(seed, 4, 2, new RandomFeatures { Whole = true }) with { ExclusiveLinks = true };
+
+            // What is made on one device and read on the other one, so that copies meet.
+            problem = problem with { Kernels = [.. problem.Kernels.Select((k, v) => v < 3 && seed % 3 > 0 ? k with { Pin = v / 2 } : k)] };
+            var best = LinkOrders.ShortestTime(problem);
+            var answer = PlacementSolver.Solve(problem, null, [engine]).Answer;
+            Assert.True(answer.Status == SolverStatus.Optimal, $"seed {seed}: {best} is best, {answer}");
+            Assert.Equal(best, Simulator.Run(problem, answer.Best!).Score.Time, 1e-6);
+            waited += best > LinkOrders.ShortestTime(problem with { ExclusiveLinks = false }) ? 1 : 0;
+        }
+
+        Assert.True(waited > 0, "contention never mattered");
+    }
+
+    [Fact]
+    public void Without_an_engine_the_known_plan_and_the_bound_are_the_answer()
+    {
+        var problem = RandomProblems.Layered(3, 20, 3);
+        var known = Lepton.Placement.Heuristics.Heft.Run(new Tables(problem), new Lepton.Placement.Exact.Weights(1, 0, 0))!;
+        var answer = PlacementSolver.Solve(problem, known, []).Answer;
+        Assert.Equal(SolverStatus.Feasible, answer.Status);
+        Assert.InRange(answer.Bound, double.Epsilon, Simulator.Run(problem, answer.Best!).Score.Time);
+    }
+
+    [Fact]
+    public void A_lost_engine_leaves_the_known_plan_and_says_why()
+    {
+        var problem = RandomProblems.Layered(3, 20, 3);
+        var known = Lepton.Placement.Heuristics.Heft.Run(new Tables(problem), new Lepton.Placement.Exact.Weights(1, 0, 0))!;
+        using var engine = new NodeEngine(new NodePackage("/nonexistent/node", "a.js", "a.wasm"));
+        var (answer, note) = PlacementSolver.Solve(problem, known, [engine]);
+        Assert.Equal(SolverStatus.Feasible, answer.Status);
+        Assert.StartsWith("/nonexistent/node does not start", note, StringComparison.Ordinal);
+    }
+
+    [SolverFact]
+    public void A_cancelled_solve_leaves_the_known_plan()
+    {
+        var problem = RandomProblems.Layered(3, 60, 4);
+        var known = Lepton.Placement.Heuristics.Heft.Run(new Tables(problem), new Lepton.Placement.Exact.Weights(1, 0, 0))!;
+        using var engine = CpEngines.Create(out _)!;
+        using var cancel = new CancellationTokenSource(500);
+        var watch = Stopwatch.StartNew();
+        var answer = PlacementSolver.Solve(problem, known, [engine], new SolverOptions { Seconds = 60 }, cancel.Token).Answer;
+        Assert.Equal(SolverStatus.Feasible, answer.Status);
+        Assert.True(watch.Elapsed.TotalSeconds < 30, $"{watch.Elapsed}");
+    }
+}
