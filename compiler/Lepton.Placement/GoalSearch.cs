@@ -117,7 +117,7 @@ internal sealed class GoalSearch
         var steps = _options.AnnealingWork / (10 + (2 * _tables.Kernels) + _tables.Consumers.Sum(c => c.Length));
         if (!Proven && _start is not null && steps > 0)
         {
-            Try("annealing", Annealing.Run(_tables, _weights, _start, Math.Min(steps, 20_000)));
+            Try("annealing", Annealing.Run(_tables, _weights, _start, steps));
         }
     }
 

@@ -10,7 +10,7 @@ namespace Lepton.Placement;
 public sealed record PlacerOptions
 {
     /// <summary>Plans that annealing looks at per goal, divided by the size of the problem.</summary>
-    public int AnnealingWork { get; init; } = 10_000_000;
+    public int AnnealingWork { get; init; } = 20_000_000;
 
     /// <summary>Steps of the exact search of small problems, per goal.</summary>
     public long SearchSteps { get; init; } = 300_000;

@@ -25,6 +25,9 @@ internal sealed class Evaluator
     private readonly int[] _readers;
     private readonly bool[] _used;
     private readonly bool[] _sent;
+    private readonly int[] _arrival;
+    private readonly int[] _occupant;
+    private readonly int[][] _last;
     private readonly PriorityQueue<int, (double, int)> _queue = new();
 
     public Evaluator(Tables tables, Weights goal)
@@ -33,9 +36,31 @@ internal sealed class Evaluator
         (_end, _ready, _missing, _readers) = (new double[tables.Kernels], new double[tables.Kernels], new int[tables.Kernels], new int[tables.Kernels]);
         _streams = [.. tables.Problem.Devices.Select(d => new double[d.Streams])];
         (_bytes, _used, _sent) = (new double[tables.Devices], new bool[tables.Devices], new bool[tables.Devices]);
+        (_arrival, _occupant) = (new int[tables.Kernels], new int[tables.Kernels]);
+        _last = [.. tables.Problem.Devices.Select(d => new int[d.Streams])];
         for (var v = 0; v < tables.Kernels; v++)
         {
             _readers[v] = tables.Inputs[v].Length;
+        }
+    }
+
+    /// <summary>
+    /// Why the run that was looked at last is as long as it is: from the kernel that ends last back to one that starts at 0, each kernel
+    /// waits for the next one of the list, as its reader or behind it on its stream (then Behind is that kernel, else −1).
+    /// </summary>
+    public void CriticalChain(List<(int Kernel, int Behind)> chain)
+    {
+        chain.Clear();
+        var v = 0;
+        for (var u = 1; u < _end.Length; u++)
+        {
+            v = _end[u] > _end[v] ? u : v;
+        }
+
+        while (v >= 0)
+        {
+            chain.Add((v, _occupant[v]));
+            v = _occupant[v] >= 0 ? _occupant[v] : _arrival[v];
         }
     }
 
@@ -79,6 +104,7 @@ internal sealed class Evaluator
     private (double Time, double Usd) Run(int[] device, double[] priorities)
     {
         Array.Clear(_ready);
+        Array.Fill(_arrival, -1);
         Array.Clear(_bytes);
         Array.Clear(_used);
         _readers.CopyTo(_missing, 0);
@@ -100,7 +126,8 @@ internal sealed class Evaluator
         {
             var d = device[v];
             var seconds = _tables.Seconds[v, d];
-            _end[v] = seconds > 0 ? Occupy(_streams[d], _ready[v], seconds) : _ready[v];
+            _occupant[v] = -1;
+            _end[v] = seconds > 0 ? Occupy(v, d, seconds) : _ready[v];
             time = Math.Max(time, _end[v]);
             usd += _tables.Problem.Money == MoneyModel.Busy ? _tables.Usd(v, d) : 0;
             _used[d] = true;
@@ -114,15 +141,17 @@ internal sealed class Evaluator
         return (time, double.IsInfinity(time) ? 0 : usd);
     }
 
-    private static double Occupy(double[] streams, double ready, double seconds)
+    private double Occupy(int v, int d, double seconds)
     {
-        var first = 0;
+        var (streams, first) = (_streams[d], 0);
         for (var s = 1; s < streams.Length; s++)
         {
             first = streams[s] < streams[first] ? s : first;
         }
 
-        return streams[first] = Math.Max(ready, streams[first]) + seconds;
+        _occupant[v] = streams[first] > _ready[v] ? _last[d][first] : -1;
+        _last[d][first] = v;
+        return streams[first] = Math.Max(_ready[v], streams[first]) + seconds;
     }
 
     private double Send(int t, int from, double end, int[] device, double[] priorities)
@@ -134,7 +163,11 @@ internal sealed class Evaluator
         foreach (var w in _tables.Consumers[t])
         {
             var to = device[w];
-            _ready[w] = Math.Max(_ready[w], end + _tables.Copy(t, from, to));
+            if (end + _tables.Copy(t, from, to) is var arrival && arrival > _ready[w])
+            {
+                (_ready[w], _arrival[w]) = (arrival, _tables.Producer[t]);
+            }
+
             if (to != from && !_sent[to])
             {
                 _sent[to] = true;

@@ -1,0 +1,38 @@
+using System.Diagnostics;
+using System.Globalization;
+using Lepton.Placement;
+using Lepton.Placement.Problem;
+
+namespace Lepton.Tests.Placement;
+
+/// <summary>How good plans for random layered graphs are without a solver: against HEFT and against the bound. By hand: tests/placement.sh.</summary>
+public class Yardsticks
+{
+    [Fact]
+    public void Plans_for_random_graphs_are_better_than_HEFT()
+    {
+        var byHand = Environment.GetEnvironmentVariable("LEPTON_PLACEMENT_COUNT") is { Length: > 0 };
+        var (seeds, lines) = (byHand ? 20 : 4, new List<string>());
+        foreach (var (kernels, devices) in byHand ? [(20, 2), (20, 8), (50, 4), (100, 4), (200, 4)] : new[] { (50, 4) })
+        {
+            var (better, gap, clock) = (0.0, 0.0, Stopwatch.StartNew());
+            for (var seed = 1; seed <= seeds; seed++)
+            {
+                var result = Placer.Place(RandomProblems.Layered(seed, kernels, devices));
+                var heft = result.Alternatives.Single(a => a.Name == "HEFT").Run.Score.Time;
+                better += 1 - (result.Run!.Score.Time / heft);
+                gap += result.Goals[0].Gap;
+            }
+
+            lines.Add(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{kernels,4} kernels on {devices}: {better / seeds:p1} better than HEFT, {gap / seeds:p1} above the bound, {clock.Elapsed.TotalSeconds / seeds:f2} s each"));
+            Assert.True(better / seeds > (byHand ? 0 : 0.02), lines[^1]);
+        }
+
+        if (byHand)
+        {
+            File.WriteAllLines(Path.Combine(AppContext.BaseDirectory, "placement.txt"), lines);
+        }
+    }
+}
