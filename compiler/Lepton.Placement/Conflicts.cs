@@ -14,7 +14,8 @@ internal static class Conflicts
     public static Conflict Find(PlacementProblem problem, PlacerOptions options)
     {
         var items = Enumerable.Range(0, problem.Objective.Limits.Count).Select(i => (Limit: i, Memory: -1))
-            .Concat(Enumerable.Range(0, problem.Devices.Count).Where(d => double.IsFinite(problem.Devices[d].MemoryBytes)).Select(d => (Limit: -1, Memory: d)))
+            .Concat(Enumerable.Range(0, problem.Devices.Count).Where(d => double.IsFinite(problem.Devices[d].MemoryBytes))
+            .Select(d => (Limit: -1, Memory: d)))
             .ToArray();
         bool Contradict((int, int)[] kept) => IsInfeasible(Only(problem, kept), options);
         if (Contradict([]))
@@ -50,7 +51,8 @@ internal static class Conflicts
             return true;
         }
 
-        if (BranchAndBound.Applies(tables, default) && BranchAndBound.Solve(tables, default, double.PositiveInfinity, options.SearchSteps) is { Complete: true } all)
+        if (BranchAndBound.Applies(tables, default)
+            && BranchAndBound.Solve(tables, default, double.PositiveInfinity, options.SearchSteps) is { Complete: true } all)
         {
             return all.Plan is null;
         }
@@ -72,9 +74,7 @@ internal static class Conflicts
     {
         var limits = items.Where(i => i.Limit >= 0).Select(i => problem.Objective.Limits[i.Limit]).ToValueList();
         var memories = items.Where(i => i.Memory >= 0).Select(i => i.Memory).ToValueList();
-        var words = limits.Select(l => string.Create(CultureInfo.InvariantCulture, $"{l.Metric.ToString().ToLowerInvariant()} <= {l.Most:g6} {(l.Metric == Metric.Money ? "usd" : "s")}"))
-            .Concat(memories.Select(d => string.Create(CultureInfo.InvariantCulture, $"memory of '{problem.Devices[d].Name}' <= {problem.Devices[d].MemoryBytes:g6} bytes")))
-            .ToArray();
+        string[] words = [.. limits.Select(Name), .. memories.Select(d => Name(problem.Devices[d]))];
         var message = words.Length switch
         {
             0 => Stuck(problem),
@@ -83,6 +83,12 @@ internal static class Conflicts
         };
         return new Conflict(limits, memories, message);
     }
+
+    private static string Name(Limit limit) => string.Create(
+        CultureInfo.InvariantCulture, $"{limit.Metric.ToString().ToLowerInvariant()} <= {limit.Most:g6} {(limit.Metric == Metric.Money ? "usd" : "s")}");
+
+    private static string Name(Device device) =>
+        string.Create(CultureInfo.InvariantCulture, $"memory of '{device.Name}' <= {device.MemoryBytes:g6} bytes");
 
     // No limit is to blame: some kernel has nowhere to go, or only links are missing.
     private static string Stuck(PlacementProblem problem)

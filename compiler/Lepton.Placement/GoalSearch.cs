@@ -33,7 +33,8 @@ internal sealed class GoalSearch
         _weights = Weights.Of(_goal);
     }
 
-    public static GoalFound Run(PlacementProblem problem, IEnumerable<Plan> known, PlacerOptions options) => new GoalSearch(problem, options).Run(known);
+    public static GoalFound Run(PlacementProblem problem, IEnumerable<Plan> known, PlacerOptions options) =>
+        new GoalSearch(problem, options).Run(known);
 
     private double Value => _best is null ? double.PositiveInfinity : _goal.Value(_best.Score);
 

@@ -42,7 +42,8 @@ public static class Placer
         var known = new List<Plan>();
         var alternatives = Alternatives(problem);
         var (references, proven) = (References.None, true);
-        var relative = problem.Objective.Goals.Where(g => g.Meaning == GoalMeaning.Relative).SelectMany(g => g.Terms).Select(t => t.Metric).Distinct();
+        var relative = problem.Objective.Goals.Where(g => g.Meaning == GoalMeaning.Relative).SelectMany(g => g.Terms).Select(t => t.Metric)
+            .Distinct();
         foreach (var metric in relative.Order())
         {
             var alone = problem with { Objective = problem.Objective with { Goals = [Goal.Of(metric)] } };
@@ -79,7 +80,8 @@ public static class Placer
             objective = (objective with { Goals = [goal, .. objective.Goals.Skip(1)] }).After(value, Slack);
         }
 
-        var status = proven && outcomes.All(o => o.Proven) ? PlacementStatus.Optimal : options.Solver is null ? PlacementStatus.Heuristic : PlacementStatus.Gap;
+        var open = options.Solver is null ? PlacementStatus.Heuristic : PlacementStatus.Gap;
+        var status = proven && outcomes.All(o => o.Proven) ? PlacementStatus.Optimal : open;
         var run = Simulator.Run(problem, last!.Run!.Plan);
         var final = outcomes.Select(o => o with { Value = o.Goal.Value(run.Score) });
         return new PlacementResult(status, run, [.. final], references, proven, alternatives, null);
@@ -88,7 +90,10 @@ public static class Placer
     // A stage may no longer mention the interval; the plan must be a pipeline all the same.
     private static PlacementProblem Pipelined(PlacementProblem stage, PlacementProblem problem) => stage.NeedsPipeline == problem.NeedsPipeline
         ? stage
-        : stage with { Objective = stage.Objective with { Limits = [.. stage.Objective.Limits, new Limit(Metric.Interval, double.PositiveInfinity)] } };
+        : stage with
+        {
+            Objective = stage.Objective with { Limits = [.. stage.Objective.Limits, new Limit(Metric.Interval, double.PositiveInfinity)] },
+        };
 
     private static References With(References references, Metric metric, double value) => metric switch
     {

@@ -46,7 +46,8 @@ internal sealed class AdditiveTree
             && tables.Inputs.All(i => i.Length <= 1) && tables.Outputs.All(o => o.Count(t => tables.Consumers[t].Length > 0) <= 1);
     }
 
-    private double Cost(int v, int d) => _tables.Allowed(v, d) ? _weights.Value(_tables.Seconds[v, d], _tables.Usd(v, d), 0) : double.PositiveInfinity;
+    private double Cost(int v, int d) =>
+        _tables.Allowed(v, d) ? _weights.Value(_tables.Seconds[v, d], _tables.Usd(v, d), 0) : double.PositiveInfinity;
 
     private double CopyCost(int t, int a, int b) =>
         a == b ? 0 : _tables.Linked(a, b) ? _weights.Value(_tables.Copy(t, a, b), _tables.CopyUsd(t, a, b), 0) : double.PositiveInfinity;
@@ -63,7 +64,8 @@ internal sealed class AdditiveTree
     // Tensors in the order from the roots, each with its root-side variable; null when there is a circle.
     private List<(int Tensor, int Root)>? Walk()
     {
-        var around = Enumerable.Range(0, _tables.Tensors).Where(t => _scopes[t].Length > 1).SelectMany(t => _scopes[t].Select(x => (x, t))).ToLookup(p => p.x, p => p.t);
+        var around = Enumerable.Range(0, _tables.Tensors).Where(t => _scopes[t].Length > 1).SelectMany(t => _scopes[t].Select(x => (x, t)))
+            .ToLookup(p => p.x, p => p.t);
         var walk = new List<(int Tensor, int Root)>();
         var seen = new bool[_tables.Members.Length];
         var taken = new bool[_tables.Tensors];

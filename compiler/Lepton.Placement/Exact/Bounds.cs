@@ -49,7 +49,7 @@ internal static class Bounds
         return tables.Kernels == 0 ? 0 : tables.Problem.Devices.Min(d => Math.Max(time, d.MinimumSeconds) * d.UsdPerSecond);
     }
 
-    /// <summary>min over sets S of devices:  wT · T(S) + wM · Σ over d in S of max(T(S), minimum(d)) · price(d),  T(S) a bound with S alone.</summary>
+    /// <summary>min over sets S of devices:  wT · T(S) + wM · Σ over d in S of max(T(S), minimum(d)) · price(d),  T(S) a bound of S.</summary>
     private static double BySets(Tables tables, Weights weights)
     {
         if (tables.Devices > MostSets || tables.Kernels == 0)

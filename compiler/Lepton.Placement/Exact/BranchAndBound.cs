@@ -82,7 +82,8 @@ internal sealed class BranchAndBound
         {
             for (var d = 0; d < _tables.Devices; d++)
             {
-                if (_tables.Allowed(v, d) && GroupAllows(v, d) && Start(v, d) is var start && start >= last * (_timed ? 1 : 0) && !double.IsInfinity(start))
+                if (_tables.Allowed(v, d) && GroupAllows(v, d) && Start(v, d) is var start && start >= last * (_timed ? 1 : 0)
+                    && !double.IsInfinity(start))
                 {
                     var undo = Place(v, d, start);
                     if (Promising(Math.Max(start, last), Math.Max(time, _end[v]), copyUsd + undo.Usd, out var bound))

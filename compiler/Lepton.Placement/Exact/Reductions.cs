@@ -47,7 +47,8 @@ internal static class Reductions
                         : Math.Max(time, tables.Problem.Devices[d].MinimumSeconds) * tables.Problem.Devices[d].UsdPerSecond;
                     var interval = Math.Max(bound.Work, members.Sum(v => tables.Seconds[v, d]) / tables.Problem.Devices[d].Streams);
                     var worse = sums.Any(s => s.Sum.Value(time, money, interval) > s.Most * (1 + Simulator.Tolerance));
-                    if (double.IsInfinity(time) || worse || Room(tables, members, d) > tables.Problem.Devices[d].MemoryBytes * (1 + Simulator.Tolerance))
+                    if (double.IsInfinity(time) || worse
+                        || Room(tables, members, d) > tables.Problem.Devices[d].MemoryBytes * (1 + Simulator.Tolerance))
                     {
                         tables.Forbid(x, d);
                         forbidden++;
@@ -65,7 +66,8 @@ internal static class Reductions
     // Bytes that the variable needs on its device, wherever the others stand.
     private static double Room(Tables tables, int[] members, int d)
     {
-        double Touched(IEnumerable<int> kernels) => kernels.SelectMany(v => tables.Inputs[v].Concat(tables.Outputs[v])).Distinct().Sum(t => tables.Bytes[t]);
+        double Touched(IEnumerable<int> kernels) => kernels.SelectMany(v => tables.Inputs[v].Concat(tables.Outputs[v])).Distinct()
+            .Sum(t => tables.Bytes[t]);
         return members.Sum(v => tables.Problem.Kernels[v].WeightBytes) + tables.Problem.Memory switch
         {
             MemoryModel.Weights => 0,
@@ -80,7 +82,8 @@ internal static class Reductions
     private static int Dominated(Tables tables, Weights goal)
     {
         var problem = tables.Problem;
-        if (goal.NeedsTimes(problem.Money) || goal.Interval > 0 || problem.NeedsPipeline || problem.Objective.Limits.Count > 0 || problem.Objective.Ceilings.Count > 0)
+        if (goal.NeedsTimes(problem.Money) || goal.Interval > 0 || problem.NeedsPipeline || problem.Objective.Limits.Count > 0
+            || problem.Objective.Ceilings.Count > 0)
         {
             return 0;
         }
@@ -106,7 +109,8 @@ internal static class Reductions
     private static bool Dominates(Tables tables, int d, int e) =>
         double.IsInfinity(tables.Problem.Devices[d].MemoryBytes)
         && Enumerable.Range(0, tables.Kernels).All(v => !tables.Allowed(v, e) || tables.Usd(v, d) <= tables.Usd(v, e))
-        && Enumerable.Range(0, tables.Devices).Where(x => x != d && x != e).All(x => NoDearer(tables, (x, d), (x, e)) && NoDearer(tables, (d, x), (e, x)));
+        && Enumerable.Range(0, tables.Devices).Where(x => x != d && x != e).All(
+            x => NoDearer(tables, (x, d), (x, e)) && NoDearer(tables, (d, x), (e, x)));
 
     private static bool NoDearer(Tables tables, (int From, int To) link, (int From, int To) than) =>
         Enumerable.Range(0, tables.Tensors).All(t => tables.CopyUsd(t, link.From, link.To) <= tables.CopyUsd(t, than.From, than.To))

@@ -24,11 +24,13 @@ internal static class Annealing
         var unit = worth.Value > 0 && double.IsFinite(worth.Value) ? worth.Value : 1;
         var energy = Evaluator.Energy(worth, unit);
         var best = (Energy: energy, Device: device.ToArray(), Priority: priority.ToArray());
-        var choices = Enumerable.Range(0, tables.Members.Length).Select(x => Enumerable.Range(0, tables.Devices).Where(d => tables.Allowed(tables.Members[x][0], d)).ToArray()).ToArray();
+        var choices = Enumerable.Range(0, tables.Members.Length)
+            .Select(x => Enumerable.Range(0, tables.Devices).Where(d => tables.Allowed(tables.Members[x][0], d)).ToArray()).ToArray();
         var movable = Enumerable.Range(0, choices.Length).Where(x => choices[x].Length > 1).ToArray();
         var neighbours = Neighbours(tables);
         var chain = new List<(int Kernel, int Behind)>();
-        var timed = goal.NeedsTimes(tables.Problem.Money) || Weights.Limits(tables.Problem.Objective).Any(l => l.Sum.NeedsTimes(tables.Problem.Money));
+        var timed = goal.NeedsTimes(tables.Problem.Money)
+            || Weights.Limits(tables.Problem.Objective).Any(l => l.Sum.NeedsTimes(tables.Problem.Money));
         if (tables.Kernels < 2 || (movable.Length == 0 && !timed))
         {
             return from;
@@ -95,7 +97,8 @@ internal static class Annealing
 
     private static int Choose(Random random, int[] choices, int[] neighbours, int[] device, int now)
     {
-        if (neighbours.Length > 0 && random.Next(2) == 0 && device[neighbours[random.Next(neighbours.Length)]] is var near && near != now && choices.Contains(near))
+        if (neighbours.Length > 0 && random.Next(2) == 0 && device[neighbours[random.Next(neighbours.Length)]] is var near && near != now
+            && choices.Contains(near))
         {
             return near;
         }

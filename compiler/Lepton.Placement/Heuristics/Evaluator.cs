@@ -33,7 +33,8 @@ internal sealed class Evaluator
     public Evaluator(Tables tables, Weights goal)
     {
         (_tables, _goal, _limits) = (tables, goal, Weights.Limits(tables.Problem.Objective));
-        (_end, _ready, _missing, _readers) = (new double[tables.Kernels], new double[tables.Kernels], new int[tables.Kernels], new int[tables.Kernels]);
+        (_end, _ready, _missing, _readers) = (new double[tables.Kernels], new double[tables.Kernels], new int[tables.Kernels],
+            new int[tables.Kernels]);
         _streams = [.. tables.Problem.Devices.Select(d => new double[d.Streams])];
         (_bytes, _used, _sent) = (new double[tables.Devices], new bool[tables.Devices], new bool[tables.Devices]);
         (_arrival, _occupant) = (new int[tables.Kernels], new int[tables.Kernels]);

@@ -23,7 +23,7 @@ internal static class Starts
         }
     }
 
-    /// <summary>HEFT by time alone and by the goal's weights; each kernel where the paths through it are shortest, and where it is cheapest.</summary>
+    /// <summary>HEFT by time and by the goal's weights; each kernel where the paths through it are shortest, and where it is cheapest.</summary>
     public static IEnumerable<Candidate> Rules(Tables tables, Weights goal)
     {
         if (Heft.Run(tables, new Weights(1, 0, 0)) is { } heft)

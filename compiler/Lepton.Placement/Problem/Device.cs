@@ -2,7 +2,8 @@ namespace Lepton.Placement.Problem;
 
 /// <summary>One device that kernels can be placed on.</summary>
 /// <param name="Name">As in the machine file: <c>cpu</c>, <c>opencl:0</c>.</param>
-/// <param name="Kind">What executes there: <c>cpu</c>, <c>clr</c>, <c>opencl</c>, <c>ilgpu</c>, or a name of the user's for an imagined device.</param>
+/// <param name="Kind">What executes there: <c>cpu</c>, <c>clr</c>, <c>opencl</c>, <c>ilgpu</c>, or a name of the user's for an imagined
+/// device.</param>
 /// <param name="MemoryBytes">Bytes; +∞ where it does not limit.</param>
 /// <param name="UsdPerHour">Price of one hour, busy or rented (<see cref="MoneyModel"/>).</param>
 /// <param name="Streams">How many kernels it executes at a time.</param>

@@ -32,8 +32,10 @@ internal sealed class Tables
             _usdPerByte[link.From, link.To] = link.Usd(1);
         }
 
-        Inputs = Enumerable.Range(0, Kernels).Select(v => Enumerable.Range(0, Tensors).Where(t => problem.Tensors[t].Consumers.Contains(v)).ToArray()).ToArray();
-        Outputs = Enumerable.Range(0, Kernels).Select(v => Enumerable.Range(0, Tensors).Where(t => problem.Tensors[t].Producer == v).ToArray()).ToArray();
+        Inputs = Enumerable.Range(0, Kernels)
+            .Select(v => Enumerable.Range(0, Tensors).Where(t => problem.Tensors[t].Consumers.Contains(v)).ToArray()).ToArray();
+        Outputs = Enumerable.Range(0, Kernels)
+            .Select(v => Enumerable.Range(0, Tensors).Where(t => problem.Tensors[t].Producer == v).ToArray()).ToArray();
         Producer = [.. problem.Tensors.Select(t => t.Producer)];
         Consumers = [.. problem.Tensors.Select(t => t.Consumers.ToArray())];
         Bytes = [.. problem.Tensors.Select(t => t.Bytes)];
@@ -102,7 +104,8 @@ internal sealed class Tables
     public double Copy(int tensor, int from, int to) => Copies(1, Bytes[tensor], from, to);
 
     /// <summary>Seconds of several copies, one after the other.</summary>
-    public double Copies(int count, double bytes, int from, int to) => from == to ? 0 : (count * _latency[from, to]) + (bytes * _secondsPerByte[from, to]);
+    public double Copies(int count, double bytes, int from, int to) =>
+        from == to ? 0 : (count * _latency[from, to]) + (bytes * _secondsPerByte[from, to]);
 
     /// <summary>Usd of a copy; +∞ without a link.</summary>
     public double CopyUsd(int tensor, int from, int to) =>

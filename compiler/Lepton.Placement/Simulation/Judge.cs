@@ -22,7 +22,8 @@ internal static class Judge
 
             if (kernel.Group != Kernel.NoGroup && !groups.TryAdd(kernel.Group, v) && devices[groups[kernel.Group]] != devices[v])
             {
-                broken.Add(new Violation(Rule.Group, v, $"'{kernel.Name}' stands apart from '{problem.Kernels[groups[kernel.Group]].Name}' of its group"));
+                broken.Add(new Violation(Rule.Group, v,
+                    $"'{kernel.Name}' stands apart from '{problem.Kernels[groups[kernel.Group]].Name}' of its group"));
             }
         }
 
@@ -32,7 +33,8 @@ internal static class Judge
             var from = devices[tensor.Producer];
             foreach (var to in Routes.Destinations(tensor, devices).Where(to => routes.Between(from, to) is null))
             {
-                var message = $"'{tensor.Name}' is needed on '{problem.Devices[to].Name}', but no link leads there from '{problem.Devices[from].Name}'";
+                var (sender, reader) = (problem.Devices[from].Name, problem.Devices[to].Name);
+                var message = $"'{tensor.Name}' is needed on '{reader}', but no link leads there from '{sender}'";
                 broken.Add(new Violation(Rule.Link, tensor.Producer, message));
             }
         }
@@ -76,10 +78,12 @@ internal static class Judge
 
         foreach (var ceiling in problem.Objective.Ceilings.Where(c => c.Goal.Value(score) > c.Most * (1 + Simulator.Tolerance)))
         {
-            broken.Add(new Violation(Rule.Limit, -1, Say($"an earlier goal is {ceiling.Goal.Value(score):g6}, more than its best, {ceiling.Most:g6}")));
+            broken.Add(new Violation(Rule.Limit, -1,
+                Say($"an earlier goal is {ceiling.Goal.Value(score):g6}, more than its best, {ceiling.Most:g6}")));
         }
 
-        return new Execution([.. devices], [.. times.Starts], [.. times.Ends], [.. times.Copies], [.. loads], score with { Feasible = broken.Count == 0 }, [.. broken]);
+        return new Execution([.. devices], [.. times.Starts], [.. times.Ends], [.. times.Copies], [.. loads],
+            score with { Feasible = broken.Count == 0 }, [.. broken]);
     }
 
     private static double Busy(PlacementProblem problem, IReadOnlyList<int> devices, int d) =>
@@ -120,7 +124,8 @@ internal static class Judge
         foreach (var copy in times.Copies.Where(c => c.Start < times.Ends[problem.Tensors[c.Tensor].Producer] - slack))
         {
             var producer = problem.Tensors[copy.Tensor].Producer;
-            broken.Add(new Violation(Rule.Order, producer, $"'{problem.Tensors[copy.Tensor].Name}' is sent before '{problem.Kernels[producer].Name}' has ended"));
+            broken.Add(new Violation(Rule.Order, producer,
+                $"'{problem.Tensors[copy.Tensor].Name}' is sent before '{problem.Kernels[producer].Name}' has ended"));
         }
 
         for (var v = 0; v < times.Starts.Length; v++)

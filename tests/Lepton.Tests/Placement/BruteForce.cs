@@ -86,7 +86,8 @@ public sealed class BruteForce
         for (var v = 0; v < _kernels; v++)
         {
             var kernel = _problem.Kernels[v];
-            if (double.IsInfinity(kernel.Seconds[_device[v]]) || kernel.Forbidden.Contains(_device[v]) || (kernel.Pin >= 0 && kernel.Pin != _device[v]))
+            if (double.IsInfinity(kernel.Seconds[_device[v]]) || kernel.Forbidden.Contains(_device[v])
+                || (kernel.Pin >= 0 && kernel.Pin != _device[v]))
             {
                 return false;
             }
@@ -156,7 +157,8 @@ public sealed class BruteForce
         var worst = Copies().GroupBy(c => (c.From, c.To)).Select(g => g.Sum(Seconds)).DefaultIfEmpty(0).Max();
         for (var d = 0; d < devices; d++)
         {
-            var stage = Enumerable.Range(0, _kernels).Where(v => _device[v] == d).Sum(v => _problem.Kernels[v].Seconds[d]) / _problem.Devices[d].Streams;
+            var stage = Enumerable.Range(0, _kernels).Where(v => _device[v] == d)
+                .Sum(v => _problem.Kernels[v].Seconds[d]) / _problem.Devices[d].Streams;
             if (_problem.Devices[d].CopiesOccupy)
             {
                 stage += Copies().Where(c => c.To == d).Sum(Seconds);
@@ -217,7 +219,8 @@ public sealed class BruteForce
         return ready;
     }
 
-    private double Paid(double time) => Enumerable.Range(0, _problem.Devices.Count).Where(_device.Contains).Sum(d => _problem.Devices[d].UsdPerHour / 3600
+    private double Paid(double time) => Enumerable.Range(0, _problem.Devices.Count).Where(_device.Contains)
+        .Sum(d => _problem.Devices[d].UsdPerHour / 3600
         * (_problem.Money == MoneyModel.Rental
             ? Math.Max(time, _problem.Devices[d].MinimumSeconds)
             : Enumerable.Range(0, _kernels).Where(v => _device[v] == d).Sum(v => _problem.Kernels[v].Seconds[d])));

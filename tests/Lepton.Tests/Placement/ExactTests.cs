@@ -125,7 +125,8 @@ public class ExactTests
     {
         for (var seed = 0; seed < 90; seed++)
         {
-            var problem = RandomProblems.Chain(seed, 6, 3, new RandomFeatures { CopiesOccupy = seed % 3 > 0, Streams = seed % 4 == 0 }, Objective.Of(Metric.Interval));
+            var problem = RandomProblems.Chain(seed, 6, 3, new RandomFeatures { CopiesOccupy = seed % 3 > 0, Streams = seed % 4 == 0 },
+                Objective.Of(Metric.Interval));
             var tables = new Tables(problem);
             Check(problem, LinearOrder.Solve(tables, tables.Order), seed);
         }

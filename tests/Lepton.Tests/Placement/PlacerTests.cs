@@ -34,7 +34,8 @@ public class PlacerTests
                 Ties = seed % 3 == 1, Streams = seed % 4 == 1, CopiesOccupy = true, Memory = seed % 5 == 3 ? 0.7 : 0,
                 Money = (MoneyModel)(seed / 16 % 2), MemoryModel = (MemoryModel)(seed / 3 % 2),
             };
-            var problem = RandomProblems.Layered(seed, 3 + (seed % (byHand ? 4 : 3)), 2 + (seed / 8 % 2), features, new Objective([.. Objectives[seed % 8]]));
+            var problem = RandomProblems.Layered(seed, 3 + (seed % (byHand ? 4 : 3)), 2 + (seed / 8 % 2), features,
+                new Objective([.. Objectives[seed % 8]]));
             var front = BruteForce.Front(problem);
             if (seed % 2 == 1 && front.Count > 0)
             {
@@ -53,7 +54,8 @@ public class PlacerTests
                 Assert.Equal(best.Length, result.Goals.Count);
                 for (var i = 0; i < best.Length; i++)
                 {
-                    Assert.True(Math.Abs(best[i] - result.Goals[i].Value) <= 5e-9 * best[i], $"seed {seed} goal {i}: {best[i]} expected, {result.Goals[i]}");
+                    Assert.True(Math.Abs(best[i] - result.Goals[i].Value) <= 5e-9 * best[i],
+                        $"seed {seed} goal {i}: {best[i]} expected, {result.Goals[i]}");
                 }
             }
             else
@@ -75,7 +77,8 @@ public class PlacerTests
 
         var conflict = Placer.Place(problem with
         {
-            Objective = Objective.Of(Metric.Time, new Limit(Metric.Time, fast.Time * 1.001), new Limit(Metric.Interval, 1e6), new Limit(Metric.Money, cheap.Money * 1.001)),
+            Objective = Objective.Of(Metric.Time, new Limit(Metric.Time, fast.Time * 1.001), new Limit(Metric.Interval, 1e6),
+                new Limit(Metric.Money, cheap.Money * 1.001)),
         });
         Assert.Equal(PlacementStatus.Infeasible, conflict.Status);
         Assert.Equal([Metric.Time, Metric.Money], conflict.Conflict!.Limits.Select(l => l.Metric));
@@ -154,7 +157,8 @@ public class PlacerTests
             {
                 Devices = [.. problem.Devices, twin],
                 Kernels = [.. problem.Kernels.Select(k => k with { Seconds = [.. k.Seconds, k.Seconds[0] * 1.1] })],
-                Links = [.. problem.Links, .. problem.Links.Where(l => l.From == 0).Select(l => l with { From = 2 }), .. problem.Links.Where(l => l.To == 0).Select(l => l with { To = 2 })],
+                Links = [.. problem.Links, .. problem.Links.Where(l => l.From == 0).Select(l => l with { From = 2 }),
+                    .. problem.Links.Where(l => l.To == 0).Select(l => l with { To = 2 })],
             };
             Assert.True(Value(more) <= value * (1 + 1e-9));
 
@@ -222,25 +226,32 @@ public class PlacerTests
         }
 
         var kernels = planned.Select((p, v) => new Kernel($"k{v}", [.. Enumerable.Range(0, devices).Select(_ => p.End - p.Start)]));
-        var tensors = planned.Select((p, v) => new Tensor($"t{v}", v, 1, [.. Enumerable.Range(0, planned.Count).Where(w => planned[w].Start >= p.End && w != v && random.Next(3) == 0)]));
-        var links = from a in Enumerable.Range(0, devices) from b in Enumerable.Range(0, devices) where a != b select new Link(a, b, 0, double.PositiveInfinity);
-        return (new PlacementProblem([.. Enumerable.Range(0, devices).Select(d => new Device($"d{d}"))], [.. links], [.. kernels], [.. tensors], Objective.Of(Metric.Time)), 1000);
+        var tensors = planned.Select((p, v) =>
+            new Tensor($"t{v}", v, 1,
+                [.. Enumerable.Range(0, planned.Count).Where(w => planned[w].Start >= p.End && w != v && random.Next(3) == 0)]));
+        var links = from a in Enumerable.Range(0, devices) from b in Enumerable.Range(0, devices) where a != b select new Link(a, b, 0,
+            double.PositiveInfinity);
+        return (new PlacementProblem([.. Enumerable.Range(0, devices).Select(d => new Device($"d{d}"))], [.. links], [.. kernels], [.. tensors],
+            Objective.Of(Metric.Time)), 1000);
     }
 
     private static void CheckConflict(PlacementProblem problem, Conflict conflict, int seed)
     {
         bool Possible(Func<Limit, bool> limits, Func<int, bool> memories) => BruteForce.Best(
-            BruteForce.Front(problem with { Devices = [.. problem.Devices.Select((d, i) => memories(i) ? d : d with { MemoryBytes = double.PositiveInfinity })] }),
+            BruteForce.Front(problem with { Devices = [.. problem.Devices.Select((d, i) => memories(i) ? d
+                : d with { MemoryBytes = double.PositiveInfinity })] }),
             problem.Objective with { Limits = [.. problem.Objective.Limits.Where(limits)] }) is not null;
         Assert.False(Possible(conflict.Limits.Contains, conflict.Memories.Contains), $"seed {seed}: {conflict.Message}");
         foreach (var limit in conflict.Limits)
         {
-            Assert.True(Possible(l => conflict.Limits.Contains(l) && l != limit, conflict.Memories.Contains), $"seed {seed}: without {limit} {conflict.Message}");
+            Assert.True(Possible(l => conflict.Limits.Contains(l) && l != limit, conflict.Memories.Contains),
+                $"seed {seed}: without {limit} {conflict.Message}");
         }
 
         foreach (var memory in conflict.Memories)
         {
-            Assert.True(Possible(conflict.Limits.Contains, d => conflict.Memories.Contains(d) && d != memory), $"seed {seed}: without {memory} {conflict.Message}");
+            Assert.True(Possible(conflict.Limits.Contains, d => conflict.Memories.Contains(d) && d != memory),
+                $"seed {seed}: without {memory} {conflict.Message}");
         }
     }
 
@@ -251,5 +262,6 @@ public class PlacerTests
         return result.Goals[0].Value;
     }
 
-    private static void Near(double expected, double actual) => Assert.True(Math.Abs(expected - actual) <= 5e-9 * expected, $"{expected} expected, {actual} found");
+    private static void Near(double expected, double actual) =>
+        Assert.True(Math.Abs(expected - actual) <= 5e-9 * expected, $"{expected} expected, {actual} found");
 }

@@ -65,7 +65,8 @@ public static class RandomProblems
         return Build(new Random(seed), kernels, devices, consumers, features ?? new RandomFeatures(), objective ?? Objective.Of(Metric.Time));
     }
 
-    /// <summary>A graph without a circle, in whichever direction one walks: each kernel joins the others by one tensor, as its reader or its maker.</summary>
+    /// <summary>A graph without a circle, in whichever direction one walks: each kernel joins the others by one tensor, as its reader or its
+    /// maker.</summary>
     public static PlacementProblem Tree(int seed, int kernels, int devices, RandomFeatures? features = null, Objective? objective = null)
     {
         var random = new Random(seed);

@@ -110,7 +110,8 @@ public class SimulatorTests
             Devices = [Diamond.Devices[0], Diamond.Devices[1] with { MemoryBytes = 40 }],
             Kernels =
             [
-                Diamond.Kernels[0] with { Group = 0 }, Diamond.Kernels[1] with { Group = 0 }, Diamond.Kernels[2], Diamond.Kernels[3] with { Forbidden = [1] },
+                Diamond.Kernels[0] with { Group = 0 }, Diamond.Kernels[1] with { Group = 0 }, Diamond.Kernels[2],
+                    Diamond.Kernels[3] with { Forbidden = [1] },
             ],
             Objective = Objective.Of(rule == Rule.Pipeline ? Metric.Interval : Metric.Time, new Limit(Metric.Time, 20)),
         };
@@ -122,7 +123,8 @@ public class SimulatorTests
 
     [Fact]
     public void A_missing_link_is_named() =>
-        Assert.Contains(Simulator.Run(Diamond with { Links = [Diamond.Links[0]] }, [0, 0, 1, 0], [0, 1, 2, 3]).Violations, v => v.Rule == Rule.Link && v.Message.Contains("'tc'"));
+        Assert.Contains(Simulator.Run(Diamond with { Links = [Diamond.Links[0]] }, [0, 0, 1, 0], [0, 1, 2, 3]).Violations, v => v.Rule == Rule.Link
+            && v.Message.Contains("'tc'"));
 
     [Fact]
     public void Early_starts_keep_the_rules_and_are_never_later()
@@ -169,7 +171,8 @@ public class SimulatorTests
                     var score = Simulator.Run(problem, devices, [.. order.Select(o => (double)o)]).Score;
                     if (score.Feasible)
                     {
-                        Assert.Contains(front, f => f.Time <= score.Time * (1 + 1e-9) && f.Money <= score.Money * (1 + 1e-9) && f.Interval <= score.Interval * (1 + 1e-9));
+                        Assert.Contains(front, f => f.Time <= score.Time * (1 + 1e-9) && f.Money <= score.Money * (1 + 1e-9)
+                            && f.Interval <= score.Interval * (1 + 1e-9));
                         hit.UnionWith(front.Where(f => Near(f.Time, score.Time) && Near(f.Money, score.Money) && Near(f.Interval, score.Interval)));
                     }
                 }
