@@ -85,7 +85,8 @@ internal static class Conflicts
     }
 
     private static string Name(Limit limit) => string.Create(
-        CultureInfo.InvariantCulture, $"{limit.Metric.ToString().ToLowerInvariant()} <= {limit.Most:g6} {(limit.Metric == Metric.Money ? "usd" : "s")}");
+        CultureInfo.InvariantCulture,
+        $"{limit.Metric.ToString().ToLowerInvariant()} <= {limit.Most:g6} {(limit.Metric == Metric.Money ? "usd" : "s")}");
 
     private static string Name(Device device) =>
         string.Create(CultureInfo.InvariantCulture, $"memory of '{device.Name}' <= {device.MemoryBytes:g6} bytes");

@@ -114,12 +114,12 @@ public static class Placer
         return [.. candidates.Select(c => new Alternative(c.Name, Simulator.Run(problem, c.Plan)))];
     }
 
-    private static PlacementResult Nothing(PlacementProblem problem, GoalFound found, ValueList<Alternative> alternatives, PlacerOptions options) => new(
+    private static PlacementResult Nothing(PlacementProblem problem, GoalFound found, ValueList<Alternative> others, PlacerOptions options) => new(
         found.Infeasible ? PlacementStatus.Infeasible : PlacementStatus.Unknown,
         null,
         [],
         References.None,
         false,
-        alternatives,
+        others,
         found.Infeasible ? Conflicts.Find(problem, options) : null);
 }
