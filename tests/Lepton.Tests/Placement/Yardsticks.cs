@@ -25,7 +25,7 @@ public class Yardsticks
             }
 
             FormattableString line =
-                $"{kernels,4} kernels on {devices}: {better / seeds:p1} less than HEFT, bound {gap / seeds:p1} less, {clock.Elapsed / seeds:ss\\.ff} s";
+                $"{kernels,4} kernels on {devices}: {better / seeds:p1} less than HEFT, bound {gap / seeds:p1}, {clock.Elapsed / seeds:ss\\.ff} s";
             lines.Add(line.ToString(CultureInfo.InvariantCulture));
             Assert.True(better / seeds > (byHand ? 0 : 0.02), lines[^1]);
         }
