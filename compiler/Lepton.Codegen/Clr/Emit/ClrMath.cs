@@ -32,6 +32,31 @@ internal sealed class ClrMath(TypeBuilder type, CpuTarget target, LaneShape shap
         return Node.Call(method, vector, parts);
     }
 
+    /// <summary>
+    /// A function of vectors where it is used: its usual path, which the JIT mixes with what is around it; a rare argument calls the method. Long ones
+    /// are called anyway.
+    /// </summary>
+    public Node Inline(MapOp op, ElementType element, Node[] parts)
+    {
+        var function = Function(op);
+        if (function is MathFunction.Pow or MathFunction.Atan2 or MathFunction.Remainder or MathFunction.Cbrt)
+        {
+            return Call(function, element, parts);
+        }
+
+        var lanes = VectorApi.Bytes(parts[0].Type) / element.ByteSize();
+        var body = new ClrMathBody(element, lanes, target, shape, []) { UsualOnly = true };
+        var x = body.Input(parts[0]);
+        var usual = body.Value(_library.Body(body, function, x, x).Name).Parts[0];
+        if (UsualBelow(function, element) is not { } below)
+        {
+            return usual;
+        }
+
+        var rare = body.Compare("uge", body.Abs(x), body.F(below));
+        return ClrMathBody.Rarely(shape.Any(body.Value(rare.Name)), usual, Call(function, element, parts));
+    }
+
     /// <summary>A function of scalars.</summary>
     public Node Scalar(MapOp op, ElementType element, Node[] arguments)
     {
@@ -77,7 +102,7 @@ internal sealed class ClrMath(TypeBuilder type, CpuTarget target, LaneShape shap
             return result;
         }
 
-        var huge = body.Compare("uge", body.Abs(fx), body.F(MathLibrary.UsualBelow(MathFunction.Sin, element)!.Value));
+        var huge = body.Compare("uge", body.Abs(fx), body.F(UsualBelow(function, element)!.Value));
         var mask = body.Value(huge.Name);
         var slow = EachLane(element, lanes, l =>
         {
@@ -88,6 +113,9 @@ internal sealed class ClrMath(TypeBuilder type, CpuTarget target, LaneShape shap
         });
         return ClrMathBody.Rarely(shape.Any(mask), result, VectorIl.Select(mask.Parts[0], slow, result));
     }
+
+    private static double? UsualBelow(MathFunction function, ElementType element) =>
+        MathLibrary.UsualBelow(function == MathFunction.Tan ? MathFunction.Sin : function, element);
 
     private Node EachLane(ElementType element, int lanes, Func<int, Node> lane) =>
         shape.Of(new LaneType(element, lanes), element, [.. Enumerable.Range(0, lanes).Select(lane)]).Parts[0];

@@ -180,6 +180,12 @@ internal sealed class MemoryIl(VectorIl vectors, LaneShape shape)
             return Node.Call(instruction, address, VectorApi.As(mask.Parts[part], VectorApi.ElementOf(vector)));
         }
 
+        if (isFull && VectorApi.Bytes(vector) == 64 && ClrSupport.MaskLoad(Half(vector)) is { } half)
+        {
+            var (low, high) = Halves(VectorApi.As(mask.Parts[part], VectorApi.ElementOf(vector)));
+            return VectorApi.Call("Create", 64, Node.Call(half, address, low), Node.Call(half, Behind(address), high));
+        }
+
         return Node.Call(ClrSupport.Method("Load" + (VectorApi.Bytes(vector) * 8)).MakeGenericMethod(VectorApi.ElementOf(vector)), vector, address, Wide(mask, part));
     }
 
@@ -192,9 +198,26 @@ internal sealed class MemoryIl(VectorIl vectors, LaneShape shape)
             return;
         }
 
+        if (isFull && VectorApi.Bytes(value.Type) == 64 && ClrSupport.MaskStore(Half(value.Type)) is { } half)
+        {
+            var (low, high) = Halves(VectorApi.As(mask.Parts[part], VectorApi.ElementOf(value.Type)));
+            var (lowValue, highValue) = Halves(value);
+            w.Push([address, low, lowValue]);
+            w.Il.Emit(OpCodes.Call, half);
+            w.Push([Behind(address), high, highValue]);
+            w.Il.Emit(OpCodes.Call, half);
+            return;
+        }
+
         w.Push([address, value, Wide(mask, part)]);
         w.Il.Emit(OpCodes.Call, ClrSupport.Method("Store" + (VectorApi.Bytes(value.Type) * 8)).MakeGenericMethod(VectorApi.ElementOf(value.Type)));
     }
+
+    private static Type Half(Type vector) => VectorApi.Vector(32, VectorApi.ElementOf(vector));
+
+    private static (Node Low, Node High) Halves(Node vector) => (VectorApi.Call("GetLower", 64, vector), VectorApi.Call("GetUpper", 64, vector));
+
+    private static Node Behind(Node address) => Node.Op(OpCodes.Add, typeof(nint), address, Node.Int32(32));
 
     private static Node Wide(Lanes mask, int part)
     {

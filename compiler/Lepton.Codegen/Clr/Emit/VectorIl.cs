@@ -142,7 +142,7 @@ internal sealed class VectorIl(LaneShape shape, bool hasFma, ClrMath math)
             case MapOp.Rem:
                 return x.Zip(a[1], (p, q) => math.Call(op, x.Carrier, [p, q]));
             default:
-                return x with { Parts = [.. x.Parts.Select((p, i) => math.Call(op, x.Carrier, [.. a.Select(v => v.Parts[i])]))] };
+                return x with { Parts = [.. x.Parts.Select((p, i) => math.Inline(op, x.Carrier, [.. a.Select(v => v.Parts[i])]))] };
         }
     }
 
