@@ -45,25 +45,26 @@ public sealed unsafe class ClrModule : IDisposable
         {
             var assembly = AssemblyBuilder.DefineDynamicAssembly(new AssemblyName("lepton." + kernels.Name), AssemblyBuilderAccess.RunAndCollect);
             var type = assembly.DefineDynamicModule("kernels").DefineType("Kernels", TypeAttributes.Public | TypeAttributes.Abstract | TypeAttributes.Sealed);
-            var shape = new LaneShape(target.VectorBytes);
-            var vectors = new VectorIl(shape, target.HasFma, new ClrMath(type, target, shape));
-            var names = kernels.Kernels.Select((k, i) => KernelIl.Define(k, i, type, vectors).Name).ToArray();
+            var (shape, pool) = (new LaneShape(target.VectorBytes), new ConstantPool((nint)memory));
+            var parts = new ClrParts(kernels, target, type, (nint)memory + sizeof(nint), constants, profile, shape, new ClrMath(type, target, shape, pool));
+            var names = kernels.Kernels.Select((_, i) => KernelIl.Define(parts, i).Name).ToArray();
             foreach (var entry in kernels.Entries)
             {
-                HostIl.Define(new ClrParts(kernels, type, (nint)memory, constants, profile), entry);
+                HostIl.Define(parts, entry);
             }
 
             var made = type.CreateType();
+            *(byte**)memory = Copy(pool.Bytes);
             for (var i = 0; i < names.Length; i++)
             {
-                ((nint*)memory)[i] = Address(made, names[i]);
+                ((nint*)memory)[i + 1] = Address(made, names[i]);
             }
 
             return new ClrModule(made, memory, kernels);
         }
         catch
         {
-            NativeMemory.AlignedFree(memory);
+            Free(memory);
             throw;
         }
     }
@@ -78,19 +79,37 @@ public sealed unsafe class ClrModule : IDisposable
     /// <summary>Frees the constants; the code goes when the collector finds that nobody has it.</summary>
     public void Dispose()
     {
-        NativeMemory.AlignedFree(_memory);
-        _memory = null;
+        if (_memory is not null)
+        {
+            Free(_memory);
+            _memory = null;
+        }
+
         GC.KeepAlive(_type);
     }
 
-    // The kernels' addresses, then the constants, each on a cache line of its own.
+    private static byte* Copy(ReadOnlySpan<byte> bytes)
+    {
+        var place = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(64, bytes.Length), 64);
+        bytes.CopyTo(new Span<byte>(place, bytes.Length));
+        return place;
+    }
+
+    private static void Free(byte* memory)
+    {
+        NativeMemory.AlignedFree(*(byte**)memory);
+        NativeMemory.AlignedFree(memory);
+    }
+
+    // The address of the pool of vectors, the kernels' addresses, then the constants, each on a cache line of its own.
     private static byte* Constants(KernelModule kernels, nint[] places)
     {
         static long Rounded(long bytes) => (bytes + 63) & ~63L;
 
-        var total = Rounded(kernels.Kernels.Count * sizeof(nint)) + kernels.Constants.Sum(c => Rounded(c.Bytes.Length));
+        var total = Rounded((kernels.Kernels.Count + 1) * sizeof(nint)) + kernels.Constants.Sum(c => Rounded(c.Bytes.Length));
         var memory = (byte*)NativeMemory.AlignedAlloc((nuint)Math.Max(64, total), 64);
-        var next = memory + Rounded(kernels.Kernels.Count * sizeof(nint));
+        *(byte**)memory = null;
+        var next = memory + Rounded((kernels.Kernels.Count + 1) * sizeof(nint));
         for (var i = 0; i < places.Length; i++)
         {
             var bytes = kernels.Constants[i].Bytes;

@@ -18,6 +18,9 @@ public static unsafe partial class ClrSupport
         Array.Find(typeof(ClrSupport).GetMethods(), m => m.Name == name && m.GetParameters()[0].ParameterType == type)
             ?? throw new CompilerBugException("clr", $"there is no {name} of {type}");
 
+    /// <summary>Whether MaxNative(a, b) is a &gt; b ? a : b, as x86 has it, and so for MinNative.</summary>
+    internal static bool HasOrderedExtremes => Sse.IsSupported;
+
     /// <summary>The instruction that chooses lanes by the sign bits of a mask, (no, yes, mask); null: there is none of this width.</summary>
     internal static MethodInfo? Blend(Type vector)
     {

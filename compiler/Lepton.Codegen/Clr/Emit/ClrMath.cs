@@ -12,7 +12,7 @@ namespace Lepton.Codegen.Clr.Emit;
 /// Functions of floats on one vector, as static methods beside the kernels: each is written once. Scalars use the first lane of a vector, so that they
 /// give the same bits.
 /// </summary>
-internal sealed class ClrMath(TypeBuilder type, CpuTarget target, LaneShape shape)
+internal sealed class ClrMath(TypeBuilder type, CpuTarget target, LaneShape shape, ConstantPool pool)
 {
     private readonly Dictionary<(MathFunction, Type), MethodInfo> _written = [];
     private readonly MathLibrary _library = new(target);
@@ -32,11 +32,15 @@ internal sealed class ClrMath(TypeBuilder type, CpuTarget target, LaneShape shap
         return Node.Call(method, vector, parts);
     }
 
+    /// <summary>What is bound at the head of a method in which functions stand.</summary>
+    public Node PoolBase => pool.Base;
+
     /// <summary>
     /// A function of vectors where it is used: its usual path, which the JIT mixes with what is around it; a rare argument calls the method. Long ones
     /// are called anyway.
     /// </summary>
-    public Node Inline(MapOp op, ElementType element, Node[] parts)
+    /// <param name="constants"><see cref="PoolBase"/>, bound.</param>
+    public Node Inline(MapOp op, ElementType element, Node[] parts, Node constants)
     {
         var function = Function(op);
         if (function is MathFunction.Pow or MathFunction.Atan2 or MathFunction.Remainder or MathFunction.Cbrt)
@@ -45,8 +49,14 @@ internal sealed class ClrMath(TypeBuilder type, CpuTarget target, LaneShape shap
         }
 
         var lanes = VectorApi.Bytes(parts[0].Type) / element.ByteSize();
-        var body = new ClrMathBody(element, lanes, target, shape, []) { UsualOnly = true };
+        var body = new ClrMathBody(element, lanes, target, shape, []) { UsualOnly = true, Place = (vector, lane) => pool.Add(constants, vector, lane) };
         var x = body.Input(parts[0]);
+        if (function == MathFunction.Exp)
+        {
+            // Three instructions more for all arguments, and no branch.
+            return body.Value(Exponentials.Exp(body, x, scale: 0).Name).Parts[0];
+        }
+
         var usual = body.Value(_library.Body(body, function, x, x).Name).Parts[0];
         if (UsualBelow(function, element) is not { } below)
         {

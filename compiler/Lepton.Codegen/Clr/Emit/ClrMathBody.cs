@@ -10,15 +10,23 @@ namespace Lepton.Codegen.Clr.Emit;
 /// <summary>The mathematics of the language, written once for all targets, as nodes. A name is a number in the list of all values so far.</summary>
 internal sealed class ClrMathBody(ElementType type, int lanes, CpuTarget target, LaneShape shape, List<Lanes> values) : MathBody(type, lanes, target)
 {
+    private readonly Dictionary<long, Lanes> _placed = [];
+
+    /// <summary>Set: places a constant, given by the bits of a lane, in memory; else it is a constant of the code.</summary>
+    public Func<Type, byte[], Node>? Place { get; init; }
+
     private ElementType IntType => Single ? ElementType.I32 : ElementType.I64;
 
-    public override ClrMathBody As(ElementType type) => new(type, Lanes, Target, shape, values) { UsualOnly = UsualOnly };
+    public override ClrMathBody As(ElementType type) => new(type, Lanes, Target, shape, values) { UsualOnly = UsualOnly, Place = Place };
 
     public Flt Input(Node part) => Float(new Lanes(new LaneType(Type, Lanes), Type, [part]));
 
     public Lanes Value(string name) => values[int.Parse(name, CultureInfo.InvariantCulture)];
 
-    public override Flt F(double value) => Float(shape.Splat(new LaneType(Type, Lanes), LaneShape.Number(Type, value)));
+    // 0 is made faster than it is read.
+    public override Flt F(double value) => Place is null || BitConverter.DoubleToInt64Bits(value) == 0
+        ? Float(shape.Splat(new LaneType(Type, Lanes), LaneShape.Number(Type, value)))
+        : Float(Placed(value));
 
     public override Int I(long value) => Whole(shape.Splat(new LaneType(IntType, Lanes), LaneShape.Number(IntType, value)));
 
@@ -53,6 +61,10 @@ internal sealed class ClrMathBody(ElementType type, int lanes, CpuTarget target,
         how == "ne" ? !Compared("Equals", Value(a.Name), Value(b.Name)) : Compared(Name(how == "eq" ? how : how[1..]), Value(a.Name), Value(b.Name));
 
     public override Flt Select(Mask mask, Flt yes, Flt no) => Float(Chosen(mask, Value(yes.Name), Value(no.Name)));
+
+    public override Flt AtMost(Flt a, double bound) => Float(Value(F(bound).Name).Zip(Value(a.Name), VectorIl.Smaller));
+
+    public override Flt AtLeast(Flt a, double bound) => Float(Value(F(bound).Name).Zip(Value(a.Name), VectorIl.Larger));
 
     public override Int Select(Mask mask, Int yes, Int no) => Whole(Chosen(mask, Value(yes.Name), Value(no.Name)));
 
@@ -103,6 +115,11 @@ internal sealed class ClrMathBody(ElementType type, int lanes, CpuTarget target,
             w.Il.Emit(OpCodes.Ldloc, test);
             w.Il.Emit(OpCodes.Brfalse, done);
             w.Branch(otherwise);
+
+            // Its own local: a call writes it through an address, and what has an address is not in a register.
+            var other = w.NewLocal(usual.Type);
+            w.Il.Emit(OpCodes.Stloc, other);
+            w.Il.Emit(OpCodes.Ldloc, other);
             w.Il.Emit(OpCodes.Stloc, result);
             w.Il.MarkLabel(done);
             w.Il.Emit(OpCodes.Ldloc, result);
@@ -115,6 +132,19 @@ internal sealed class ClrMathBody(ElementType type, int lanes, CpuTarget target,
 
     protected override Flt FusedMulAdd(Flt a, Flt b, Flt c) =>
         Float(Value(a.Name) with { Parts = [.. Value(a.Name).Parts.Select((x, i) => VectorIl.Call("FusedMultiplyAdd", x, Value(b.Name).Parts[i], Value(c.Name).Parts[i]))] });
+
+    private Lanes Placed(double value)
+    {
+        var bits = BitConverter.DoubleToInt64Bits(value);
+        if (!_placed.TryGetValue(bits, out var known))
+        {
+            var (bytes, count) = shape.Layout(Type, Lanes);
+            var node = Place!(VectorApi.Vector(bytes, VectorApi.Element(Type)), Single ? BitConverter.GetBytes((float)value) : BitConverter.GetBytes(value));
+            _placed[bits] = known = new Lanes(new LaneType(Type, Lanes), Type, [.. Enumerable.Repeat(node, count)]);
+        }
+
+        return known;
+    }
 
     private static string Name(string how) => how switch
     {

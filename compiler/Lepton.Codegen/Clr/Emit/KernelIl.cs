@@ -29,14 +29,17 @@ internal sealed class KernelIl : LoopStatementVisitor
     private readonly LocalBuilder[]?[] _mutable;
     private readonly ExprIl _expr;
     private readonly MemoryIl _memory;
+    private readonly Dictionary<Node, Node> _definitions = [];
     private readonly Place[] _places;
 
-    private KernelIl(Kernel kernel, MethodBuilder method, VectorIl vectors)
+    private KernelIl(Kernel kernel, MethodBuilder method, ClrParts parts)
     {
         _kernel = kernel;
         _writer = new IlWriter(method.GetILGenerator());
         _values = new Lanes?[kernel.Variables];
         _mutable = new LocalBuilder[]?[kernel.Variables];
+        var vectors = new VectorIl(parts.Shape, parts.Target.HasFma, parts.Math, _writer.Bind(parts.Math.PoolBase));
+        vectors.Definition = _definitions.GetValueOrDefault;
         _memory = new MemoryIl(vectors, vectors.Shape);
         var variables = KernelCode.SizeVariables(kernel).Index().ToDictionary(v => v.Item, v => _writer.Bind(Element(typeof(long), 2, v.Index)));
         _places = [.. Places()];
@@ -47,11 +50,11 @@ internal sealed class KernelIl : LoopStatementVisitor
         _expr = new ExprIl(vectors, _memory, _places, s => known[s], Variable);
     }
 
-    public static MethodBuilder Define(Kernel kernel, int number, TypeBuilder type, VectorIl vectors)
+    public static MethodBuilder Define(ClrParts parts, int number)
     {
-        var method = type.DefineMethod($"kernel{number}.{kernel.Name}", MethodAttributes.Public | MethodAttributes.Static, typeof(void), Parameters);
-        Mark(method);
-        new KernelIl(kernel, method, vectors).Chunks();
+        var kernel = parts.Module.Kernels[number];
+        var method = parts.Method($"kernel{number}.{kernel.Name}", typeof(void), Parameters);
+        new KernelIl(kernel, method, parts).Chunks();
         return method;
     }
 
@@ -66,7 +69,15 @@ internal sealed class KernelIl : LoopStatementVisitor
     public override void Visit(LetStatement statement)
     {
         var value = _expr.Value(statement.Value);
-        _values[statement.Variable] = value with { Parts = _writer.Bind(value.Parts) };
+        var bound = value with { Parts = _writer.Bind(value.Parts) };
+        _values[statement.Variable] = bound;
+        if (value.Type is { Element: ElementType.Bool, Lanes: > 1 })
+        {
+            foreach (var (local, part) in bound.Parts.Zip(value.Parts))
+            {
+                _definitions[local] = part;
+            }
+        }
     }
 
     public override void Visit(DeclareStatement statement)
@@ -81,6 +92,7 @@ internal sealed class KernelIl : LoopStatementVisitor
     public override void Visit(AssignStatement statement)
     {
         var (value, locals) = (_expr.Value(statement.Value), _mutable[statement.Variable]!);
+        _definitions.Clear();
         var carrier = _values[statement.Variable]!.Carrier;
         value = value.Carrier == carrier || value.IsScalar ? value : _expr.MaskOf(value, carrier.ByteSize());
 
@@ -241,12 +253,16 @@ internal sealed class KernelIl : LoopStatementVisitor
 
     private void Body(ValueList<LoopStatement> body) => _writer.Block(() => Each(body));
 
+    // What was known before is not known in a body that may run again, nor what is found in it behind it.
     private void Each(ValueList<LoopStatement> body)
     {
+        _definitions.Clear();
         foreach (var statement in body)
         {
             statement.Accept(this);
         }
+
+        _definitions.Clear();
     }
 
     //   v = from;  goto test;  body: …  v += step;  test: if (v < to) goto body

@@ -32,6 +32,12 @@ internal sealed class Node(Type type, Action<IlWriter> last, params Node[] opera
     /// <summary>A local that may be assigned again.</summary>
     public bool IsMutable { get; init; }
 
+    /// <summary>Of a call: what is called.</summary>
+    public MethodInfo? Method { get; init; }
+
+    /// <summary>The same bits as another type: those of this one.</summary>
+    public Node? Bits { get; init; }
+
     /// <summary>What is pushed on a branch of its own, so that nothing of it is known behind it.</summary>
     public Node[] Branches { get; init; } = [];
 
@@ -51,7 +57,7 @@ internal sealed class Node(Type type, Action<IlWriter> last, params Node[] opera
     public static Node Call(MethodInfo method, params Node[] arguments) => Call(method, method.ReturnType, arguments);
 
     /// <inheritdoc cref="Call(MethodInfo, Node[])"/>
-    public static Node Call(MethodInfo method, Type type, params Node[] arguments) => new(type, w => w.Il.Emit(OpCodes.Call, method), arguments);
+    public static Node Call(MethodInfo method, Type type, params Node[] arguments) => new(type, w => w.Il.Emit(OpCodes.Call, method), arguments) { Method = method };
 
     /// <summary>A method of <see cref="ClrSupport"/>.</summary>
     public static Node Support(string name, params Node[] arguments) => Call(ClrSupport.Method(name), arguments);

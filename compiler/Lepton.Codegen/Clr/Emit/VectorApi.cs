@@ -53,7 +53,7 @@ internal static class VectorApi
 
         var bytes = Bytes(vector.Type);
         var method = Known.GetOrAdd(("As", bytes, $"{from} {element}"), _ => Class(bytes).GetMethod("As")!.MakeGenericMethod(from, element));
-        return new Node(Vector(bytes, element), w => w.Il.Emit(System.Reflection.Emit.OpCodes.Call, method), vector) { IsConstant = vector.IsConstant, IsLocal = vector.IsLocal, IsMutable = vector.IsMutable };
+        return new Node(Vector(bytes, element), w => w.Il.Emit(System.Reflection.Emit.OpCodes.Call, method), vector) { IsConstant = vector.IsConstant, IsLocal = vector.IsLocal, IsMutable = vector.IsMutable, Bits = vector.Bits ?? vector };
     }
 
     public static MethodInfo Find(string name, int bytes, Type[] types) =>

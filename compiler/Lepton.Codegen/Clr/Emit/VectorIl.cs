@@ -5,9 +5,12 @@ using Lepton.Kernels.Loops;
 namespace Lepton.Codegen.Clr.Emit;
 
 /// <summary>Elementwise operations on vectors, part by part.</summary>
-internal sealed class VectorIl(LaneShape shape, bool hasFma, ClrMath math)
+internal sealed class VectorIl(LaneShape shape, bool hasFma, ClrMath math, Node constants)
 {
     public LaneShape Shape => shape;
+
+    /// <summary>The value that a local was bound to, if that is still what its operands are; null: not known.</summary>
+    public Func<Node, Node?> Definition { get; set; } = _ => null;
 
     /// <summary>op(arguments) with all arguments of type <paramref name="from"/> (of select: of the second operand) and a result of type <paramref name="to"/>.</summary>
     public Lanes Emit(MapOp op, LaneType from, LaneType to, Lanes[] a)
@@ -73,8 +76,25 @@ internal sealed class VectorIl(LaneShape shape, bool hasFma, ClrMath math)
             mask = shape.Mask(mask, yes.Carrier.ByteSize());
         }
 
-        return yes with { Parts = [.. yes.Parts.Select((p, i) => Select(mask.Parts[i], p, no.Parts[i]))] };
+        return yes with { Parts = [.. yes.Parts.Select((p, i) => AsExtreme(mask.Parts[i], p, no.Parts[i]) ?? Select(mask.Parts[i], p, no.Parts[i]))] };
     }
+
+    // select(a > b, a, b) is one instruction, which takes b where they cannot be compared.
+    private Node? AsExtreme(Node mask, Node yes, Node no)
+    {
+        var bits = mask.Bits ?? mask;
+        bits = Definition(bits) ?? bits;
+        bits = bits.Bits ?? bits;
+        return yes.Type.GetGenericArguments()[0] is var t && t != typeof(float) && t != typeof(double) ? null
+            : bits.Operands is not [var a, var b] || a != yes || b != no ? null
+            : bits.Method?.Name switch { "GreaterThan" => Larger(yes, no), "LessThan" => Smaller(yes, no), _ => null };
+    }
+
+    /// <summary>a where it is larger, else b: also where one is nan, and of zeros.</summary>
+    public static Node Larger(Node a, Node b) => ClrSupport.HasOrderedExtremes ? Call("MaxNative", a, b) : Select(Call("GreaterThan", a, b), a, b);
+
+    /// <summary>a where it is smaller, else b.</summary>
+    public static Node Smaller(Node a, Node b) => ClrSupport.HasOrderedExtremes ? Call("MinNative", a, b) : Select(Call("LessThan", a, b), a, b);
 
     /// <summary>Lanes of <paramref name="yes"/> where the mask, of any element type, is all ones.</summary>
     public static Node Select(Node mask, Node yes, Node no)
@@ -142,16 +162,12 @@ internal sealed class VectorIl(LaneShape shape, bool hasFma, ClrMath math)
             case MapOp.Rem:
                 return x.Zip(a[1], (p, q) => math.Call(op, x.Carrier, [p, q]));
             default:
-                return x with { Parts = [.. x.Parts.Select((p, i) => math.Inline(op, x.Carrier, [.. a.Select(v => v.Parts[i])]))] };
+                return x with { Parts = [.. x.Parts.Select((p, i) => math.Inline(op, x.Carrier, [.. a.Select(v => v.Parts[i])], constants))] };
         }
     }
 
     // The larger one, b when unordered: so nan in b comes through; nan in a is put back.
-    private static Node Extreme(MapOp op, Node a, Node b)
-    {
-        var larger = Select(Call(op == MapOp.Max ? "GreaterThan" : "LessThan", a, b), a, b);
-        return Select(Call("Equals", a, a), larger, a);
-    }
+    private static Node Extreme(MapOp op, Node a, Node b) => Select(Call("Equals", a, a), op == MapOp.Max ? Larger(a, b) : Smaller(a, b), a);
 
     private static Lanes Test(Lanes x, Func<Node, Node> test)
     {

@@ -90,10 +90,10 @@ internal abstract class MathBody
     public Int SignBit(Flt a) => BitsOf(a) & (Single ? int.MinValue : long.MinValue);
 
     /// <summary>a where a is at most the bound or nan, else the bound.</summary>
-    public Flt AtMost(Flt a, double bound) => Select(a > bound, bound, a);
+    public virtual Flt AtMost(Flt a, double bound) => Select(a > bound, bound, a);
 
     /// <summary>a where a is at least the bound or nan, else the bound.</summary>
-    public Flt AtLeast(Flt a, double bound) => Select(a < bound, bound, a);
+    public virtual Flt AtLeast(Flt a, double bound) => Select(a < bound, bound, a);
 
     /// <summary>a * b + c, rounded once or twice: for where both are good.</summary>
     public abstract Flt MulAdd(Flt a, Flt b, Flt c);
