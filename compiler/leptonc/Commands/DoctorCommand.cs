@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using Lepton.Codegen.Clr;
 using Lepton.Codegen.Llvm;
 
 namespace Lepton.CommandLine.Commands;
@@ -29,6 +30,7 @@ internal static class DoctorCommand
                 Row("LLVM", $"missing; install it with: {LlvmMissingException.InstallCommand}");
             }
 
+            Row("clr", $".NET's own compiler, {ClrModule.Target.Level.ToString().ToLowerInvariant()}; runs where LLVM is missing, or with --device clr");
             Row("cc", Which("cc") ?? $"missing; only leptonc build --shared needs it; install it with: {SharedLibrary.InstallCommand}");
             Row("cache", ObjectCache.OfUser()?.Folder ?? "none: no folder can be written; set LEPTON_CACHE");
             return missing == 0 ? 0 : Program.Wrong;

@@ -17,9 +17,9 @@ internal static class NativeRunner
 {
     private static readonly bool IsClr = Environment.GetEnvironmentVariable("LEPTON_TEST_DEVICE") == "clr";
 
-    /// <summary>The targets that this machine can run, by name.</summary>
+    /// <summary>The targets that this machine can run, by name. On clr they are widths of vectors, of which .NET has all in software.</summary>
     public static IReadOnlyDictionary<string, CpuTarget> Targets { get; } = new[] { "sse2", "avx2", "avx512" }
-        .Select(name => (name, Target: CpuTarget.Parse(name, out _)!.ForThisHost(out _)))
+        .Select(name => (name, Target: IsClr ? CpuTarget.Parse(name, out _) : CpuTarget.Parse(name, out _)!.ForThisHost(out _)))
         .Where(t => t.Target is not null)
         .ToDictionary(t => t.name, t => t.Target!);
 
