@@ -97,7 +97,7 @@ internal static class GraphLowering
         }
         else if (place != wanted)
         {
-            context.Program.Add(new Copy(place.Ref, wanted.Ref, type.Count * type.Element.ByteSize()));
+            context.Program.Add(new Copy(place.Ref, wanted.Ref, type.Count * type.Element.ByteSize() * (context.Program.IsPreparing ? SizeExpr.One : context.Only)));
         }
     }
 

@@ -74,13 +74,16 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
 
     public void SetPlace(NodeId node, Place place) => _places[node] = place;
 
+    /// <summary>From here on a node is where it was before it got a place.</summary>
+    internal void ForgetPlace(NodeId node) => _places.Remove(node);
+
     /// <summary>How and where a node is stored sparse; null: it is not. It may be in dense memory too.</summary>
     public SparseStorage? StorageOf(NodeId node) => _storages.GetValueOrDefault(node);
 
     public void SetStorage(NodeId node, SparseStorage storage) => _storages[node] = storage;
 
     /// <summary>Memory of the arena for this many elements, shared with others when their lives do not overlap.</summary>
-    public BufferRef Allocate(ElementType element, SizeExpr count) => Program.Allocate(count * element.ByteSize());
+    public BufferRef Allocate(ElementType element, SizeExpr count) => Program.Allocate(count * element.ByteSize() * Room);
 
     /// <summary>
     /// Memory with what <paramref name="fill"/> computes from <paramref name="sources"/> alone, a packed factor for example. Where the sources
@@ -220,6 +223,9 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
 
     /// <summary>A size that is 1 or 0: whether what is launched now runs. What runs once for a set of parameters always does.</summary>
     internal SizeExpr Only { get; set; } = SizeExpr.One;
+
+    /// <summary>A size that is 1 or 0, of dims alone: whether what is allocated in the arena now is needed. Where it is 0, <see cref="Only"/> is too.</summary>
+    internal SizeExpr Room { get; set; } = SizeExpr.One;
 
     /// <summary>Adds a kernel and the statement that runs it here.</summary>
     public void Launch(Kernel kernel, ValueList<BufferRef> buffers) =>

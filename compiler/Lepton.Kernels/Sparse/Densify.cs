@@ -49,17 +49,22 @@ internal static class Densify
     /// <param name="why">Why it cannot stay as it is, for explain.</param>
     public static void Run(LoweringContext context, NodeId node, SparseStorage storage, string why)
     {
-        var place = context.Once([node], storage.Type.Element, storage.Type.Count, at =>
-        {
-            Fills.Emit(context, $"{context.Graph.Name}_fill_{node.Value}", at, storage.Type.Element, storage.Type.Count, storage.Fill);
-            Scatter(context, $"{context.Graph.Name}_densify_{node.Value}", storage, at, SparseRemarks.Dense(context.Graph, node, storage, why));
-        });
+        var remark = SparseRemarks.Dense(context.Graph, node, storage, why);
+        var place = context.Once([node], storage.Type.Element, storage.Type.Count, at => To(context, $"{context.Graph.Name}_densify_{node.Value}", storage, at, remark));
         context.SetPlace(node, new BufferPlace(place));
     }
 
-    private static void Scatter(LoweringContext context, string name, SparseStorage storage, BufferRef place, string why)
+    /// <summary>Writes a sparse tensor to dense memory.</summary>
+    /// <param name="remark">Why, for explain.</param>
+    public static void To(LoweringContext context, string name, SparseStorage storage, BufferRef place, string remark)
     {
-        var kernel = new KernelBuilder(context, name, new FusionGroup(name, KernelStrategy.Sparse, [], [])) { Remarks = [why] };
+        Fills.Emit(context, $"{name}_fill", place, storage.Type.Element, storage.Type.Count, storage.Fill);
+        Scatter(context, name, storage, place, remark);
+    }
+
+    private static void Scatter(LoweringContext context, string name, SparseStorage storage, BufferRef place, string remark)
+    {
+        var kernel = new KernelBuilder(context, name, new FusionGroup(name, KernelStrategy.Sparse, [], [])) { Remarks = [remark] };
         var (body, type) = (kernel.Body, storage.Type);
         var y = kernel.Buffer("out", type.Element, BufferAccess.Write, place);
         var levels = new StorageLevels(kernel, storage);

@@ -17,7 +17,7 @@ public sealed class SparseStrategy : IStrategy
         var root = group.Outputs[0];
         if (context.Graph[root] is not FormatNode stored)
         {
-            Dense(context, group, root);
+            FullOperand.Lower(context, group, () => Dense(context, group, root));
             return;
         }
 
