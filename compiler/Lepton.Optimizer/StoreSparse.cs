@@ -9,7 +9,8 @@ namespace Lepton.Optimizer;
 /// <code>
 /// s = if stored(a) then Σ q·k else f    -> s = format (…) like a, with the fill value f
 /// </code>
-/// So products of dense factors are sampled: computed at the entries of a, once, instead of everywhere. Exact: storing changes no number.
+/// So products of dense factors are sampled: computed at the entries of a, once, instead of everywhere. What takes an exponential is kept too
+/// where a product with a dense matrix would compute it for each of its columns. Exact: storing changes no number.
 /// </summary>
 internal static class StoreSparse
 {
@@ -56,6 +57,7 @@ internal static class StoreSparse
 
         // Whether a product or sum at the same index is computed for the node, and not kept below it.
         var isHeavy = new bool[graph.Nodes.Count];
+        var isCostly = new bool[graph.Nodes.Count];
         for (var i = 0; i < graph.Nodes.Count; i++)
         {
             var id = new NodeId(i);
@@ -66,7 +68,13 @@ internal static class StoreSparse
                 ViewNode view => SparseRegion.IsIdentity(graph, view) && isHeavy[view.Source.Value],
                 _ => false,
             };
-            if (graph.Nodes[i] is not MapNode || !isHeavy[i] || !IsShared(graph, users, id))
+            isCostly[i] = graph.Nodes[i] switch
+            {
+                MapNode map => map.Op.Info().Transcendental || map.Arguments.Any(a => isCostly[a.Value]),
+                ViewNode view => SparseRegion.IsIdentity(graph, view) && isCostly[view.Source.Value],
+                _ => false,
+            };
+            if (graph.Nodes[i] is not MapNode || !((isHeavy[i] && IsShared(graph, users, id)) || (isCostly[i] && users[i] is [var user] && Repeats(graph[user], id))))
             {
                 continue;
             }
@@ -76,7 +84,7 @@ internal static class StoreSparse
             {
                 chosen[id] = SupportAnalysis.FormatOf(graph[stored.Tensor])!.WithFill(fill);
                 tell?.Invoke(Note(graph, id, stored.Tensor, fill));
-                isHeavy[i] = false;
+                (isHeavy[i], isCostly[i]) = (false, false);
             }
         }
 
@@ -93,6 +101,10 @@ internal static class StoreSparse
             $"{graph[id].Name} = (if {name} stores there then {graph[id].Name} else {fill})",
             $"it is read more than once, or summed: {stored} of {type.Count} elements are computed and kept, {stored * width} of {type.Count * width} bytes");
     }
+
+    // Whether a product takes each element of a factor more than once.
+    private static bool Repeats(Node user, NodeId factor) =>
+        user is ContractNode contract && contract.Output.Any(label => !contract.Labels[contract.Factors.ToList().IndexOf(factor)].Contains(label));
 
     // Whether more than an elementwise chain towards one stored result reads a node.
     private static bool IsShared(Graph graph, List<NodeId>[] users, NodeId id)

@@ -15,6 +15,7 @@ namespace Lepton.Kernels.Sparse;
 ///                                before, in lanes:       while all have the same next coordinates
 /// everywhere                     for c from 0 to size:   who has an entry at c steps on
 /// </code>
+/// Operands that share the arrays of their levels (what is stored like a is) are met as one: the first is asked, the others stand where it does.
 /// After "The Tensor Algebra Compiler" (Kjolstad et al., OOPSLA 2017); instead of a loop for each point of the merge lattice, whether an
 /// operand is there is a value of the loop.
 /// </summary>
@@ -23,6 +24,9 @@ internal sealed class CoIteration
     private readonly KernelBuilder _kernel;
     private readonly SparsePlan _plan;
     private readonly SparseReader[] _readers;
+
+    // Of each reader: those that stand where it does.
+    private readonly Dictionary<SparseReader, SparseReader[]> _twins = [];
     private readonly IndexForm?[] _counters;
     private readonly Action<int> _inside;
     private readonly HashSet<int> _sparse = [];
@@ -36,6 +40,11 @@ internal sealed class CoIteration
         (_kernel, _plan, _inside) = (kernel, plan, inside);
         _readers = [.. plan.Accesses.Select(a => new SparseReader(a, new StorageLevels(kernel, a.Storage)))];
         _counters = new IndexForm?[plan.Loops.Count];
+        foreach (var alike in _readers.GroupBy(r => (r.Access.At.Variables, r.Access.Loops, r.Access.Storage.Format.Levels, r.Access.Storage.Arrays.SkipLast(1).ToValueList())))
+        {
+            _twins[alike.First()] = [.. alike.Skip(1)];
+        }
+
         foreach (var leaf in _readers.GroupBy(r => r.Access.At.Tensor))
         {
             kernel.Values.Bind(leaf.Key, at => Value([.. leaf], at));
@@ -77,16 +86,15 @@ internal sealed class CoIteration
     public void Loop(int number, (LoopExpr From, LoopExpr To)? range = null)
     {
         var loop = _plan.Loops[number];
-        var here = _readers.Where(r => r.LevelAt(number) >= 0).ToArray();
+        var here = Here(number);
         var iterated = here.Where(r => r.KindAt(number) != LevelKind.Dense).ToArray();
-        var where = Known();
-        var driver = iterated.FirstOrDefault(r => where.Given(s => s == r.Access.At ? false : null) == Support.Nowhere);
+        var driver = iterated.FirstOrDefault(r => IsNowhereWithout(r));
         if (driver is not null)
         {
             _sparse.Add(number);
             Driven(number, driver, here, iterated, range);
         }
-        else if (iterated.Length > 0 && where.Given(s => iterated.Any(r => r.Access.At == s) ? false : null) == Support.Nowhere)
+        else if (iterated.Length > 0 && IsNowhereWithout(iterated))
         {
             _sparse.Add(number);
             Merged(number, here, iterated);
@@ -100,9 +108,9 @@ internal sealed class CoIteration
     /// <summary>Whether the first loop may be cut into ranges; of what, the coordinates or the positions of one operand's first level.</summary>
     public (bool ByPosition, SparseReader? Driver)? Cut()
     {
-        var iterated = _readers.Where(r => r.LevelAt(0) >= 0 && r.KindAt(0) != LevelKind.Dense).ToArray();
+        var iterated = Here(0).Where(r => r.KindAt(0) != LevelKind.Dense).ToArray();
         return iterated.Length == 0 ? (false, null)
-            : iterated is [{ } one] && Known().Given(s => s == one.Access.At ? false : null) == Support.Nowhere ? (true, one)
+            : iterated is [{ } one] && IsNowhereWithout(one) ? (true, one)
             : null;
     }
 
@@ -112,15 +120,55 @@ internal sealed class CoIteration
     public bool IsSparseBefore(int number) => _sparse.Any(l => l < number);
 
     /// <summary>Whether a loop may turn out to run through the entries of one operand.</summary>
-    public bool CouldDrive(int number) => _readers.Where(r => r.LevelAt(number) >= 0).ToArray() is [{ } one]
+    public bool CouldDrive(int number) => Here(number) is [{ } one]
         && one.KindAt(number) == LevelKind.Compressed && one.IsUniqueAt(number);
 
     /// <summary>An operand whose entries alone are run through by a loop, if there is one.</summary>
     public SparseReader? DriverOf(int number)
     {
-        var here = _readers.Where(r => r.LevelAt(number) >= 0).ToArray();
-        return here is [{ } one] && one.KindAt(number) == LevelKind.Compressed && one.IsUniqueAt(number) && one.Present is null
-            && Known().Given(s => s == one.Access.At ? false : null) == Support.Nowhere ? one : null;
+        return Here(number) is [{ } one] && one.KindAt(number) == LevelKind.Compressed && one.IsUniqueAt(number) && one.Present is null
+            && IsNowhereWithout(one) ? one : null;
+    }
+
+    /// <summary>The innermost loop over an operand's entries, so many at a time; answers the first entry that is left over.</summary>
+    public LoopExpr EntriesInLanes(int number, SparseReader driver, (LoopExpr From, LoopExpr To) range, int lanes, Action inside)
+    {
+        var (from, to) = range;
+        var tail = Body.Sub(to, Body.Rem(Body.Sub(to, from), BodyMath.Index(lanes)));
+        Body.For(from, tail, lanes, mayBeEmpty: true, p =>
+        {
+            Lanes = lanes;
+            var coordinates = driver.Levels.Coordinates(driver.LevelAt(number), p, lanes);
+            _counters[number] = _kernel.Space.FormOf(coordinates, SizeExpr.Zero, _plan.Loops[number].Size);
+            using (At(driver, p, null, null))
+            {
+                inside();
+            }
+
+            (_counters[number], Lanes) = (null, 1);
+        });
+        return tail;
+    }
+
+    // The operands that have a level at a loop, of those that stand together the first.
+    private SparseReader[] Here(int number) => [.. _readers.Where(r => _twins.ContainsKey(r) && r.LevelAt(number) >= 0)];
+
+    private bool IsNowhereWithout(params ReadOnlySpan<SparseReader> readers)
+    {
+        var gone = new HashSet<StoredAt>();
+        foreach (var reader in readers)
+        {
+            gone.UnionWith(_twins[reader].Append(reader).Select(r => r.Access.At));
+        }
+
+        return Known().Given(s => gone.Contains(s) ? false : null) == Support.Nowhere;
+    }
+
+    // A reader and its twins meet one more level, until the answer is disposed.
+    internal IDisposable At(SparseReader reader, LoopExpr position, LoopExpr? next, LoopExpr? present)
+    {
+        var all = _twins[reader].Append(reader).Select(r => r.At(position, next, present, Lanes)).ToArray();
+        return new Leaving(() => Array.ForEach(all, a => a.Dispose()));
     }
 
     // What is left to ask when it is known who is surely there.
@@ -150,7 +198,7 @@ internal sealed class CoIteration
         var followers = iterated.Where(r => r != driver).Select(r => SparseCursor.Of(this, r, number)).ToArray();
         var (from, to) = range ?? driver.Range(Body, number);
         var level = driver.LevelAt(number);
-        void At(LoopExpr position, LoopExpr? next)
+        void Entry(LoopExpr position, LoopExpr? next)
         {
             var c = driver.Levels.Coordinate(level, position);
             foreach (var follower in followers)
@@ -158,7 +206,7 @@ internal sealed class CoIteration
                 follower.Follow(c);
             }
 
-            using (driver.At(position, next, null))
+            using (At(driver, position, next, null))
             {
                 Inside(number, c, [.. here.Where(r => r != driver)], followers);
             }
@@ -166,7 +214,12 @@ internal sealed class CoIteration
 
         if (driver.IsUniqueAt(number))
         {
-            Body.For(from, to, 1, mayBeEmpty: true, p => At(p, null));
+            if (MostLanes > 1 && number == _plan.Loops.Count - 1 && here.Length == 1 && driver.KindAt(number) == LevelKind.Compressed && driver.Present is null)
+            {
+                from = EntriesInLanes(number, driver, (from, to), MostLanes, () => _inside(number + 1));
+            }
+
+            Body.For(from, to, 1, mayBeEmpty: true, p => Entry(p, null));
             return;
         }
 
@@ -176,7 +229,7 @@ internal sealed class CoIteration
         {
             var p = Body.Read(now);
             var next = RunEnd(driver, level, p, to);
-            At(p, next);
+            Entry(p, next);
             Body.Assign(now, next);
         });
     }
@@ -251,22 +304,22 @@ internal sealed class CoIteration
         var open = new List<IDisposable>();
         foreach (var cursor in cursors)
         {
-            open.Add(cursor.Reader.At(cursor.Position, cursor.Next, cursor.Present));
+            open.Add(At(cursor.Reader, cursor.Position, cursor.Next, cursor.Present));
         }
 
         foreach (var reader in here.Where(r => r.KindAt(number) == LevelKind.Dense))
         {
             var size = reader.SizeAt(number);
-            open.Add(reader.At(Body.Add(Body.Mul(reader.Position, BodyMath.Index(size)), coordinate), null, reader.Present));
+            open.Add(At(reader, Body.Add(Body.Mul(reader.Position, BodyMath.Index(size)), coordinate), null, reader.Present));
         }
 
         // Who has to be there and is not ends it here.
-        var need = cursors.Select(c => c.Reader).Where(r => r.Present is not null && Known().Given(s => s == r.Access.At ? false : null) == Support.Nowhere).ToArray();
+        var need = cursors.Select(c => c.Reader).Where(r => r.Present is not null && IsNowhereWithout(r)).ToArray();
         if (need.Length > 0)
         {
             Body.If(need.Select(r => r.Present!).Aggregate((a, b) => Body.And(a, b)!), () =>
             {
-                var given = need.Select(r => r.Surely()).ToArray();
+                var given = need.SelectMany(r => _twins[r].Append(r)).Select(r => r.Surely()).ToArray();
                 _inside(number + 1);
                 Array.ForEach(given, g => g.Dispose());
             });
@@ -330,5 +383,11 @@ internal sealed class CoIteration
         }
 
         throw new CompilerBugException("kernels", $"{readers[0].Access.Storage.Name} is read at {at}, where no loop runs");
+    }
+
+    /// <summary>What ends something when it is disposed.</summary>
+    internal sealed class Leaving(Action leave) : IDisposable
+    {
+        public void Dispose() => leave();
     }
 }

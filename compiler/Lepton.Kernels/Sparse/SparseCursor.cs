@@ -43,11 +43,10 @@ internal sealed class SparseCursor
     /// <summary>Stands before so many entries that all count, until the answer is disposed; then past them.</summary>
     public IDisposable Over(int count)
     {
-        var (position, inside) = (Body.Read(_now), Reader.At(Body.Read(_now), null, null));
-        Reader.Lanes = count;
-        return new Passing(() =>
+        var position = Body.Read(_now);
+        var inside = _loops.At(Reader, position, null, null);
+        return new CoIteration.Leaving(() =>
         {
-            Reader.Lanes = 1;
             inside.Dispose();
             Body.Assign(_now, Body.Add(position, BodyMath.Index(count)));
         });
@@ -90,9 +89,4 @@ internal sealed class SparseCursor
     /// <summary>Past the entries at the coordinate, if it stands there.</summary>
     public void Advance() =>
         Body.Assign(_now, Next ?? Body.Add(Position, Body.Cast(Present!, ElementType.I64)));
-
-    private sealed class Passing(Action pass) : IDisposable
-    {
-        public void Dispose() => pass();
-    }
 }

@@ -53,7 +53,7 @@ internal sealed class SparseKernel
         _rowLoop = _isScattered ? _firstReduced : _rowLoop;
         Loops = new CoIteration(Builder, plan, Inside)
         {
-            MostLanes = plan.Core is null && target is AppendTarget or CountTarget { Marks: null } ? Builder.InnerLanes : 1,
+            MostLanes = plan.Core is null && !HasInnerLoops() && target is AppendTarget or PatternTarget or CountTarget { Marks: null } ? Builder.InnerLanes : 1,
         };
     }
 
@@ -257,22 +257,9 @@ internal sealed class SparseKernel
         var loop = _plan.Loops[number];
         if (Loops.DriverOf(number) is { } driver)
         {
-            var (first, end) = range ?? driver.Range(Body, number);
-            var tail = Body.Sub(end, Body.Rem(Body.Sub(end, first), BodyMath.Index(lanes)));
-            Body.For(first, tail, lanes, mayBeEmpty: true, p =>
-            {
-                var coordinates = driver.Levels.Coordinates(driver.LevelAt(number), p, lanes);
-                Loops.Set(number, Builder.Space.FormOf(coordinates, SizeExpr.Zero, loop.Size));
-                driver.Lanes = lanes;
-                using (driver.At(p, null, null))
-                {
-                    Step(_laneSums, Coordinates(0, lanes));
-                }
-
-                driver.Lanes = 1;
-                Loops.Set(number, null);
-            });
-            Loops.Loop(number, (tail, end));
+            var entries = range ?? driver.Range(Body, number);
+            var tail = Loops.EntriesInLanes(number, driver, entries, lanes, () => Step(_laneSums, Coordinates(0, lanes)));
+            Loops.Loop(number, (tail, entries.To));
             return;
         }
 

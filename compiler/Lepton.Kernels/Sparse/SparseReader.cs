@@ -8,7 +8,7 @@ namespace Lepton.Kernels.Sparse;
 /// <summary>How far an operand's levels are met, and where it stands.</summary>
 internal sealed class SparseReader(SparseAccess access, StorageLevels levels)
 {
-    private readonly Stack<(LoopExpr Position, LoopExpr? End, LoopExpr? Present, int Met)> _outer = new();
+    private readonly Stack<(LoopExpr Position, LoopExpr? End, LoopExpr? Present, int Lanes, int Met)> _outer = new();
     private int _met;
 
     public SparseAccess Access => access;
@@ -30,7 +30,7 @@ internal sealed class SparseReader(SparseAccess access, StorageLevels levels)
     public bool IsReadable { get; set; }
 
     /// <summary>Instead of the value at the position: of so many positions from there on.</summary>
-    public int Lanes { get; set; } = 1;
+    public int Lanes { get; private set; } = 1;
 
     public int LevelAt(int loop)
     {
@@ -71,17 +71,17 @@ internal sealed class SparseReader(SparseAccess access, StorageLevels levels)
     }
 
     /// <summary>Meets one more level, until the answer is disposed.</summary>
-    public IDisposable At(LoopExpr position, LoopExpr? end, LoopExpr? present)
+    public IDisposable At(LoopExpr position, LoopExpr? end, LoopExpr? present, int lanes)
     {
-        _outer.Push((Position, End, Present, _met));
-        (Position, End, Present, _met) = (position, end, present, _met + 1);
+        _outer.Push((Position, End, Present, Lanes, _met));
+        (Position, End, Present, Lanes, _met) = (position, end, present, lanes, _met + 1);
         return new Leave(this);
     }
 
     /// <summary>It is there, until the answer is disposed.</summary>
     public IDisposable Surely()
     {
-        _outer.Push((Position, End, Present, _met));
+        _outer.Push((Position, End, Present, Lanes, _met));
         Present = null;
         return new Leave(this);
     }
@@ -104,6 +104,6 @@ internal sealed class SparseReader(SparseAccess access, StorageLevels levels)
 
     private sealed class Leave(SparseReader reader) : IDisposable
     {
-        public void Dispose() => (reader.Position, reader.End, reader.Present, reader._met) = reader._outer.Pop();
+        public void Dispose() => (reader.Position, reader.End, reader.Present, reader.Lanes, reader._met) = reader._outer.Pop();
     }
 }
