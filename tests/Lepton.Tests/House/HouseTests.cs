@@ -13,7 +13,7 @@ public class HouseTests
         ["Lepton.Language"] = ["Lepton.Abi"],
         ["Lepton.Graphs"] = ["Lepton.Abi", "Lepton.Language"],
         ["Lepton.Optimizer"] = ["Lepton.Abi", "Lepton.Graphs"],
-        ["Lepton.Placement"] = ["Lepton.Abi", "Lepton.Graphs"],
+        ["Lepton.Placement"] = ["Lepton.Abi", "Lepton.Language", "Lepton.Graphs"],
         ["Lepton.Kernels"] = ["Lepton.Abi", "Lepton.Graphs"],
         ["Lepton.Codegen"] = ["Lepton.Abi", "Lepton.Graphs", "Lepton.Kernels"],
         ["Lepton.Compiler"] = ["Lepton.Abi", "Lepton.Language", "Lepton.Graphs", "Lepton.Optimizer", "Lepton.Kernels", "Lepton.Codegen"],

@@ -1,0 +1,192 @@
+using Lepton.Abi;
+using Lepton.Language.Text;
+using Lepton.Placement.Problem;
+using YamlDotNet.RepresentationModel;
+
+namespace Lepton.Placement.Machines;
+
+/// <summary>Reads machine files; what they may say is in machines.md.</summary>
+public static class MachineFile
+{
+    private const int MostStreams = 1024;
+
+    /// <summary>The machine of a text, or null with messages (LEP7xxx) in the report.</summary>
+    public static Machine? Read(SourceText source, DiagnosticReport report)
+    {
+        var before = report.Diagnostics.Count;
+        var nodes = new MachineNodes(source, report);
+        var root = nodes.Root();
+        if (root is null)
+        {
+            if (report.Diagnostics.Count == before)
+            {
+                report.Add(MachineDiagnostics.Missing, new SourceSpan(source, 0, 0), ["the machine file", "devices"], help: Example);
+            }
+
+            return null;
+        }
+
+        if (nodes.Keys(root, "the machine file", "devices", "links", "money") is not { } keys)
+        {
+            return null;
+        }
+
+        var names = new List<string>();
+        var (devices, profiles) = (new List<Device>(), new List<DeviceProfile?>());
+        if (nodes.Needed(keys, root, "the machine file", "devices", "{ laptop: { kind: cpu } }") is { } list
+            && nodes.Keys(list, "`devices`") is { } named)
+        {
+            foreach (var (name, node) in named)
+            {
+                names.Add(name);
+                var (device, profile) = ReadDevice(nodes, name, node);
+                devices.Add(device);
+                profiles.Add(profile);
+            }
+
+            if (named.Count == 0 && report.Diagnostics.Count == before)
+            {
+                nodes.Report(MachineDiagnostics.Missing, list, ["`devices`", "a device"], Example);
+            }
+        }
+
+        var links = keys.TryGetValue("links", out var wires) ? ReadLinks(nodes, wires, names) : [];
+        var money = keys.TryGetValue("money", out var model) ? ReadMoney(nodes, model) : MoneyModel.Busy;
+        return report.Diagnostics.Skip(before).Any(d => d.Kind.Severity == Severity.Error)
+            ? null
+            : new Machine([.. devices], [.. profiles], [.. links], money);
+    }
+
+    private const string Example = "for example `devices: { laptop: { kind: cpu } }`";
+
+    private static (Device Device, DeviceProfile? Profile) ReadDevice(MachineNodes nodes, string name, YamlNode node)
+    {
+        var what = $"device `{name}`";
+        if (nodes.Keys(node, what, "kind", "memory", "price", "streams", "minimum", "copies", "profile") is not { } keys)
+        {
+            return (new Device(name), null);
+        }
+
+        var device = new Device(
+            name,
+            nodes.Word(nodes.Needed(keys, node, what, "kind", "cpu"), "`kind`") ?? "",
+            nodes.Amount(keys, "memory", Quantity.Bytes, double.PositiveInfinity, positive: true),
+            nodes.Amount(keys, "price", Quantity.Price, 0),
+            nodes.Count(keys, "streams", MostStreams),
+            nodes.Amount(keys, "minimum", Quantity.Seconds, 0),
+            Choice(nodes, keys, "copies", "overlap", "occupy") == "occupy");
+        return (device, keys.TryGetValue("profile", out var profile) ? ReadProfile(nodes, $"the profile of `{name}`", profile) : null);
+    }
+
+    private static DeviceProfile? ReadProfile(MachineNodes nodes, string what, YamlNode node)
+    {
+        if (nodes.Keys(node, what, "compute", "bandwidth", "launch") is not { } keys)
+        {
+            return null;
+        }
+
+        nodes.Needed(keys, node, what, "compute", Quantity.Flops.Example);
+        nodes.Needed(keys, node, what, "bandwidth", Quantity.Rate.Example);
+        return new DeviceProfile(
+            nodes.Amount(keys, "compute", Quantity.Flops, 1, positive: true),
+            nodes.Amount(keys, "bandwidth", Quantity.Rate, 1, positive: true),
+            nodes.Amount(keys, "launch", Quantity.Seconds, 0));
+    }
+
+    private static List<Link> ReadLinks(MachineNodes nodes, YamlNode node, List<string> names)
+    {
+        var links = new List<Link>();
+        if (node is not YamlSequenceNode sequence)
+        {
+            nodes.Report(MachineDiagnostics.Expected, node, ["`links`", "a list", MachineNodes.Kind(node)], "write `- from: …` for each link");
+            return links;
+        }
+
+        var places = new Dictionary<(int, int), SourceSpan>();
+        foreach (var item in sequence)
+        {
+            if (nodes.Keys(item, "a link", "from", "to", "latency", "bandwidth", "distance", "price", "both") is not { } keys)
+            {
+                continue;
+            }
+
+            var (from, to) = (End(nodes, keys, item, "from", names), End(nodes, keys, item, "to", names));
+            nodes.Needed(keys, item, "a link", "bandwidth", Quantity.Rate.Example);
+
+            // latency + distance / signal speed
+            var latency = nodes.Amount(keys, "latency", Quantity.Seconds, 0) + nodes.Amount(keys, "distance", Quantity.Distance, 0);
+            var rate = nodes.Amount(keys, "bandwidth", Quantity.Rate, 1, positive: true);
+            var link = new Link(from, to, latency, rate, nodes.Amount(keys, "price", Quantity.BytePrice, 0));
+            var both = nodes.Flag(keys, "both", true);
+            if (from >= 0 && from == to)
+            {
+                nodes.Report(MachineDiagnostics.LinkToItself, item, [names[from]], "within a device nothing is copied: take the link out");
+            }
+            else if (from >= 0 && to >= 0)
+            {
+                Add(link);
+                if (both)
+                {
+                    Add(link with { From = to, To = from });
+                }
+            }
+
+            void Add(Link way)
+            {
+                if (places.TryAdd((way.From, way.To), nodes.Span(item)))
+                {
+                    links.Add(way);
+                    return;
+                }
+
+                nodes.Report(
+                    MachineDiagnostics.LinkTwice,
+                    item,
+                    [names[way.From], names[way.To]],
+                    "a link goes both ways unless it says `both: false`",
+                    [new DiagnosticLabel(places[(way.From, way.To)], "the first one")]);
+            }
+        }
+
+        return links;
+    }
+
+    // The index of a link's end; −1 with a message.
+    private static int End(MachineNodes nodes, Dictionary<string, YamlNode> keys, YamlNode item, string key, List<string> names)
+    {
+        var node = nodes.Needed(keys, item, "a link", key, names.FirstOrDefault("laptop"));
+        if (nodes.Word(node, $"`{key}`") is not { } name)
+        {
+            return -1;
+        }
+
+        if (!names.Contains(name))
+        {
+            var help = NameSuggestion.Help(name, names) ?? (names.Count > 0 ? $"there are {string.Join(", ", names.Select(n => $"`{n}`"))}" : null);
+            nodes.Report(MachineDiagnostics.UnknownDevice, node!, [name], help);
+        }
+
+        return names.IndexOf(name);
+    }
+
+    private static MoneyModel ReadMoney(MachineNodes nodes, YamlNode node) =>
+        Choice(nodes, new Dictionary<string, YamlNode> { ["money"] = node }, "money", "busy", "rental") == "rental" ? MoneyModel.Rental
+            : MoneyModel.Busy;
+
+    // One of two words, the first when nothing is said.
+    private static string Choice(MachineNodes nodes, Dictionary<string, YamlNode> keys, string key, string first, string second)
+    {
+        if (!keys.TryGetValue(key, out var node))
+        {
+            return first;
+        }
+
+        if (node is YamlScalarNode { Value: { } word } && (word == first || word == second))
+        {
+            return word;
+        }
+
+        nodes.Report(MachineDiagnostics.Expected, node, [$"`{key}`", $"`{first}` or `{second}`", MachineNodes.Kind(node)]);
+        return first;
+    }
+}
