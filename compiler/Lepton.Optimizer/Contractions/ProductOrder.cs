@@ -8,7 +8,11 @@ namespace Lepton.Optimizer.Contractions;
 /// kept(S) = labels of S that the result or a factor outside of S has
 /// cost(S) = min over S = A ∪ B of cost(A) + cost(B) + 2 · Π sizes(kept(A) ∪ kept(B));   0 where all of S is made once
 /// </code>
-/// Of equal costs the one with the smaller intermediate results is taken.
+/// Of equal costs the one with the smaller intermediate results is taken. Where factors are sparse, a product meets d(A) d(B) of its places, and
+/// what it leaves in memory counts too; a product that only a sparse factor with the same labels wants is computed where that stores (sampled):
+/// <code>
+/// cost(A ∪ {s}) = cost(A) - (1 - d(s)) · last(A) + 2 d(s) · Π sizes(kept(A))          labels(s) = kept(A)
+/// </code>
 /// </summary>
 internal sealed class ProductOrder
 {
@@ -22,13 +26,26 @@ internal sealed class ProductOrder
     private readonly double[] _elements;
     private readonly int[] _left;
 
+    // Of the product of a set: the share of its places that is met, and the cost of its last step.
+    private readonly double[] _density;
+    private readonly double[] _last;
+
+    // Whether it is a factor, or an elementwise product: computed where it is wanted.
+    private readonly bool[] _isInline;
+
+    /// <param name="densities">The share of each factor's places that is met; null: all.</param>
     public ProductOrder(
-        IReadOnlyList<ValueList<int>> factors, IReadOnlyDictionary<int, double> sizes, IReadOnlyList<bool> isMadeOnce, ValueList<int> output)
+        IReadOnlyList<ValueList<int>> factors,
+        IReadOnlyDictionary<int, double> sizes,
+        IReadOnlyList<bool> isMadeOnce,
+        ValueList<int> output,
+        IReadOnlyList<double>? densities = null)
     {
         All = (1 << factors.Count) - 1;
         _labels = [.. sizes.Keys];
         _sizes = [.. _labels.Select(l => sizes[l])];
         (_kept, _cost, _elements, _left) = (new ulong[All + 1], new double[All + 1], new double[All + 1], new int[All + 1]);
+        (_density, _last, _isInline) = (new double[All + 1], new double[All + 1], new bool[All + 1]);
         if (_labels.Length > MaxLabels)
         {
             _cost[All] = double.PositiveInfinity;
@@ -49,6 +66,8 @@ internal sealed class ProductOrder
             }
 
             _kept[set] = int.PopCount(set) == 1 ? inside : inside & outside;
+            _isInline[set] = int.PopCount(set) == 1;
+            _density[set] = densities?[int.TrailingZeroCount(set)] ?? 1;
             if (int.PopCount(set) > 1)
             {
                 Split(set, isOnce);
@@ -61,6 +80,9 @@ internal sealed class ProductOrder
 
     /// <summary>Multiplications and additions of the best order.</summary>
     public double Cost => _cost[All];
+
+    /// <summary>Of these, those of the last step.</summary>
+    public double Last => _last[All];
 
     /// <summary>The labels of the product of a set.</summary>
     public ValueList<int> Kept(int set) => _labels.Where((_, i) => (_kept[set] >> i & 1) != 0).ToValueList();
@@ -83,14 +105,27 @@ internal sealed class ProductOrder
             }
 
             var right = set & ~left;
-            var cost = isOnce ? 0 : _cost[left] + _cost[right] + (2 * Product(_kept[left] | _kept[right]));
+            var (density, all) = (_density[left] * _density[right], _kept[left] | _kept[right]);
+
+            // All but elementwise products is stored, and dense.
+            var isInline = set != All && all == _kept[set] && (all == _kept[left] || all == _kept[right]);
+            var last = isOnce ? 0 : Work(2, Product(all), density, isInline ? 0 : own);
+            var cost = isOnce ? 0 : _cost[left] + _cost[right] + last - Unsampled(left, right) - Unsampled(right, left);
             var elements = own + _elements[left] + _elements[right];
             if (cost < _cost[set] || (cost == _cost[set] && elements < _elements[set]))
             {
-                (_cost[set], _elements[set], _left[set]) = (cost, elements, left);
+                (_cost[set], _elements[set], _left[set], _last[set]) = (cost, elements, left, last);
+                (_density[set], _isInline[set]) = (isInline ? density : 1, isInline);
             }
         }
     }
+
+    /// <summary>Operations of a product: those at the places that are met; where that is not all, what is stored counts too.</summary>
+    public static double Work(int factors, double places, double density, double stored) => (factors * places * density) + (density < 1 ? stored : 0);
+
+    // What need not be computed of a product because the other factor does not store there.
+    private double Unsampled(int product, int sparse) =>
+        !_isInline[product] && _isInline[sparse] && _kept[product] == _kept[sparse] ? (1 - _density[sparse]) * _last[product] : 0;
 
     private double Product(ulong labels)
     {
