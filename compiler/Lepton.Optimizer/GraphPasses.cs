@@ -68,6 +68,9 @@ public static class GraphPasses
         // Factors are recognised by their composed views, equal factors by being one node.
         new("form-contractions", (g, o) => FormContractions.Run(g, o.FastMath), After: ["compose-views", "common-subexpressions", "pin-indices"]),
 
+        // Products with one factor in common are recognised by its being one node, in contractions alike.
+        new("factor-sums", (g, o) => FactorSums.Run(g, o.Exact, o.Rules), After: ["common-subexpressions", "form-contractions"]),
+
         // Factors of factors are found once both are contractions.
         new("order-products", (g, o) => OrderProducts.Run(g, o.Exact, o.Rules), After: ["form-contractions"]),
 

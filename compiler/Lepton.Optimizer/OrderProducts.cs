@@ -40,7 +40,7 @@ public static class OrderProducts
     {
         private readonly int[] _uses = graph.CountUses();
         private readonly Dictionary<NodeId, Product> _products = [];
-        private readonly List<bool> _isInvariant = [];
+        private readonly InvariantNodes _invariant = new();
         private readonly ExpectedDensity _density = new();
         private GraphAssembler _target = null!;
         private int _position;
@@ -209,23 +209,6 @@ public static class OrderProducts
             return new Factor(ContractForm.Add(_target, contract.Type.Element, [left, right], kept), kept);
         }
 
-        private bool IsInvariant(NodeId id)
-        {
-            for (var i = _isInvariant.Count; i < _target.Nodes.Count; i++)
-            {
-                var node = _target.Nodes[i];
-                var isInvariant = node is InputNode input
-                    ? input.Kind is InputKind.Parameter or InputKind.Capture
-                    : node is not (GatherNode or ScanNode or IterateNode or ScatterNode);
-                foreach (var operand in node.Operands.Span)
-                {
-                    isInvariant &= _isInvariant[operand.Value];
-                }
-
-                _isInvariant.Add(isInvariant);
-            }
-
-            return _isInvariant[id.Value];
-        }
+        private bool IsInvariant(NodeId id) => _invariant.Contains(_target, id);
     }
 }
