@@ -1,7 +1,14 @@
 using System.Diagnostics;
+using Lepton.Abi;
+using Lepton.Codegen.Clr;
+using Lepton.Compiler;
 using Lepton.Embedding;
+using Lepton.Graphs;
+using Lepton.Kernels;
+using Lepton.Language.Text;
 using Lepton.Tests.CommandLine;
 using Lepton.Tests.Runtime;
+using Lepton.Tests.Support.Guard;
 
 namespace Lepton.Tests.Devices;
 
@@ -28,6 +35,28 @@ public class ClrDeviceTests
         {
             Assert.Equal(machine[i], one[i], 1e-5f * (1 + MathF.Abs(machine[i])));
         }
+    }
+
+    // The JIT makes the load of a few bytes part of an instruction that reads more: see ConstantPool.Opaque.
+    [Theory]
+    [InlineData("u8", 9)]
+    [InlineData("i8", 8)]
+    [InlineData("u8", 5)]
+    public void A_few_bytes_are_read_as_a_few(string type, int n)
+    {
+        if (!GuardedPages.IsSupported)
+        {
+            return;
+        }
+
+        var compilation = Compilation.Of(new SourceText("bytes.lep", $"fn f(c: {type}[N]) -> (x: {type}[N]) {{ x = c * 3 }}"));
+        var sizes = new Dictionary<string, long> { ["N"] = n };
+        var kernels = KernelLowering.Run(compilation.Fuse("f", sizes), Compilation.OptionsFor(ClrModule.Target) with { Apart = true });
+        using var run = new GuardedRun(kernels, ClrModule.Target, clr: true);
+        var x = TensorValue.OfIntegers(ElementTypes.Parse(type)!.Value, [n], [.. Enumerable.Range(0, n).Select(i => (long)i)]);
+        var (results, error) = run.Run([x], sizes, atEnd: true, threads: 1);
+        Assert.Equal(NativeError.None, error);
+        Assert.Equal(Enumerable.Range(0, n).Select(i => 3L * i), Enumerable.Range(0, n).Select(i => results[0][i].AsInteger));
     }
 
     [Fact]

@@ -15,7 +15,8 @@ namespace Lepton.Tests.Support;
 /// </summary>
 internal static class NativeRunner
 {
-    private static readonly bool IsClr = Environment.GetEnvironmentVariable("LEPTON_TEST_DEVICE") == "clr";
+    /// <summary>All machine code of tests is IL instead.</summary>
+    public static readonly bool IsClr = Environment.GetEnvironmentVariable("LEPTON_TEST_DEVICE") == "clr";
 
     /// <summary>The targets that this machine can run, by name. On clr they are widths of vectors, of which .NET has all in software.</summary>
     public static IReadOnlyDictionary<string, CpuTarget> Targets { get; } = new[] { "sse2", "avx2", "avx512" }

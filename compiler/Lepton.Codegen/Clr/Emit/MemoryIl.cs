@@ -159,6 +159,7 @@ internal sealed class MemoryIl(VectorIl vectors, LaneShape shape)
             else if (Scalar(live * raw.Element.ByteSize()) is { } whole)
             {
                 var bits = new Node(whole == typeof(long) ? whole : typeof(int), w => LoadObject(w, whole), address);
+                bits = raw.Element.ByteSize() == 1 ? vectors.Opaque(bits) : bits;
                 result.Parts[p] = VectorApi.As(new Node(VectorApi.Vector(bytes, whole), w => w.Il.Emit(OpCodes.Call, VectorApi.Find("CreateScalar", bytes, [whole])), bits), element);
             }
             else

@@ -9,6 +9,9 @@ internal sealed class VectorIl(LaneShape shape, bool hasFma, ClrMath math, Node 
 {
     public LaneShape Shape => shape;
 
+    /// <summary>See <see cref="ConstantPool.Opaque"/>.</summary>
+    public Node Opaque(Node integer) => ConstantPool.Opaque(constants, integer);
+
     /// <summary>The value that a local was bound to, if that is still what its operands are; null: not known.</summary>
     public Func<Node, Node?> Definition { get; set; } = _ => null;
 
