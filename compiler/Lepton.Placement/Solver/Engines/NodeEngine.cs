@@ -12,6 +12,7 @@ public sealed class NodeEngine(NodePackage package) : ICpEngine
     private const double GraceFactor = 1.5, GraceSeconds = 20;
     private readonly Lock _gate = new();
     private NodeProcess? _process;
+    private bool _ready;
 
     public string Name => "CP-SAT in WebAssembly under Node";
 
@@ -74,16 +75,19 @@ public sealed class NodeEngine(NodePackage package) : ICpEngine
 
     private EngineAnswer? Started(CancellationToken deadline, CancellationToken cancel)
     {
-        if (_process is { IsAlive: true })
+        if (_process is { IsAlive: true } && _ready)
         {
             return null;
         }
 
-        Stop();
-        _process = NodeProcess.Start(package, out var reason);
-        if (_process is null)
+        if (_process is not { IsAlive: true })
         {
-            return new EngineAnswer(EngineOutcome.Missing, [], reason);
+            Stop();
+            _process = NodeProcess.Start(package, out var reason);
+            if (_process is null)
+            {
+                return new EngineAnswer(EngineOutcome.Missing, [], reason);
+            }
         }
 
         using var onCancel = cancel.Register(_process.Kill);
@@ -91,6 +95,7 @@ public sealed class NodeEngine(NodePackage package) : ICpEngine
         try
         {
             _process.Receive();
+            _ready = true;
             return null;
         }
         catch (IOException) when (!deadline.IsCancellationRequested && !cancel.IsCancellationRequested)
@@ -108,6 +113,8 @@ public sealed class NodeEngine(NodePackage package) : ICpEngine
         Stop();
         if (cancel.IsCancellationRequested)
         {
+            // The next solve comes soon, most often: the new process starts meanwhile.
+            _process = NodeProcess.Start(package, out _);
             return new EngineAnswer(EngineOutcome.Cancelled, [], "cancelled");
         }
 
@@ -119,6 +126,6 @@ public sealed class NodeEngine(NodePackage package) : ICpEngine
     private void Stop()
     {
         _process?.Dispose();
-        _process = null;
+        (_process, _ready) = (null, false);
     }
 }

@@ -77,6 +77,6 @@ public static class PipelineSolver
         var value = run.Score.Interval;
         var proved = value <= bound * (1 + Agreement);
         var found = new Plan([.. devices], run.Starts);
-        return new PipelineAnswer(new SolverAnswer(found, Math.Min(bound, value), proved ? SolverStatus.Optimal : SolverStatus.Feasible), proved ? "" : note);
+        return new PipelineAnswer(new SolverAnswer(found, proved ? value : Math.Min(bound, value), proved ? SolverStatus.Optimal : SolverStatus.Feasible), proved ? "" : note);
     }
 }

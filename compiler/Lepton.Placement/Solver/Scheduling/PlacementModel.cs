@@ -67,7 +67,7 @@ internal sealed class PlacementModel
     /// <param name="bound">No plan has a smaller value.</param>
     /// <param name="inOrder">Kernels that keep their order on their device: for neighbourhoods; null for all free.</param>
     public static (CpModel Model, PlacementModel Reader) Make(
-        Tables tables, Units units, Weights goal, EdgeForm form, TickSchedule? hint, double bound, double most, IReadOnlyList<int[]>? inOrder = null)
+        Tables tables, Units units, Weights goal, EdgeForm form, TickSchedule? hint, double bound, double most, IReadOnlyList<FixedOrder>? inOrder = null)
     {
         var maker = new PlacementModel(tables, units, goal, hint, most);
         maker.Write(form, bound, inOrder ?? []);
@@ -118,7 +118,7 @@ internal sealed class PlacementModel
         return variable;
     }
 
-    private void Write(EdgeForm form, double bound, IReadOnlyList<int[]> inOrder)
+    private void Write(EdgeForm form, double bound, IReadOnlyList<FixedOrder> inOrder)
     {
         foreach (var x in X)
         {

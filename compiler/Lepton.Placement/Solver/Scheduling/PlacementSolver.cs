@@ -31,7 +31,7 @@ public static class PlacementSolver
     public const double Agreement = 1e-6;
 
     /// <param name="known">The best plan so far, to start from; null for none.</param>
-    /// <param name="engines">One or two; with one the lane that proves runs alone.</param>
+    /// <param name="engines">One or two; with one the lane that searches runs alone.</param>
     public static SolverRun Solve(
         PlacementProblem problem, Plan? known, IReadOnlyList<ICpEngine> engines, SolverOptions? options = null, CancellationToken cancel = default)
     {
@@ -63,7 +63,7 @@ public static class PlacementSolver
             var search = PlacementModel.Make(tables, units, goal, EdgeForm.Pair, hint, bound, value);
             var results = CpLanes.Run(
                 engines,
-                [new CpLane(proof.Model, parameters with { LinearizationLevel = 2 }), new CpLane(search.Model, parameters with { LinearizationLevel = 0 })],
+                [new CpLane(search.Model, Searching(parameters)), new CpLane(proof.Model, parameters with { LinearizationLevel = 2, ProbingLevel = 0 })],
                 cancel);
             if (best is null && results.Any(r => r.Outcome == CpOutcome.Infeasible))
             {
@@ -72,7 +72,7 @@ public static class PlacementSolver
 
             note = string.Join("; ", results.Where(r => r.Message.Length > 0 && r.Outcome != CpOutcome.Cancelled).Select(r => r.Message).Distinct());
             bound = Math.Max(bound, results.Max(r => r.Bound) * units.Goal);
-            foreach (var (result, reader) in results.Zip([proof.Reader, search.Reader]).Where(p => p.First.HasSolution))
+            foreach (var (result, reader) in results.Zip([search.Reader, proof.Reader]).Where(p => p.First.HasSolution))
             {
                 var run = Simulator.Run(problem, reader.Read(result.Solution));
                 if (run.Score.Feasible && goal.Value(run.Score) < value)
@@ -94,6 +94,10 @@ public static class PlacementSolver
             : value <= bound * (1 + Agreement) ? new SolverRun(new SolverAnswer(best.Plan, value, SolverStatus.Optimal), "")
             : new SolverRun(new SolverAnswer(best.Plan, Math.Min(bound, value), SolverStatus.Feasible), note);
     }
+
+    // Small models are solved before a presolve of them has ended, and large ones are not made smaller by it.
+    internal static CpParameters Searching(CpParameters parameters) =>
+        parameters with { LinearizationLevel = 0, Presolve = false, ProbingLevel = 0 };
 
     // Without what no plan that is as good can use; but never without the known plan, which stands on the edge.
     private static Tables Reduced(PlacementProblem problem, Weights goal, Execution? best, double value)

@@ -2,10 +2,15 @@ using Lepton.Placement.Exact;
 
 namespace Lepton.Placement.Solver.Scheduling;
 
+/// <summary>Kernels that stay on a device in their order, with one stream.</summary>
+/// <param name="Before">So many of them end before the span in which others may move.</param>
+/// <param name="After">From this one on they start after it.</param>
+internal sealed record FixedOrder(int Device, int[] Kernels, int Before, int After);
+
 /// <summary>Starts: streams, tensors, links, and when the run ends.</summary>
 internal static class Times
 {
-    public static void Write(PlacementModel model, EdgeForm form, IReadOnlyList<int[]> inOrder)
+    public static void Write(PlacementModel model, EdgeForm form, IReadOnlyList<FixedOrder> inOrder)
     {
         Streams(model, inOrder);
         var tables = model.Tables;
@@ -70,15 +75,17 @@ internal static class Times
         return time;
     }
 
-    private static void Streams(PlacementModel model, IReadOnlyList<int[]> inOrder)
+    private static void Streams(PlacementModel model, IReadOnlyList<FixedOrder> inOrder)
     {
         var tables = model.Tables;
         for (var d = 0; d < tables.Devices; d++)
         {
             var intervals = new List<IntervalVariable>();
+            var fixedOrder = inOrder.FirstOrDefault(o => o.Device == d);
+            var apart = fixedOrder is null ? [] : Fix(model, fixedOrder);
             for (var v = 0; v < tables.Kernels; v++)
             {
-                if (model.At(v, d) is { } here && model.Ticks(v, d) is > 0 and var length)
+                if (!apart.Contains(v) && model.At(v, d) is { } here && model.Ticks(v, d) is > 0 and var length)
                 {
                     intervals.Add(model.Builder.Interval(model.Start[v], length, (LinearExpression)model.Start[v] + length, here));
                 }
@@ -93,14 +100,35 @@ internal static class Times
                 model.Builder.Cumulative(intervals.Select(i => (i, LinearExpression.Constant(1))), tables.Problem.Devices[d].Streams);
             }
         }
+    }
 
-        foreach (var chain in inOrder)
+    // The order as precedences; what lies before and after the span needs no more, so that the device's other rules are asked of few kernels.
+    private static HashSet<int> Fix(PlacementModel model, FixedOrder order)
+    {
+        var (chain, builder) = (order.Kernels, model.Builder);
+        for (var i = 1; i < chain.Length; i++)
         {
-            for (var i = 1; i < chain.Length; i++)
+            builder.LessOrEqual(End(model, chain[i - 1]), model.Start[chain[i]]);
+        }
+
+        HashSet<int> apart = [.. chain[..order.Before], .. chain[order.After..]];
+        for (var v = 0; v < model.Tables.Kernels; v++)
+        {
+            if (!chain.Contains(v) && model.At(v, order.Device) is { } here && model.Ticks(v, order.Device) is > 0 and var length)
             {
-                model.Builder.LessOrEqual(End(model, chain[i - 1]), model.Start[chain[i]]);
+                if (order.Before > 0)
+                {
+                    builder.LessOrEqual(End(model, chain[order.Before - 1]), model.Start[v], here);
+                }
+
+                if (order.After < chain.Length)
+                {
+                    builder.LessOrEqual((LinearExpression)model.Start[v] + length, model.Start[chain[order.After]], here);
+                }
             }
         }
+
+        return apart;
     }
 
     private static LinearExpression End(PlacementModel model, int v) => (LinearExpression)model.Start[v] + model.Sum(v, d => model.Ticks(v, d));

@@ -23,9 +23,10 @@ internal sealed record Units(double Goal, double Seconds, double Usd, double Int
 
     /// <param name="value">Of a known plan, or an upper bound: better ones are looked for.</param>
     /// <param name="horizon">Seconds.</param>
-    public static Units Choose(Tables tables, Weights goal, double value, double horizon)
+    /// <param name="resolution">Ticks that the value is cut into, where a millionth is more than is needed.</param>
+    public static Units Choose(Tables tables, Weights goal, double value, double horizon, double? resolution = null)
     {
-        var steps = Math.Min(Fine * (tables.Kernels + (tables.Tensors * tables.Devices) + 4), Most);
+        var steps = resolution ?? Math.Min(Fine * (tables.Kernels + (tables.Tensors * tables.Devices) + 4), Most);
         horizon = Math.Max(horizon, double.Epsilon * Most * Most);
         value = Math.Max(value, double.Epsilon * Most * Most);
         var seconds = Exact(tables, horizon) ?? horizon / steps;

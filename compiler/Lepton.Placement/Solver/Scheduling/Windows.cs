@@ -9,7 +9,7 @@ namespace Lepton.Placement.Solver.Scheduling;
 /// Large-neighbourhood search (Shaw, CP 1998) for problems that are too large for one model: kernels of a window of time may go anywhere, all others keep
 /// their device and their order on it, and CP-SAT looks for the best of that in a second.
 /// <code>
-///   d0  ▓▓▓▓░░░░▓▓▓▓▓     ░ 20 to 30 kernels that start near each other, or hang together: free
+///   d0  ▓▓▓▓░░░░▓▓▓▓▓     ░ 20 to 30 kernels that start near each other: free
 ///   d1  ▓▓▓░░░░░░▓▓▓▓     ▓ device and order stay, starts move
 /// </code>
 /// Each engine works on a window of its own; a plan is taken over when the simulator calls it better.
@@ -17,6 +17,9 @@ namespace Lepton.Placement.Solver.Scheduling;
 public static class Windows
 {
     private const int Least = 20, Most = 30;
+
+    // Ticks of a whole run: the simulator has the last word, and finer ones make propagation slow.
+    private const double Resolution = 1e6;
 
     /// <summary>A plan that is at least as good as the given one.</summary>
     public static Plan Improve(
@@ -29,9 +32,9 @@ public static class Windows
         while (best.Score.Feasible && engines.Count > 0 && DateTime.UtcNow < end && !cancel.IsCancellationRequested)
         {
             var left = Math.Min(1, (end - DateTime.UtcNow).TotalSeconds);
-            var lanes = engines.Select(e => (Engine: e, Free: Choose(problem, best, random), Seed: random.Next(1, 1 << 20))).ToArray();
+            var lanes = engines.Select((e, i) => (Engine: e, Free: Choose(problem, best, random), Seed: random.Next(1, 1 << 20), Level: i % 2)).ToArray();
             var from = best;
-            Task<Execution?>[] tasks = [.. lanes.Select(l => Task.Run(() => Solve(problem, goal, from, l.Free, l.Engine, left, l.Seed, cancel)))];
+            Task<Execution?>[] tasks = [.. lanes.Select(l => Task.Run(() => Solve(problem, goal, from, l.Free, l.Engine, left, l.Seed, l.Level, cancel)))];
             foreach (var run in tasks.Select(t => t.GetAwaiter().GetResult()).OfType<Execution>())
             {
                 best = goal.Value(run.Score) < goal.Value(best.Score) ? run : best;
@@ -42,7 +45,15 @@ public static class Windows
     }
 
     private static Execution? Solve(
-        PlacementProblem problem, Weights goal, Execution best, HashSet<int> free, ICpEngine engine, double seconds, int seed, CancellationToken cancel)
+        PlacementProblem problem,
+        Weights goal,
+        Execution best,
+        HashSet<int> free,
+        ICpEngine engine,
+        double seconds,
+        int seed,
+        int level,
+        CancellationToken cancel)
     {
         var tables = new Tables(problem);
         for (var x = 0; x < tables.Members.Length; x++)
@@ -58,59 +69,38 @@ public static class Windows
 
         var value = goal.Value(best.Score);
         var horizon = PlacementSolver.Horizon(tables, goal, value);
-        var units = Units.Choose(tables, goal, value, horizon);
+        var units = Units.Choose(tables, goal, value, horizon, Resolution);
         var (model, reader) = PlacementModel.Make(
             tables, units, goal, EdgeForm.Pair, new TickSchedule(tables, units, best.Plan), 0, value, Chains(problem, best, free));
-        var result = CpSolver.Solve(engine, model, new CpParameters { MaxSeconds = seconds, LinearizationLevel = 0, Seed = seed }, null, cancel);
+        var parameters = PlacementSolver.Searching(new CpParameters { MaxSeconds = seconds, Seed = seed }) with { LinearizationLevel = level };
+        var result = CpSolver.Solve(engine, model, parameters, null, cancel);
         var run = result.HasSolution ? Simulator.Run(problem, reader.Read(result.Solution)) : null;
         return run is { Score.Feasible: true } ? run : null;
     }
 
     // Fixed kernels of each device in the order of their starts; with several streams nothing orders them.
-    private static List<int[]> Chains(PlacementProblem problem, Execution best, HashSet<int> free) =>
-    [
-        .. Enumerable.Range(0, problem.Devices.Count).Where(d => problem.Devices[d].Streams == 1).Select(d => Enumerable.Range(0, problem.Kernels.Count)
-            .Where(v => best.Devices[v] == d && !free.Contains(v) && problem.Kernels[v].Seconds[d] > 0).OrderBy(v => best.Starts[v]).ToArray()),
-    ];
+    private static List<FixedOrder> Chains(PlacementProblem problem, Execution best, HashSet<int> free)
+    {
+        var (from, to) = (free.Min(v => best.Starts[v]), free.Max(v => best.Ends[v]));
+        var chains = new List<FixedOrder>();
+        for (var d = 0; d < problem.Devices.Count; d++)
+        {
+            if (problem.Devices[d].Streams == 1)
+            {
+                int[] stay = [.. Enumerable.Range(0, problem.Kernels.Count)
+                    .Where(v => best.Devices[v] == d && !free.Contains(v) && problem.Kernels[v].Seconds[d] > 0).OrderBy(v => best.Starts[v])];
+                var before = stay.Count(v => best.Ends[v] <= from);
+                chains.Add(new FixedOrder(d, stay, before, Math.Max(before, stay.Count(v => best.Starts[v] < to))));
+            }
+        }
 
-    // Half of the windows are spans of time, half grow along tensors from a kernel.
+        return chains;
+    }
+
     private static HashSet<int> Choose(PlacementProblem problem, Execution best, Random random)
     {
         var size = Math.Min(random.Next(Least, Most + 1), problem.Kernels.Count);
-        if (random.Next(2) == 0)
-        {
-            int[] order = [.. Enumerable.Range(0, problem.Kernels.Count).OrderBy(v => best.Starts[v])];
-            var first = random.Next(order.Length - size + 1);
-            return [.. order.AsSpan(first, size)];
-        }
-
-        var near = Enumerable.Range(0, problem.Kernels.Count).Select(_ => new List<int>()).ToArray();
-        foreach (var tensor in problem.Tensors)
-        {
-            foreach (var w in tensor.Consumers)
-            {
-                near[tensor.Producer].Add(w);
-                near[w].Add(tensor.Producer);
-            }
-        }
-
-        var window = new HashSet<int> { random.Next(problem.Kernels.Count) };
-        var border = new List<int>(window);
-        while (window.Count < size && border.Count > 0)
-        {
-            var i = random.Next(border.Count);
-            var next = near[border[i]].Where(w => !window.Contains(w)).ToArray();
-            if (next.Length == 0)
-            {
-                border.RemoveAt(i);
-                continue;
-            }
-
-            var v = next[random.Next(next.Length)];
-            window.Add(v);
-            border.Add(v);
-        }
-
-        return window;
+        int[] order = [.. Enumerable.Range(0, problem.Kernels.Count).OrderBy(v => best.Starts[v])];
+        return [.. order.AsSpan(random.Next(order.Length - size + 1), size)];
     }
 }

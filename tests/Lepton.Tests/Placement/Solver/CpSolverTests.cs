@@ -6,6 +6,7 @@ using Lepton.Placement.Solver.Engines;
 namespace Lepton.Tests.Placement.Solver;
 
 /// <summary>The byte contract against the solver itself, and what is made of answers that are not true.</summary>
+[Collection("solver")] // One engine at a time works here: they would only slow each other down.
 public class CpSolverTests
 {
     [SolverFact]
@@ -13,7 +14,7 @@ public class CpSolverTests
     {
         using var engine = CpEngines.Create(out _)!;
         var (solved, infeasible) = (0, 0);
-        for (var seed = 0; seed < 80; seed++)
+        for (var seed = 0; seed < 60; seed++)
         {
             var model = SmallModels.Make(seed);
             var best = SmallModels.Best(model);
@@ -30,7 +31,7 @@ public class CpSolverTests
             }
         }
 
-        Assert.True(solved > 25 && infeasible > 10, $"{solved} solved, {infeasible} infeasible");
+        Assert.True(solved > 20 && infeasible > 8, $"{solved} solved, {infeasible} infeasible");
     }
 
     [SolverFact]

