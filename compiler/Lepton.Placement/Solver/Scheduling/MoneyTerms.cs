@@ -56,17 +56,17 @@ internal static class MoneyTerms
             model.Builder.Implies(here, used);
         }
 
-        // bill ≥ rate · T as scale · bill ≥ round(rate · scale) · T, with 26 bits of the rate.
+        // bill ≥ rate · T, rounded down, as scale · bill + scale - 1 ≥ ⌊rate · scale⌋ · T, with 26 bits of the rate.
         var rate = device.UsdPerSecond * model.Units.Seconds / model.Units.Usd;
         var scale = Math.Pow(2, Math.Clamp(Math.Ceiling(26 - Math.Log2(rate)), 0, 30));
         var slope = Units.Down(rate, 1 / scale);
         var least = Units.Down(device.MinimumSeconds * device.UsdPerSecond, model.Units.Usd);
         var longest = Math.Max(least, (long)Math.Ceiling(rate * model.Units.Horizon) + 1);
         long? hint = model.Hinted is not { } known ? null : !known.Device.Contains(d) ? 0
-            : Math.Max(least, (long)Math.Ceiling((decimal)slope * known.Time / (decimal)scale));
+            : Math.Max(least, (long)Math.Floor((decimal)slope * known.Time / (decimal)scale));
         var bill = model.Int(0, longest, hint);
         model.Builder.LessOrEqual(least, bill, used);
-        model.Builder.LessOrEqual(slope * (LinearExpression)model.Time, (long)scale * (LinearExpression)bill, used);
+        model.Builder.LessOrEqual(slope * (LinearExpression)model.Time, ((long)scale * (LinearExpression)bill) + ((long)scale - 1), used);
         return bill;
     }
 }

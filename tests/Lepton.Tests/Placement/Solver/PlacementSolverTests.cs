@@ -21,7 +21,8 @@ public class PlacementSolverTests(ITestOutputHelper output)
         using var first = CpEngines.Create(out _)!;
         using var second = CpEngines.Create(out _)!;
         var (optimal, infeasible) = (0, 0);
-        for (var seed = 0; seed < Instances; seed++)
+        // 122: rented, with a limit of money on the edge.
+        foreach (var seed in Enumerable.Range(0, Instances).Append(122))
         {
             var (problem, best, known) = RandomGoals.Make(seed);
             var (answer, note) = PlacementSolver.Solve(problem, known, [first, second], new SolverOptions { Seconds = 30 });
