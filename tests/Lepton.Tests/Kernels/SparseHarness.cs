@@ -13,11 +13,11 @@ namespace Lepton.Tests.Kernels;
 /// </summary>
 internal static class SparseHarness
 {
-    public static KernelModule Check(Graph graph, TensorValue[] inputs, bool stored = false, double tolerance = 1e-5, IReadOnlySet<string>? skip = null)
+    public static KernelModule Check(Graph graph, TensorValue[] inputs, bool stored = false, double tolerance = 1e-5, IReadOnlySet<string>? skip = null, KernelOptions? options = null)
     {
         GraphVerifier.Verify(graph);
         var fused = GraphPasses.Run(graph, new PassOptions { Verify = true, Skip = skip ?? new HashSet<string>() });
-        var module = KernelLowering.Run(fused);
+        var module = KernelLowering.Run(fused, options);
         var expected = Interpreter.Run(graph, inputs);
         var entry = module.Entries[0].Manifest;
         var sizeOf = SizeBinding.Infer(graph, inputs);

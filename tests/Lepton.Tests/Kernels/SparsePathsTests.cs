@@ -1,0 +1,130 @@
+using Lepton.Graphs;
+using Lepton.Kernels;
+using Lepton.Kernels.Loops;
+using Xunit;
+
+namespace Lepton.Tests.Kernels;
+
+/// <summary>What is compiled in two ways, of which the counts of a run choose one: each way is right, and taken where it should be.</summary>
+public sealed class SparsePathsTests
+{
+    private const string Csr = "in csr [dense 0, compressed 1] i32";
+    private const string Csc = "in csc [dense 1, compressed 0] i32";
+    private static readonly KernelOptions SmallChunks = new() { ChunkElements = 64 };
+
+    [Theory]
+    [InlineData(1.0, 4)]
+    [InlineData(0.1, 0)]
+    public void Sums_over_columns_are_cut_into_pieces_where_enough_is_stored(double density, long pieces)
+    {
+        var graph = Graph($"%0 = input argument a {Csc} : f32[N, M]; %1 = input argument x : f32[M]; %2 = contract %0[0, 1], %1[1] -> [0] : f32[N]", "y = %2");
+        TensorValue[] inputs = [Random(3, 40, density), Dense(1, 40)];
+        var module = SparseHarness.Check(graph, inputs, options: SmallChunks);
+        Assert.Equal(pieces, Chunks(module, "_parts", inputs));
+        Assert.Equal(pieces == 0 ? 1 : 0, Chunks(module, "sparse_0", inputs));
+    }
+
+    [Fact]
+    public void Whole_sums_products_and_maxima_are_cut_into_pieces()
+    {
+        var graph = Graph(
+            $"%0 = input argument a {Csr} : f32[N, M]; %1 = reduce sum %0 [0, 1] : f32; %2 = reduce max %0 [0, 1] : f32; %3 = mul %0, %0 : f32[N, M]; %4 = reduce sum %3 [0, 1] : f32; %5 = sqrt %4 : f32",
+            "sum = %1; max = %2; norm = %5");
+        foreach (var (n, m, density) in ((int, int, double)[])[(30, 40, 1), (30, 40, 0.2), (1, 900, 1), (900, 1, 1), (0, 4, 1), (5, 5, 0)])
+        {
+            SparseHarness.Check(graph, [Random(n, m, density)], options: SmallChunks, tolerance: 1e-4);
+        }
+    }
+
+    [Theory]
+    [InlineData(1, 1, 0)]
+    [InlineData(1 << 22, 0, 1)]
+    public void Products_are_summed_to_memory_for_their_bound_or_counted_first(int miniature, int staged, int counted)
+    {
+        var graph = Graph(
+            $"%0 = input argument a {Csr} : f32[N, M]; %1 = input argument b {Csr} : f32[M, K]; %2 = contract %0[0, 1], %1[1, 2] -> [0, 2] : f32[N, K]; %3 = format %2 {Csr} : f32[N, K]",
+            "y = %3");
+        foreach (var (n, m, k, density) in ((int, int, int, double)[])[(9, 20, 150, 0.2), (5, 3, 2, 1), (4, 6, 300, 0.02), (3, 0, 4, 1), (2, 3, 4, 0)])
+        {
+            var module = SparseHarness.Check(graph, [Random(n, m, density), Random(m, k, density)], options: new KernelOptions { Miniature = miniature });
+            var sizes = new Dictionary<string, long> { ["N"] = n, ["M"] = m, ["K"] = k, ["a.1"] = 7, ["b.1"] = 7 };
+            long Of(string name) => module.Kernels.Single(c => c.Name.EndsWith(name, StringComparison.Ordinal)).Chunks.Evaluate(d => sizes.TryGetValue(d, out var size) ? size : 1000);
+            Assert.Equal((staged, counted), (Of("_staged"), Of("_count")));
+        }
+    }
+
+    [Theory]
+    [InlineData(1.0, true)]
+    [InlineData(0.3, false)]
+    public void An_operand_that_is_full_is_multiplied_densely(double density, bool isDense)
+    {
+        var graph = Graph(
+            $"%0 = input argument a {Csr} : f32[N, M]; %1 = input argument x : f32[M, K]; %2 = contract %0[0, 1], %1[1, 2] -> [0, 2] : f32[N, K]; %3 = neg %2 : f32[N, K]", "y = %3");
+        TensorValue[] inputs = [Random(20, 30, density), Dense(1, 30, 19)];
+        var module = SparseHarness.Check(graph, inputs);
+        Assert.Equal((isDense, !isDense), (Chunks(module, "_dense", inputs) > 0, Chunks(module, "sparse_0", inputs) > 0));
+        var memory = module.Entries[0].Arena.Sum(b => b.Evaluate(Sizes(inputs)));
+        Assert.Equal(isDense, memory > 0);
+    }
+
+    [Fact]
+    public void Vectors_are_never_worth_a_dense_matrix()
+    {
+        var graph = Graph($"%0 = input argument a {Csr} : f32[N, M]; %1 = input argument x : f32[M]; %2 = contract %0[0, 1], %1[1] -> [0] : f32[N]", "y = %2");
+        Assert.DoesNotContain(SparseHarness.Check(graph, [Random(20, 30, 1), Dense(1, 30)]).Kernels, k => k.Name.EndsWith("_dense", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void What_is_stored_alike_is_met_as_one_in_lanes()
+    {
+        var graph = Graph(
+            $"%0 = input argument a {Csr} : f32[N, M]; %1 = mul %0, %0 : f32[N, M]; %2 = format %1 {Csr} : f32[N, M]; %3 = reduce sum %2 [0] : f32[M]; %4 = mul %2, %0 : f32[N, M]; %5 = format %4 {Csr} : f32[N, M]",
+            "s = %3; y = %5");
+        var module = SparseHarness.Check(graph, [Random(7, 60, 0.5)]);
+        var text = LoopText.Print(module);
+        Assert.Contains("mul.f32x8", text);
+        Assert.DoesNotContain("equal.bool", text);
+    }
+
+    [Fact]
+    public void Tensors_that_happen_to_store_alike_are_merged_in_lanes()
+    {
+        var graph = Graph(
+            $"%0 = input argument a {Csr} : f32[N, M]; %1 = input argument b {Csr} : f32[N, M]; %2 = add %0, %1 : f32[N, M]; %3 = format %2 {Csr} : f32[N, M]", "y = %3");
+        var (a, b) = (Random(7, 60, 0.5), Random(7, 60, 0.3));
+        Assert.Contains("add.f32x8", LoopText.Print(SparseHarness.Check(graph, [a, a])));
+        SparseHarness.Check(graph, [a, b]);
+        SparseHarness.Check(graph, [Dense(7, 60), Dense(7, 60)]);
+
+        // Alike at the start of each row, and not behind it.
+        var other = TensorValue.Of(Abi.ElementType.F32, [7, 60], [.. Enumerable.Range(0, 420).Select(e => e % 60 < 40 ? a[e].AsDouble : b[e].AsDouble)]);
+        SparseHarness.Check(graph, [a, other]);
+    }
+
+    private static long Chunks(KernelModule module, string name, TensorValue[] inputs) =>
+        module.Kernels.Single(k => k.Name.EndsWith(name, StringComparison.Ordinal)).Chunks.Evaluate(Sizes(inputs));
+
+    private static Func<string, long> Sizes(TensorValue[] inputs) => name => name switch
+    {
+        "N" => inputs[0].Dims[0],
+        "M" => inputs[0].Dims[1],
+        "K" => inputs[1].Dims[1],
+        "a.1" => Enumerable.Range(0, (int)inputs[0].Count).Count(e => inputs[0][e].AsDouble != 0),
+        _ => throw new ArgumentException(name),
+    };
+
+    private static Graph Graph(string nodes, string outputs) => SparseTests.Graph(nodes, outputs, nodes.Contains('K') ? "N, M, K" : "N, M");
+
+    private static TensorValue Random(int n, int m, double density)
+    {
+        var random = new Random((n * 1000) + m);
+        return TensorValue.Of(
+            Abi.ElementType.F32, [n, m], [.. Enumerable.Range(0, n * m).Select(_ => random.NextDouble() < density ? 1 + random.NextDouble() : 0)]);
+    }
+
+    private static TensorValue Dense(params int[] shape)
+    {
+        var (random, dims) = (new Random(5), shape is [1, .. var rest] ? rest : shape);
+        return TensorValue.Of(Abi.ElementType.F32, [.. dims.Select(d => (long)d)], [.. Enumerable.Range(0, dims.Aggregate(1, (a, b) => a * b)).Select(_ => 1 + random.NextDouble())]);
+    }
+}
