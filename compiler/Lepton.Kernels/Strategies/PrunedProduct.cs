@@ -89,7 +89,7 @@ internal sealed class PrunedProduct
         var x = kernel.Buffer("x", _plan.Element, BufferAccess.Read, from);
         var index = _storage.IndexOf(kernel, BufferAccess.Read);
         var values = kernel.Buffer("values", _plan.Element, BufferAccess.Read, _storage.Values);
-        var coordinates = kernel.Buffer("coordinates", _plan.Coordinate, BufferAccess.Read, _storage.Coordinates);
+        var coordinates = new PackedCoordinates(kernel, _plan, _storage.Coordinates);
         var perChunk = Math.Max(1, _context.Options.Limit(ChunkWork) / (_plan.Depth * lanes));
         var first = body.Mul(BodyBuilder.Chunk, BodyMath.Index(perChunk));
         var end = body.Min(body.Add(first, BodyMath.Index(perChunk)), BodyMath.Index(_plan.Slices));
@@ -101,6 +101,7 @@ internal sealed class PrunedProduct
             {
                 var place = body.Mul(step, BodyMath.Index(lanes));
                 var weights = body.Let(new LoadExpr(type, values, place));
+                coordinates.Start(place);
                 body.Assign(sums, body.Let(new FmaExpr(type, Together(0, lanes), weights, sums)));
 
                 // x at the lanes' coordinates: loaded one by one, as fast as a gather, or faster.
@@ -108,8 +109,7 @@ internal sealed class PrunedProduct
                 {
                     if (count == 1)
                     {
-                        var coordinate = body.Let(new LoadExpr(new LaneType(_plan.Coordinate, 1), coordinates, body.Add(place, BodyMath.Index(lane))));
-                        return body.Let(new LoadExpr(type with { Lanes = 1 }, x, body.Cast(coordinate, ElementType.I64)));
+                        return body.Let(new LoadExpr(type with { Lanes = 1 }, x, coordinates.Of(lane)));
                     }
 
                     var (a, b) = (Together(lane, count / 2), Together(lane + (count / 2), count / 2));
@@ -124,7 +124,42 @@ internal sealed class PrunedProduct
         var (all, stored) = (_plan.Columns * _plan.Depth, _plan.Capacity * lanes);
         kernel.Cost = (isSparse * (2 * stored), isSparse * (stored * _plan.StoredBytes));
         kernel.Launch(SizeExpr.CeilDiv(_plan.Slices, perChunk), Note(all));
+    }
 
+    // The coordinates of a step: four of 16 bits come with one load, for loads are what such a product waits for.
+    private sealed class PackedCoordinates(KernelBuilder kernel, PrunedPlan plan, BufferRef place)
+    {
+        private const int PerWord = 4;
+        private const long Bits = 16;
+        private readonly bool _arePacked = plan.Coordinate == ElementType.I16 && plan.Lanes % PerWord == 0;
+        private readonly List<LoopExpr> _words = [];
+        private LoopExpr _start = BodyMath.Index(0);
+
+        private BodyBuilder Body => kernel.Body;
+
+        /// <summary>From here on of the step whose first entry is this.</summary>
+        public void Start(LoopExpr entry)
+        {
+            (_start, var words) = (entry, _arePacked ? plan.Lanes / PerWord : 0);
+            _words.Clear();
+            for (var w = 0; w < words; w++)
+            {
+                var at = Body.Add(Body.FloorDiv(entry, BodyMath.Index(PerWord)), BodyMath.Index(w));
+                _words.Add(Body.Let(new LoadExpr(LaneType.Index, kernel.Buffer("coordinates", ElementType.I64, BufferAccess.Read, place), at)));
+            }
+        }
+
+        public LoopExpr Of(int lane)
+        {
+            if (!_arePacked)
+            {
+                var buffer = kernel.Buffer("coordinates", plan.Coordinate, BufferAccess.Read, place);
+                return Body.Cast(Body.Let(new LoadExpr(new LaneType(plan.Coordinate, 1), buffer, Body.Add(_start, BodyMath.Index(lane)))), ElementType.I64);
+            }
+
+            var shifted = Body.Bits(BitOp.ShiftRight, _words[lane / PerWord], BodyMath.Index(lane % PerWord * Bits));
+            return Body.Bits(BitOp.BitAnd, shifted, BodyMath.Index((1 << (int)Bits) - 1));
+        }
     }
 
     private void Store(KernelBuilder kernel, Coords at, LoopExpr sum)
