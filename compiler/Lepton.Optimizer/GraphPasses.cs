@@ -86,6 +86,9 @@ public static class GraphPasses
         // The same; what no step changes is outside by then.
         new("batch-steps", (g, _) => BatchSteps.Run(g), After: ["hoist-invariants"]),
 
+        // Products are formed and in order by now.
+        new("choose-formats", (g, o) => ChooseFormats.Run(g, o.Rules), After: ["common-subexpressions", "order-products"]),
+
         // What a sum is, and who shares it, is known by now.
         new("store-sparse", (g, o) => StoreSparse.Run(g, o.Rules), After: ["common-subexpressions", "form-contractions"]),
 

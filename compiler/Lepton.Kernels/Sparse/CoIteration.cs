@@ -277,12 +277,13 @@ internal sealed class CoIteration
     // Tensors that store at the same places start with the same coordinates; others are found out at the first look.
     private void InLanes(int number, SparseCursor[] cursors)
     {
+        var index = cursors.Any(c => c.Reader.Access.Storage.Format.Index == ElementType.I64) ? ElementType.I64 : ElementType.I32;
         Body.While(
             () =>
             {
                 var left = cursors.Select(c => c.IsLeft(MostLanes)).Aggregate((a, b) => Body.And(a, b)!);
-                var first = cursors[0].Stretch(MostLanes, left);
-                var same = cursors.Skip(1).Select(c => Body.Map(MapOp.Equal, ElementType.Bool, first, c.Stretch(MostLanes, left))).Aggregate((a, b) => Body.And(a, b)!);
+                var next = cursors.Select(c => Body.Cast(c.Stretch(MostLanes, left), index)).ToArray();
+                var same = next.Skip(1).Select(c => Body.Map(MapOp.Equal, ElementType.Bool, next[0], c)).Aggregate((a, b) => Body.And(a, b)!);
                 return Body.And(left, Body.LaneReduce(ReduceKind.All, same))!;
             },
             () =>

@@ -46,8 +46,14 @@ public sealed class SparseExplainTests : IDisposable
         "fn f(a: f32[N, N] in csr) -> (y: f32[N]) { y[i] = a[i, i] }",
         "a is made dense: two of its axes are read at one index, and no order of its levels meets a diagonal; that writes 4*N*N bytes for 4*N + 8*a.1 + 4 that are stored")]
     [InlineData(
+        "fn f(a: f32[N, N, N] in csf, b: f32[N, N, N] in csf) -> (y: f32[N]) { y[i] = sum[j, k] a[i, j, k] * b[k, j, i] }",
+        "is made dense: no order of loops meets its levels and those of the others, each in their order; that writes 4*N*N*N bytes for ")]
+    [InlineData(
         "fn f(a: f32[N, N] in csr, b: f32[N, N] in csc) -> (y: f32[N, N]) { y[i, j] = a[i, j] * b[i, j] }",
-        "is made dense: no order of loops meets its levels and those of the others, each in their order; that writes 4*N*N bytes for 4*N + 8*")]
+        "choose-formats: b in csc = (b in csr)\n    it meets another order in %")]
+    [InlineData(
+        "fn f(a: f32[N, N] in csr) -> (y: f32[N, N] in csr) { y[i, j] = a[i, j] + a[j, i] }",
+        "choose-formats: a in csr transposed = (a in csr)\n    it meets another order in %")]
     [InlineData(
         "fn f(a: f32[N, M] in csr) -> (y: f32[N, M]) { y = sort(a, 1) }",
         "a is made dense: a sort reads dense tensors alone; that writes 4*M*N bytes for 4*N + 8*a.1 + 4 that are stored")]

@@ -54,6 +54,49 @@ public sealed class SparsePathsTests
     }
 
     [Theory]
+    [InlineData(Csr, Csr)]
+    [InlineData(Csr, Csc)]
+    [InlineData(Csc, Csr)]
+    [InlineData(Csc, Csc)]
+    public void Operands_of_products_are_stored_in_orders_that_go_together(string left, string right)
+    {
+        var operands = $"%0 = input argument a {left} : f32[N, M]; %1 = input argument b {right} : f32[M, K]; %2 = contract %0[0, 1], %1[1, 2] -> [0, 2] : f32[N, K]";
+        TensorValue[] inputs = [Random(9, 20, 0.2), Random(20, 15, 0.3)];
+        foreach (var result in (string[])[Csr, Csc])
+        {
+            var module = SparseHarness.Check(Graph(operands + $"; %3 = format %2 {result} : f32[N, K]", "y = %3"), inputs);
+            Assert.Contains(module.Kernels, k => k.Name.EndsWith("_staged", StringComparison.Ordinal));
+        }
+
+        SparseHarness.Check(Graph(operands, "y = %2"), inputs);
+
+        // Sampled: only what a third one stores is wanted.
+        var sampled = $"; %3 = input argument s {Csr} : f32[N, K]; %4 = mul %2, %3 : f32[N, K]; %5 = format %4 {Csr} : f32[N, K]";
+        SparseHarness.Check(Graph(operands + sampled, "y = %5"), [.. inputs, Random(9, 15, 0.3)]);
+    }
+
+    [Fact]
+    public void Operands_of_elementwise_work_are_stored_in_one_order()
+    {
+        var operands = $"%0 = input argument a {Csr} : f32[N, M]; %1 = input argument b {Csc} : f32[N, M]; %2 = input argument c {Csc} : f32[N, M]; %3 = add %0, %1 : f32[N, M]; %4 = mul %3, %2 : f32[N, M]";
+        TensorValue[] inputs = [Random(9, 20, 0.2), Random(9, 20, 0.3), Random(9, 20, 0.6)];
+        foreach (var result in (string[])[Csr, Csc])
+        {
+            var module = SparseHarness.Check(Graph(operands + $"; %5 = format %4 {result} : f32[N, M]", "y = %5"), inputs);
+            Assert.DoesNotContain(module.Kernels, k => k.Name.Contains("densify"));
+        }
+
+        SparseHarness.Check(Graph(operands + "; %5 = reduce sum %4 [0] : f32[M]", "y = %5"), inputs);
+        var (square, other) = (Random(11, 11, 0.3), Random(11, 11, 0.4));
+        SparseHarness.Check(Graph($"%0 = input argument a {Csr} : f32[N, N]; %1 = view %0 [i1, i0] : f32[N, N]; %2 = add %0, %1 : f32[N, N]; %3 = format %2 {Csr} : f32[N, N]", "y = %3", "N"), [square]);
+        foreach (var right in (string[])[Csr, Csc])
+        {
+            var sum = $"%0 = input argument a {Csr} : f32[N, N]; %1 = input argument b {right} : f32[N, N]; %2 = contract %0[0, 1], %1[1, 0] -> [0] : f32[N]; %3 = contract %0[0, 1], %1[0, 1] -> [] : f32";
+            SparseHarness.Check(Graph(sum, "y = %2; z = %3", "N"), [square, other]);
+        }
+    }
+
+    [Theory]
     [InlineData(1.0, true)]
     [InlineData(0.3, false)]
     public void An_operand_that_is_full_is_multiplied_densely(double density, bool isDense)
@@ -113,7 +156,8 @@ public sealed class SparsePathsTests
         _ => throw new ArgumentException(name),
     };
 
-    private static Graph Graph(string nodes, string outputs) => SparseTests.Graph(nodes, outputs, nodes.Contains('K') ? "N, M, K" : "N, M");
+    private static Graph Graph(string nodes, string outputs, string? dims = null) =>
+        SparseTests.Graph(nodes, outputs, dims ?? (nodes.Contains('K') ? "N, M, K" : "N, M"));
 
     private static TensorValue Random(int n, int m, double density)
     {
