@@ -29,6 +29,8 @@ publish_leptonc() {
 # The CP-SAT solver in WebAssembly for the tests of placement: two files of npm's or-tools-wasm, where the tests look. Without npm those tests are skipped.
 install_solver() {
   local here=tests/node_modules/or-tools-wasm/build/javascript/node-wasm stem=cp_sat_runtime_node_asyncify work
+  # Tests that need the solver run or fail from here on; without npm they are skipped.
+  command -v npm >/dev/null && export LEPTON_TEST_SOLVER=1
   [ ! -f "$here/$stem.wasm" ] && [ -z "${LEPTON_SOLVER:-}" ] || return 0
   command -v npm >/dev/null || { echo "skipped: no npm on this machine, so no solver for placement"; return 0; }
   echo "installing: or-tools-wasm"

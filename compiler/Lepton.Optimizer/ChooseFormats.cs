@@ -43,7 +43,7 @@ internal sealed class ChooseFormats
     /// <param name="graph">The graph.</param>
     /// <param name="tell">Hears of each tensor that is stored anew.</param>
     public static Graph Run(Graph graph, Action<RuleNote>? tell = null) => Rewrite.InBodies(graph, g =>
-        g.Nodes.Count(n => SupportAnalysis.FormatOf(n) is not null) == 0 ? g : new ChooseFormats(g, tell).Alone());
+        g.Nodes.Any(n => SupportAnalysis.FormatOf(n) is not null) ? new ChooseFormats(g, tell).Alone() : g);
 
     private Graph Alone()
     {

@@ -19,21 +19,22 @@ internal static class FullOperand
     private const long Share = 36;
     private const long SharePerColumn = 100;
 
-    public static void Lower(LoweringContext context, FusionGroup group, Action sparse)
+    /// <param name="sparse">Lowers the group by its plan.</param>
+    public static void Lower(LoweringContext context, FusionGroup group, Action<SparsePlan> sparse)
     {
         var plan = SparsePlan.Of(context, group);
         if (Columns(context, group, plan) is not { } columns)
         {
-            sparse();
+            sparse(plan);
             return;
         }
 
-        var storage = plan.Accesses[0].Storage;
+        var (storage, node) = (plan.Accesses[0].Storage, plan.Accesses[0].At.Tensor);
         var full = storage.Type.Count * ((columns * Share) + SharePerColumn);
         var isFull = SizeExpr.Min(SizeExpr.One, SizeExpr.FloorDiv(storage.Stored * columns * 100, SizeExpr.Max(full, SizeExpr.One)));
-        var (only, room, node) = (context.Only, context.Room, plan.Accesses[0].At.Tensor);
+        var (only, room) = (context.Only, context.Room);
         context.Only = only * (SizeExpr.One - isFull);
-        sparse();
+        sparse(plan);
         (context.Only, context.Room) = (only * isFull, room * isFull);
         var place = context.Allocate(storage.Type.Element, storage.Type.Count);
         var why = $"in runs where more than {Share} % + {SharePerColumn} % / ({columns}) of it are stored the dense product wins";

@@ -17,7 +17,7 @@ public sealed class SparseStrategy : IStrategy
         var root = group.Outputs[0];
         if (context.Graph[root] is not FormatNode stored)
         {
-            FullOperand.Lower(context, group, () => Dense(context, group, root));
+            FullOperand.Lower(context, group, plan => Dense(context, group, root, plan));
             return;
         }
 
@@ -53,16 +53,16 @@ public sealed class SparseStrategy : IStrategy
             else if (context.PlaceOf(stored.Source) is null)
             {
                 context.SetPlace(stored.Source, new BufferPlace(context.Allocate(stored.Type.Element, stored.Type.Count)));
-                Dense(context, group with { Members = [.. group.Members.Where(m => m != root), stored.Source], Outputs = [stored.Source] }, stored.Source);
+                var dense = group with { Members = [.. group.Members.Where(m => m != root), stored.Source], Outputs = [stored.Source] };
+                Dense(context, dense, stored.Source, SparsePlan.Of(context, dense));
             }
         }
 
         StoreDense.Run(context, root);
     }
 
-    private static void Dense(LoweringContext context, FusionGroup group, NodeId root)
+    private static void Dense(LoweringContext context, FusionGroup group, NodeId root, SparsePlan plan)
     {
-        var plan = SparsePlan.Of(context, group);
         var type = context.Graph[root].Type;
         var place = ((BufferPlace)context.PlaceOf(root)!).Ref;
         var isCut = PartialSums.Suits(plan);
