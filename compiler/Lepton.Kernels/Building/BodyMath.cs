@@ -121,6 +121,23 @@ public static class BodyMath
     public static LoopExpr Select(this BodyBuilder body, LoopExpr condition, LoopExpr then, LoopExpr otherwise) =>
         body.Map(MapOp.Select, then.Type.Element, condition, then, otherwise);
 
+    /// <summary>A vector of scalars that are computed one by one; lanes are a power of two.</summary>
+    public static LoopExpr Together(this BodyBuilder body, int lanes, Func<int, LoopExpr> scalar)
+    {
+        return From(0, lanes);
+
+        LoopExpr From(int lane, int count)
+        {
+            if (count == 1)
+            {
+                return scalar(lane);
+            }
+
+            var (a, b) = (From(lane, count / 2), From(lane + (count / 2), count / 2));
+            return body.Let(new ShuffleExpr(a.Type with { Lanes = count }, a, b, Enumerable.Range(0, count).ToValueList()));
+        }
+    }
+
     /// <summary>All lanes combined by halving. For <see cref="ReduceKind"/> Sum … All.</summary>
     public static LoopExpr LaneReduce(this BodyBuilder body, ReduceKind kind, LoopExpr vector) =>
         vector.Type.Lanes == 1 ? vector : body.Let(new LaneReduceExpr(vector.Type with { Lanes = 1 }, kind, vector));

@@ -32,16 +32,7 @@ internal sealed class StorageLevels(KernelBuilder kernel, SparseStorage storage)
     /// So many coordinates that lie behind each other. Loaded one by one: they are wanted one by one, to load what stands there, and a register of
     /// addresses is slow to take apart.
     /// </summary>
-    public LoopExpr Coordinates(int level, LoopExpr first, int lanes)
-    {
-        if (lanes == 1)
-        {
-            return Body.Splat(Coordinate(level, first), 1);
-        }
-
-        var (a, b) = (Coordinates(level, first, lanes / 2), Coordinates(level, Body.Add(first, BodyMath.Index(lanes / 2)), lanes / 2));
-        return Body.Let(new ShuffleExpr(new LaneType(ElementType.I64, lanes), a, b, Enumerable.Range(0, lanes).ToValueList()));
-    }
+    public LoopExpr Coordinates(int level, LoopExpr first, int lanes) => Body.Together(lanes, lane => Coordinate(level, Body.Add(first, BodyMath.Index(lane))));
 
     /// <summary>The value at a position.</summary>
     public LoopExpr Value(LoopExpr position, LoopExpr? mask = null, int lanes = 1) => Body.Let(

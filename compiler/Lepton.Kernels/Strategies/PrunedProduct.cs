@@ -102,21 +102,10 @@ internal sealed class PrunedProduct
                 var place = body.Mul(step, BodyMath.Index(lanes));
                 var weights = body.Let(new LoadExpr(type, values, place));
                 coordinates.Start(place);
-                body.Assign(sums, body.Let(new FmaExpr(type, Together(0, lanes), weights, sums)));
 
                 // x at the lanes' coordinates: loaded one by one, as fast as a gather, or faster.
-                LoopExpr Together(int lane, int count)
-                {
-                    if (count == 1)
-                    {
-                        return body.Let(new LoadExpr(type with { Lanes = 1 }, x, coordinates.Of(lane)));
-                    }
-
-                    var (a, b) = (Together(lane, count / 2), Together(lane + (count / 2), count / 2));
-                    return count == 2
-                        ? body.Let(new ShuffleExpr(type with { Lanes = 2 }, body.Splat(a, 2), body.Splat(b, 2), [0, 2]))
-                        : body.Let(new ShuffleExpr(type with { Lanes = count }, a, b, Enumerable.Range(0, count).ToValueList()));
-                }
+                var at = body.Together(lanes, lane => body.Let(new LoadExpr(type with { Lanes = 1 }, x, coordinates.Of(lane))));
+                body.Assign(sums, body.Let(new FmaExpr(type, at, weights, sums)));
             });
             var n = body.Mul(slice, BodyMath.Index(lanes));
             _plan.EdgeOrNot(body, n, mask => Store(kernel, _plan.Output(kernel, n, mask), body.Read(sums)));
