@@ -10,7 +10,7 @@ public enum Severity
 }
 
 /// <summary>A kind of message. Its code is for life: it is never given to another meaning.</summary>
-/// <param name="Code"><c>LEP2003</c>: 1 syntax, 2 sizes and indices, 3 names and types, 4 functions and time, 5 schedules, 6 formats, 7 machine files, 9 what a later version brings.</param>
+/// <param name="Code"><c>LEP2003</c>: 1 syntax, 2 sizes and indices, 3 names and types, 4 functions and time, 5 schedules, 6 formats, 7 machine files, 8 plans, 9 what a later version brings.</param>
 /// <param name="Title">The message with <c>{0}</c> places.</param>
 public sealed record DiagnosticKind(string Code, Severity Severity, string Title);
 

@@ -44,8 +44,8 @@ public sealed partial class ErrorCases
     // A text beyond the limit of its length would be a file of 64 MB: it is made here, and stands for a case.
     private const string HugeTextCode = "LEP1014";
 
-    // Not about programs: ScheduleFileTests, MachineFileTests.
-    private static readonly string[] CodesOfOtherFiles = ["LEP5", "LEP7"];
+    // Not about programs: ScheduleFileTests, MachineFileTests, PlanFileTests.
+    private static readonly string[] CodesOfOtherFiles = ["LEP5", "LEP7", "LEP81"];
 
     [Fact]
     public void A_huge_text_gives_exactly_one_message()

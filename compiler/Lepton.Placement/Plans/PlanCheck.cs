@@ -1,0 +1,50 @@
+using Lepton.Language.Text;
+using Lepton.Placement.Machines;
+
+namespace Lepton.Placement.Plans;
+
+/// <summary>Says what has changed since a plan was made.</summary>
+public static class PlanCheck
+{
+    private const string Mend = "leptonc place makes it anew";
+
+    /// <summary>Reports each change (LEP8105); true when there is none.</summary>
+    /// <param name="keys">The key of each group that is placed, by name: <see cref="GroupKeys"/>.</param>
+    /// <param name="machineKey">Of the machine file's text now: <see cref="PlanFile.KeyOf"/>.</param>
+    public static bool Run(PlanFile plan, IReadOnlyDictionary<string, string> keys, Machine machine, string machineKey, DiagnosticReport report)
+    {
+        var before = report.Diagnostics.Count;
+        if (plan.MachineKey != machineKey)
+        {
+            Stale(plan.MachinePlace, "the machine file has changed");
+        }
+
+        foreach (var group in plan.Groups)
+        {
+            if (!keys.TryGetValue(group.Name, out var key))
+            {
+                Stale(group.Place, $"the program has no kernel `{group.Name}` any more");
+            }
+            else if (key != group.Key)
+            {
+                Stale(group.Place, $"the kernel `{group.Name}` has changed, from #{group.Key} to #{key}");
+            }
+            else if (machine.Devices.All(d => d.Name != group.Device))
+            {
+                Stale(group.Place, $"the machine has no device `{group.Device}`");
+            }
+        }
+
+        var placed = plan.Groups.Select(g => g.Name).ToHashSet();
+        foreach (var name in keys.Keys.Where(k => !placed.Contains(k)))
+        {
+            Stale(plan.End, $"the program has a new kernel `{name}`");
+        }
+
+        return report.Diagnostics.Count == before;
+
+        void Stale(SourceSpan? place, string what) => report.Add(PlanFileDiagnostics.Stale, place ?? Nowhere, [what], help: Mend);
+    }
+
+    private static SourceSpan Nowhere => new(new SourceText("plan", ""), 0, 0);
+}
