@@ -66,6 +66,11 @@ check embedding "$out/embedding.txt" "wave: 4.1000547, 7.64471, 19.315527" "line
   "bound: 1000 runs, 0 managed bytes" "error LEP3001: yy is not defined" "index 7 is outside 0..2 at element [1]"
 
 echo
+echo "== placement: tasks on devices, exact, by a genetic search and by a particle swarm (examples/placement/Program.cs)"
+dotnet run --project examples/placement -c Release -v quiet | tee "$out/placement.txt" || failed=$((failed + 1))
+check placement "$out/placement.txt" "tasks on nodes: Optimal, 16 usd" "the exact answer is never worse"
+
+echo
 echo "== trimmed: an app without compiler and LLVM that runs a module built ahead of time (examples/trimmed/Program.cs)"
 $leptonc build examples/wave.lep --out "$out/built"
 if dotnet restore examples/trimmed -r linux-x64 -v quiet >"$out/restore.txt" 2>&1; then
