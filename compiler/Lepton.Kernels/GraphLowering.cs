@@ -32,7 +32,7 @@ internal static class GraphLowering
                 Densify.Operands(context, group);
             }
 
-            if (context.HasPrepare && !group.Outputs.Any(direct.ContainsKey) && PreparedGroups.Suits(context, group))
+            if (context.HasPrepare && !group.Outputs.Any(direct.ContainsKey) && IsPrepared(context, group))
             {
                 foreach (var output in group.Outputs)
                 {
@@ -100,6 +100,13 @@ internal static class GraphLowering
             context.Program.Add(new Copy(place.Ref, wanted.Ref, type.Count * type.Element.ByteSize() * (context.Program.IsPreparing ? SizeExpr.One : context.Only)));
         }
     }
+
+    private static bool IsPrepared(LoweringContext context, FusionGroup group) => PreparedGroup.Suits(
+        context.Graph,
+        group,
+        context.IsFixed,
+        node => context.PlaceOf(node) is SizePlace ? SizeExpr.Zero : WorkCount.Bytes(context.Graph[node].Type),
+        context.Options.Limit(PreparedGroup.AlwaysSmall));
 
     private static void Stretch(LoweringContext context, NodeId part, NodeId whole, SizeExpr start)
     {

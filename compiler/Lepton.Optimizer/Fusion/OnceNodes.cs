@@ -15,7 +15,7 @@ namespace Lepton.Optimizer.Fusion;
 /// </summary>
 internal sealed class OnceNodes
 {
-    // The limits are those of Lepton.Kernels.PreparedGroups.
+    // The limits are those of PreparedGroup.
     private const long AlwaysSmall = 256 * 1024;
     private const long Growth = 2;
 

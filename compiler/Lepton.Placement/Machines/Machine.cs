@@ -1,13 +1,33 @@
 using Lepton.Abi;
+using Lepton.Placement.Costs;
 using Lepton.Placement.Problem;
 
 namespace Lepton.Placement.Machines;
 
-/// <summary>How fast a device is where nothing was measured.</summary>
+/// <summary>How fast a device is.</summary>
 /// <param name="FlopsPerSecond">Multiplications and additions per second, each counted.</param>
 /// <param name="BytesPerSecond">Bytes per second to and from its memory.</param>
 /// <param name="LaunchSeconds">Seconds before a kernel's first result.</param>
-public sealed record DeviceProfile(double FlopsPerSecond, double BytesPerSecond, double LaunchSeconds);
+public sealed record DeviceProfile(double FlopsPerSecond, double BytesPerSecond, double LaunchSeconds)
+{
+    /// <summary>Memories nearer than the main one, the smallest first.</summary>
+    public ValueList<CacheProfile> Caches { get; init; } = [];
 
-/// <summary>What programs are placed on: devices, their profiles (null: to be measured), links between them.</summary>
-public sealed record Machine(ValueList<Device> Devices, ValueList<DeviceProfile?> Profiles, ValueList<Link> Links, MoneyModel Money);
+    /// <summary>How kernels of some classes differ from the numbers above; at most one each.</summary>
+    public ValueList<ClassProfile> Classes { get; init; } = [];
+}
+
+/// <summary>What a kernel whose tensors together fit a memory gets from it.</summary>
+/// <param name="Bytes">So many bytes fit.</param>
+/// <param name="BytesPerSecond">Bytes per second.</param>
+public sealed record CacheProfile(double Bytes, double BytesPerSecond);
+
+/// <summary>What is known of one class of kernels; null: as the device's profile says.</summary>
+public sealed record ClassProfile(KernelClass Class, double? OperationsPerSecond = null, double? BytesPerSecond = null, double? LaunchSeconds = null);
+
+/// <summary>What programs are placed on: devices, their profiles (null: nothing is known), links between them.</summary>
+public sealed record Machine(ValueList<Device> Devices, ValueList<DeviceProfile?> Profiles, ValueList<Link> Links, MoneyModel Money)
+{
+    /// <summary>The index of the device where arguments lie and results are wanted.</summary>
+    public int Home { get; init; }
+}
