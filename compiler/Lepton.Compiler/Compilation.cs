@@ -101,7 +101,16 @@ public sealed class Compilation
     public KernelModule Lower(IReadOnlyList<string> entries, IReadOnlyDictionary<string, long>? dims = null)
     {
         var fused = entries.Select(e => Fuse(e, dims)).ToList();
-        var name = Path.GetFileNameWithoutExtension(Source.Path);
+        return Lower(Path.GetFileNameWithoutExtension(Source.Path), fused, dims);
+    }
+
+    /// <summary>The kernels and host programs of fused graphs, whoever made them of this program's.</summary>
+    /// <param name="name">The module's name.</param>
+    /// <param name="fused">The entries.</param>
+    /// <param name="dims">The sizes that they were specialised for.</param>
+    /// <exception cref="ScheduleException">A planned schedule is not legal.</exception>
+    public KernelModule Lower(string name, IReadOnlyList<FusedGraph> fused, IReadOnlyDictionary<string, long>? dims = null)
+    {
         var planned = _options.Schedules is { } file ? new PlannedLowering(file, Target(), Warn) : null;
         var options = OptionsFor(Target()) with { Exact = _options.Exact, Schedules = planned?.Choices };
         var module = CompileThread.Run(() => Timed("kernels", () => KernelLowering.Run(name, fused, options)));
@@ -141,17 +150,22 @@ public sealed class Compilation
     /// <summary>Object code to link into this process: large modules as several objects, made on all processors.</summary>
     public IReadOnlyList<byte[]> CompileParts(IReadOnlyList<string> entries, IReadOnlyDictionary<string, long>? dims = null)
     {
-        var kernels = Lower(entries, dims);
+        return CompileParts(Lower(entries, dims));
+    }
+
+    /// <inheritdoc cref="CompileParts(IReadOnlyList{string}, IReadOnlyDictionary{string, long}?)"/>
+    public IReadOnlyList<byte[]> CompileParts(KernelModule kernels)
+    {
         var parts = CompileThread.Run(() => Timed("llvm", () => LlvmBackend.EmitParts(kernels, Target(), _options.FastMath, _options.Profile)));
         return Timed("machine code", () => CompileThread.Map(parts, Code));
     }
 
     /// <summary>The same as methods of this process, for <see cref="CodeDevice.Clr"/>.</summary>
-    public ClrModule CompileMethods(IReadOnlyList<string> entries, IReadOnlyDictionary<string, long>? dims = null)
-    {
-        var kernels = Lower(entries, dims);
-        return CompileThread.Run(() => Timed("il", () => ClrModule.Compile(kernels, Target(), _options.Profile)));
-    }
+    public ClrModule CompileMethods(IReadOnlyList<string> entries, IReadOnlyDictionary<string, long>? dims = null) => CompileMethods(Lower(entries, dims));
+
+    /// <inheritdoc cref="CompileMethods(IReadOnlyList{string}, IReadOnlyDictionary{string, long}?)"/>
+    public ClrModule CompileMethods(KernelModule kernels) =>
+        CompileThread.Run(() => Timed("il", () => ClrModule.Compile(kernels, Target(), _options.Profile)));
 
     private byte[] Code(string ir)
     {

@@ -1,0 +1,38 @@
+using Lepton.Codegen.Llvm;
+using Lepton.Compiler;
+using Lepton.Kernels;
+using Lepton.Runtime;
+
+namespace Lepton.Embedding;
+
+/// <summary>Kernels and host programs as a module that runs in this process, on the kind of device that the compilation is for.</summary>
+public static class DeviceCode
+{
+    /// <summary>Makes the code. Dispose the module.</summary>
+    /// <param name="compilation">Says how: its device, target and cache.</param>
+    /// <param name="kernels">What <see cref="Compilation.Lower(string, IReadOnlyList{Graphs.FusedGraph}, IReadOnlyDictionary{string, long}?)"/> gave.</param>
+    public static Module Load(Compilation compilation, KernelModule kernels)
+    {
+        (Func<string, nint> Lookup, IDisposable Owner) code;
+        if (compilation.Device == CodeDevice.Clr)
+        {
+            var methods = compilation.CompileMethods(kernels);
+            code = (methods.Lookup, methods);
+        }
+        else
+        {
+            var linked = JitModule.Link(compilation.CompileParts(kernels));
+            code = (linked.Lookup, linked);
+        }
+
+        try
+        {
+            return Module.FromAddresses(compilation.Manifest(kernels), code.Lookup, code.Owner);
+        }
+        catch
+        {
+            code.Owner.Dispose();
+            throw;
+        }
+    }
+}

@@ -1,0 +1,64 @@
+using System.Runtime.InteropServices;
+
+namespace Lepton.Runtime.Devices;
+
+/// <summary>Keeps the calling thread on some cores. Linux: <c>sched_setaffinity(2)</c>; other systems have no such call here.</summary>
+internal static unsafe partial class CoreAffinity
+{
+    private const int MaxCores = 1024;
+    private const int Words = MaxCores / 64;
+
+    /// <exception cref="ArgumentException">There is no such core, or the system cannot do it.</exception>
+    internal static void Check(IReadOnlyList<int> cores)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            throw new ArgumentException("a device can be kept on cores on Linux only; leave its cores out", nameof(cores));
+        }
+
+        // Those that this process may use: numbers may have holes in a container.
+        var allowed = stackalloc ulong[Words];
+        new Span<ulong>(allowed, Words).Clear();
+        _ = GetAffinity(0, Words * sizeof(ulong), allowed);
+        if (cores.Count == 0)
+        {
+            throw new ArgumentException("a device needs one core at least", nameof(cores));
+        }
+
+        foreach (var core in cores)
+        {
+            if (core is < 0 or >= MaxCores || (allowed[core / 64] >> (core % 64) & 1) == 0)
+            {
+                var all = new List<int>();
+                for (var i = 0; i < MaxCores; i++)
+                {
+                    if ((allowed[i / 64] >> (i % 64) & 1) != 0)
+                    {
+                        all.Add(i);
+                    }
+                }
+
+                throw new ArgumentException($"there is no core {core} for this process; there are {string.Join(", ", all)}", nameof(cores));
+            }
+        }
+    }
+
+    /// <summary>The calling thread, from now on. A core that was taken from the process in the meantime is no error: then it runs where it may.</summary>
+    internal static void Set(IReadOnlyList<int> cores)
+    {
+        var mask = stackalloc ulong[Words];
+        new Span<ulong>(mask, Words).Clear();
+        foreach (var core in cores)
+        {
+            mask[core / 64] |= 1UL << (core % 64);
+        }
+
+        _ = SetAffinity(0, Words * sizeof(ulong), mask);
+    }
+
+    [LibraryImport("libc", EntryPoint = "sched_setaffinity")]
+    private static partial int SetAffinity(int thread, nuint bytes, ulong* mask);
+
+    [LibraryImport("libc", EntryPoint = "sched_getaffinity")]
+    private static partial int GetAffinity(int thread, nuint bytes, ulong* mask);
+}
