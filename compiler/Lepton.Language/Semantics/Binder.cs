@@ -73,6 +73,6 @@ public static class Binder
         }
 
         UncalledFunctions.Check(file, main, looked, report);
-        return new TypedProgram(name, entries);
+        return new TypedProgram(name, entries) { Plans = PlanBinder.Bind(file, entries, report) };
     }
 }

@@ -127,7 +127,7 @@ internal sealed class FileScopes(ISourceLoader loader, DiagnosticReport report)
 
                     break;
                 case LaterDeclarationSyntax later:
-                    report.Add(LaterKind(later.Keyword), later.Span, [$"'{later.Keyword}'"]);
+                    report.Add(TypeDiagnostics.LaterLearning, later.Span, [$"'{later.Keyword}'"]);
                     break;
                 default:
                     break;
@@ -137,12 +137,6 @@ internal sealed class FileScopes(ISourceLoader loader, DiagnosticReport report)
         _loading.RemoveAt(_loading.Count - 1);
         return scope;
     }
-
-    public static DiagnosticKind LaterKind(string keyword) => keyword switch
-    {
-        "plan" => TypeDiagnostics.LaterPlans,
-        _ => TypeDiagnostics.LaterLearning,
-    };
 
     public static NameSyntax NameOf(DeclarationSyntax declaration) => declaration switch
     {

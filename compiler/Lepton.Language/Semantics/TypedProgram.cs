@@ -11,7 +11,11 @@ namespace Lepton.Language.Semantics;
 // identity and shapes by NumPy broadcasting (from the right), so a function written for whole tensors also works below an index.
 
 /// <summary>A compiled file: its entries (typed functions).</summary>
-public sealed record TypedProgram(string Name, IReadOnlyList<TypedEntry> Entries);
+public sealed record TypedProgram(string Name, IReadOnlyList<TypedEntry> Entries)
+{
+    /// <summary>How entries are to be placed.</summary>
+    public IReadOnlyList<TypedPlan> Plans { get; init; } = [];
+}
 
 /// <summary>An entry. Inputs of arguments and parameters stand first in the body.</summary>
 /// <param name="Dims">The size variables of arguments, parameters and results, in order of appearance.</param>

@@ -40,7 +40,7 @@ internal static class ExpectedWords
             words.Add("an equation");
         }
 
-        if (left.Contains(INTEGER) && left.Contains(NAME))
+        if (left.Contains(INTEGER) && left.Contains(NAME) && left.Contains(LPAREN))
         {
             left.ExceptWith(Operand);
             words.Add("an expression");
@@ -65,8 +65,9 @@ internal static class ExpectedWords
                 TokenConstants.EOF => "the end of the file",
                 SEP => "a new line",
                 NAME => "a name",
+                INTEGER or FLOAT => "a number",
                 STRING => "a text in quotes",
-                MAX => "`max`",
+                MAX or FOR or MINIMIZE or SUBJECT or TO or WHEN or PIN or PRECISION => $"`{DefaultVocabulary.GetSymbolicName(type).ToLowerInvariant()}`",
                 _ => LexerVocabulary(type),
             });
         }

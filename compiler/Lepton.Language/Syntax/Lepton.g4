@@ -4,10 +4,11 @@
 //   SEP      ends a statement: a line break outside ( ) and [ ] between a token that can end a statement and one that can start one, or `;`
 //   words    contextual keywords become NAME wherever they cannot be the keyword: `state = 0`, `step * 2`, `max(x, 0)`
 //   brackets are always balanced for the parser; a missing one has been reported and put in
-//   later    the text behind `step optimizer plan update` is on a side channel: the parser sees the keyword alone
+//   later    the text behind `step optimizer update` is on a side channel: the parser sees the keyword alone
+//   plans    their words are keywords inside of plans alone, and no other word is one there: `time <= 5 min`
 grammar Lepton;
 
-tokens { MAX, MAX_ASSIGN, MIN_ASSIGN }
+tokens { MAX, MAX_ASSIGN, MIN_ASSIGN, FOR, MINIMIZE, SUBJECT, TO, WHEN, PIN, PRECISION }
 
 file : (declaration (SEP declaration)*)? EOF ;
 
@@ -18,7 +19,8 @@ declaration
   | 'param' NAME ':' type ('~' expression)?                                       # paramDeclaration
   | 'fn' NAME indexParameters? parameters ('->' results)? (block | '=' expression definitions?)  # function
   | 'format' NAME blocks? indexParameters (':' NAME)? '=' level (',' level)*      # formatDeclaration
-  | ('step' | 'optimizer' | 'plan')                                               # laterDeclaration
+  | 'plan' FOR NAME '{' (planItem (SEP? planItem)*)? '}'                          # planDeclaration
+  | ('step' | 'optimizer')                                                        # laterDeclaration
   ;
 
 dim : NAME ('=' expression)? ;
@@ -34,6 +36,24 @@ definitions : 'where' definition ((',' | SEP) definition)* ;   // of a function:
 type : NAME ('[' (shapeItem (',' shapeItem)*)? ']')? ('in' format)? ;             // f32[B, D] in csr
 format : NAME ('.' NAME)* ('(' expression (',' expression)* ')')? ('fill' expression)? ;  // bsr(4, 4) fill 1
 shapeItem : '...' NAME | expression ;
+
+planItem
+  : MINIMIZE goals                                                                # minimizeItem
+  | SUBJECT TO limits                                                             # limitItem
+  | PIN NAME TO device                                                            # pinItem
+  | PRECISION NAME FOR NAME (',' NAME)*                                           # precisionItem
+  ;
+
+goals : goal (',' goal)* planSizes? ;                                             // the command line has these without the words before
+limits : limit (',' limit)* planSizes? ;
+goal : goalTerm ('+' goalTerm)* ;                                                 // 0.6 * time + 0.4 * cost   cost + 0.002 usd/ms * time
+goalTerm : goalFactor ('*' goalFactor)* ;
+goalFactor : NAME | quantity ;
+quantity : (INTEGER | FLOAT) (NAME ('/' NAME)?)? ;
+limit : NAME ('<=' | '<' | '>=' | '>' | '==' | '=') quantity ;                    // only <= has a meaning
+planSizes : WHEN planSize (',' planSize)* ;
+planSize : NAME '=' INTEGER ;
+device : NAME (':' INTEGER)? | STRING ;                                           // gpu0   opencl:0   "edge box"
 
 block : '{' (statement (SEP statement)*)? '}' ;
 

@@ -29,8 +29,34 @@ public static class Parser
         return shaped.TooDeep ? empty : OnLargeStack(shaped.Deepest, () => Tree(source, shaped, report));
     }
 
+    /// <summary>Goals as the command line has them, without <c>minimize</c> before: <c>cost + 0.002 usd/ms * time</c>. Null when they cannot be read.</summary>
+    public static MinimizeSyntax? ParseGoals(SourceText source, DiagnosticReport report) =>
+        ParsePlan(source, report, parser => new PlanBuilder(source).Minimize(parser.goals(), true));
+
+    /// <summary>Limits, without <c>subject to</c> before: <c>time &lt;= 100 ms</c>. Null when they cannot be read.</summary>
+    public static SubjectSyntax? ParseLimits(SourceText source, DiagnosticReport report) =>
+        ParsePlan(source, report, parser => new PlanBuilder(source).Subject(parser.limits(), true));
+
+    private static T? ParsePlan<T>(SourceText source, DiagnosticReport report, Func<StatementwiseParser, T> read)
+        where T : class
+    {
+        var own = new DiagnosticReport();
+        var shaped = Tokens(source, own, isPlan: true);
+        var tokens = new ListTokenStream(shaped.Tokens);
+        var builder = new TreeBuilder(source, [], shaped.Lost, own);
+        var made = shaped.TooDeep ? null : read(new StatementwiseParser(tokens, builder, new SyntaxErrorStrategy(source, shaped, own)));
+        if (!own.HasErrors && tokens.LA(1) != TokenConstants.EOF)
+        {
+            var rest = shaped.Tokens[tokens.Index];
+            own.Add(SyntaxDiagnostics.Unexpected, rest.Span(source), ["the end of the text", ErrorWording.Describe(rest)]);
+        }
+
+        own.Diagnostics.ToList().ForEach(report.Add);
+        return own.HasErrors ? null : made;
+    }
+
     /// <summary>The tokens as the grammar wants them.</summary>
-    internal static ShapedTokens Tokens(SourceText source, DiagnosticReport report)
+    internal static ShapedTokens Tokens(SourceText source, DiagnosticReport report, bool isPlan = false)
     {
         // UTF-16 units, so that a token's place is a place in the text; CharStreams would count code points.
         var lexer = new LeptonLexer(new AntlrInputStream(source.Text));
@@ -41,7 +67,7 @@ public static class Parser
             raw.Add(token);
             if (token.Type == TokenConstants.EOF)
             {
-                return TokenShaper.Shape(source, raw, report);
+                return TokenShaper.Shape(source, raw, report, isPlan);
             }
         }
     }

@@ -30,7 +30,7 @@ internal sealed class SyntaxErrorStrategy(SourceText source, ShapedTokens shaped
     public void AtRuleEnd(Antlr4.Runtime.Parser recognizer, ParserRuleContext context)
     {
         var tokens = Tokens(recognizer);
-        if (!tokens.Blocked || context is not (StatementContext or ParameterContext or ResultContext or DeclarationContext or FileContext))
+        if (!tokens.Blocked || context is not (StatementContext or PlanItemContext or ParameterContext or ResultContext or DeclarationContext or FileContext))
         {
             return;
         }
@@ -39,7 +39,7 @@ internal sealed class SyntaxErrorStrategy(SourceText source, ShapedTokens shaped
         EndErrorCondition(recognizer);
         switch (context)
         {
-            case StatementContext:
+            case StatementContext or PlanItemContext:
                 SkipTo(tokens, DepthOf(context.Start), SEP, RBRACE);
                 break;
             case ParameterContext or ResultContext:

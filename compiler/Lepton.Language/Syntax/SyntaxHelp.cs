@@ -13,6 +13,7 @@ internal static class SyntaxHelp
     private const string SeveralResults = "each of several results has a name: (a: f32[N], b: f32)";
 
     private static readonly string[] Declarations = ["import", "dim", "const", "param", "fn", "format"];
+    private static readonly string[] PlanItems = ["minimize", "subject", "pin", "precision"];
     private static readonly string[] Reducers = ["sum", "prod", "max", "min", "mean", "any", "all", "argmax", "argmin"];
     private static readonly string[] Reserved = ["where", "if", "then", "else", "and", "or", "not", "true", "false"];
 
@@ -66,7 +67,7 @@ internal static class SyntaxHelp
             return $"the indices of a reducer stand in brackets: {reducer}[{previous.Text[(reducer.Length + 1)..]}] ...";
         }
 
-        return ForPlace(previous, found, expected, context) ?? Words(found);
+        return ForPlan(found, expected, context) ?? ForPlace(previous, found, expected, context) ?? Words(found);
     }
 
     private static bool IsMiswritten(IToken token, string word) => token.Text != word && token.Text.Equals(word, StringComparison.OrdinalIgnoreCase);
@@ -89,6 +90,19 @@ internal static class SyntaxHelp
         STRING or PRIME => TextHelp,
         TILDE => "write `not`",
         ELLIPSIS => "write `:` for each of the other axes",
+        _ => null,
+    };
+
+    private static string? ForPlan(IToken found, IntervalSet expected, RuleContext context) => context switch
+    {
+        PlanDeclarationContext when expected.Contains(FOR) || expected.Contains(LBRACE) => "a plan is for an entry: plan for f { minimize time }",
+        PlanDeclarationContext { ChildCount: 3 } => "a plan is for an entry: plan for f { minimize time }",
+        PlanDeclarationContext plan when found.Type is MINUS or DOT or SLASH && plan.GetChild(plan.ChildCount - 1) is PinItemContext => "a device whose name is more than a word stands in quotes: pin k to \"edge-box\"",
+        PlanDeclarationContext or GoalsContext when found.Type is MINUS or SLASH => "a goal is a sum of products: 0.6 * time + 0.4 * cost",
+        PlanDeclarationContext => NameSuggestion.Help(found.Text, PlanItems) ?? "a plan has `minimize`, `subject to`, `pin ... to ...` and `precision ... for ...`",
+        PinItemContext => "a pin names a kernel and a device: pin embedding to gpu0",
+        PrecisionItemContext => "precision bf16 for w1, w2",
+        LimitItemContext or LimitContext or QuantityContext { Parent: LimitContext } => "a limit is a metric and a quantity: subject to time <= 100 ms",
         _ => null,
     };
 

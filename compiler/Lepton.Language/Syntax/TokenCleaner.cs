@@ -183,6 +183,12 @@ internal static class TokenCleaner
             return $"a number takes the type that its use needs: {text[..^1]}";
         }
 
+        var digits = text.TrimEnd([.. "hmnsud"]);
+        if (text[digits.Length..] is "s" or "ms" or "us" or "ns" or "h" or "usd")
+        {
+            return $"a unit stands apart, in plans alone: {digits} {text[digits.Length..]}";
+        }
+
         return char.IsLetter(text[^1]) && text[^1] is not ('e' or 'E')
             ? "a name cannot start with a digit, and a product needs its `*`"
             : "numbers look like 12, 1_000, 0.5 or 1e-6";

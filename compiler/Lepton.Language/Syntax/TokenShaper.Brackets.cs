@@ -87,6 +87,7 @@ internal sealed partial class TokenShaper
         var reduces = _reducerBrackets.Remove(_open[^1]);
         _open.RemoveAt(_open.Count - 1);
         Put(token);
+        _inPlan &= _open.Count > 0;
         _afterReducer = reduces;
         _nesting.Count(token.Type, false);
     }

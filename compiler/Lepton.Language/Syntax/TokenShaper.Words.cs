@@ -80,7 +80,20 @@ internal sealed partial class TokenShaper
     /// <summary>Gives a word its final type: the keyword where it stands as one, NAME elsewhere.</summary>
     private void Classify(int i, CommonToken token)
     {
-        if (!IsWord(token.Type) || token.Type == NAME)
+        if (!IsWord(token.Type))
+        {
+            return;
+        }
+
+        // A plan whose braces have been forgotten ends before the next declaration.
+        _inPlan &= _open.Count > 0 || !AtStatementStart || !IsDeclarationWord(token.Type);
+        if (_inPlan)
+        {
+            token.Type = _separator == null && LastType is PIN or TO or FOR or WHEN or COMMA ? NAME : PlanWord(token.Text);
+            return;
+        }
+
+        if (token.Type == NAME)
         {
             return;
         }

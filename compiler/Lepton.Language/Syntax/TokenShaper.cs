@@ -29,6 +29,7 @@ internal sealed partial class TokenShaper
     private CommonToken? _previous;
     private bool _iterateHeader;
     private bool _afterReducer;
+    private bool _inPlan;
 
     private TokenShaper(SourceText source, List<CommonToken> tokens, DiagnosticReport report)
     {
@@ -39,11 +40,12 @@ internal sealed partial class TokenShaper
         _depths = new List<int>(_out.Capacity);
     }
 
-    public static ShapedTokens Shape(SourceText source, IEnumerable<IToken> raw, DiagnosticReport report)
+    /// <param name="isPlan">The text is a piece of a plan: a goal or limits of the command line.</param>
+    public static ShapedTokens Shape(SourceText source, IEnumerable<IToken> raw, DiagnosticReport report, bool isPlan = false)
     {
         var ofTokens = new DiagnosticReport();
         var (tokens, comments, behindGaps) = TokenCleaner.Clean(source, raw, ofTokens);
-        var shaper = new TokenShaper(source, tokens, report);
+        var shaper = new TokenShaper(source, tokens, report) { _inPlan = isPlan };
         shaper.Run();
         foreach (var diagnostic in ofTokens.Diagnostics)
         {
@@ -97,7 +99,7 @@ internal sealed partial class TokenShaper
                     return;
             }
 
-            if (SkipForeignStatement(ref i))
+            if (!_inPlan && SkipForeignStatement(ref i))
             {
                 continue;
             }
@@ -136,7 +138,10 @@ internal sealed partial class TokenShaper
                 case MAX_ASSIGN or MIN_ASSIGN:
                     i++; // its `=`
                     break;
-                case STEP or OPTIMIZER or PLAN or UPDATE:
+                case PLAN:
+                    _inPlan = true;
+                    break;
+                case STEP or OPTIMIZER or UPDATE:
                     i = SkipLater(i);
                     break;
             }

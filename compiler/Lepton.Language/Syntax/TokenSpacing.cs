@@ -27,6 +27,7 @@ internal sealed class TokenSpacing
     private bool _afterReducer;
     private bool _definesNow = true;
     private bool _inWhere;
+    private bool _inPlan;
 
     private enum Bracket
     {
@@ -43,6 +44,8 @@ internal sealed class TokenSpacing
             _definesNow = true;
             _inWhere &= token.Type == SEP && _brackets.Count == 0;
         }
+
+        _inPlan = (_inPlan || token.Type == PLAN) && token.Type != RBRACE;
 
         var afterOperand = _previous != null && WordRules.EndsOperand(_previous.Type) && !_afterReducer;
         var unary = token.Type == MINUS && !afterOperand;
@@ -103,8 +106,10 @@ internal sealed class TokenSpacing
         {
             LPAREN or LBRACKET or DOT or ELLIPSIS or CARET => false,
             COLON when InSlices => false,
+            COLON or SLASH when _inPlan => false,
             _ => type switch
             {
+                COLON or SLASH when _inPlan => false,
                 COMMA or RPAREN or RBRACKET or DOT or PRIME or CARET or SEP => false,
                 COLON => InSlices && _previous.Type == COMMA,
                 LPAREN or LBRACKET => !afterOperand && _previous.Type != REDUCER,
@@ -130,7 +135,9 @@ internal sealed class TokenSpacing
             EQ or NE or LT or LE or GT or GE => 3,
             PLUS => 4,
             MINUS when !unary => 4,
+            SLASH when _inPlan => NoBreak,
             STAR or SLASH or PERCENT or AT => 5,
+            SUBJECT or WHEN => 1,
             TILDE => 6,
             _ => _previous.Type switch
             {

@@ -158,7 +158,7 @@ public sealed class LevelSyntax(SourceSpan span, NameSyntax axis, LevelPart part
     public NameSyntax? Modifier { get; } = modifier;
 }
 
-/// <summary>A declaration that a later version brings: <c>step optimizer plan</c>. Its body is skipped; the span is its keyword's.</summary>
+/// <summary>A declaration that a later version brings: <c>step optimizer</c>. Its body is skipped; the span is its keyword's.</summary>
 public sealed class LaterDeclarationSyntax(SourceSpan span, string keyword) : DeclarationSyntax(span)
 {
     public string Keyword { get; } = keyword;

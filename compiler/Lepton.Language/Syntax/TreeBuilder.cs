@@ -58,6 +58,8 @@ internal sealed class TreeBuilder(SourceText source, List<int> gaps, List<(int F
                 return [Function(span, function)];
             case FormatDeclarationContext { exception: null } format when format.NAME(0) != null && format.level().All(level => level.exception == null):
                 return [Format(span, format)];
+            case PlanDeclarationContext plan when plan.NAME() != null:
+                return [new PlanBuilder(source).Plan(span, plan)];
             case LaterDeclarationContext later:
                 return [new LaterDeclarationSyntax(later.Start.Span(source), later.GetText())];
             default:

@@ -58,6 +58,9 @@ public static class TreePrinter
             case FormatSyntax format:
                 Format(text, format);
                 break;
+            case PlanSyntax plan:
+                text.Append(PlanPrinter.Print(plan));
+                break;
             case LaterDeclarationSyntax later:
                 text.Append($"(later {later.Keyword})");
                 break;

@@ -11,7 +11,20 @@ internal static class WordRules
     public static bool IsDeclarationWord(int type) => type is >= IMPORT and <= PLAN;
 
     /// <summary>Declarations that a later version brings; their text is skipped.</summary>
-    public static bool IsLater(int type) => type is STEP or OPTIMIZER or PLAN;
+    public static bool IsLater(int type) => type is STEP or OPTIMIZER;
+
+    /// <summary>The type of a word in a plan, where it does not stand for a name.</summary>
+    public static int PlanWord(string text) => text switch
+    {
+        "for" => FOR,
+        "minimize" => MINIMIZE,
+        "subject" => SUBJECT,
+        "to" => TO,
+        "when" => WHEN,
+        "pin" => PIN,
+        "precision" => PRECISION,
+        _ => NAME,
+    };
 
     /// <summary>Ends an operand: what follows is an operator, a bracket or another statement.</summary>
     public static bool EndsOperand(int type) => type is NAME or INTEGER or FLOAT or STRING or TRUE or FALSE or PRIME or RPAREN or RBRACKET;

@@ -104,12 +104,12 @@ public class FormatterTests
     [Fact]
     public void Texts_of_later_versions_stay_as_they_are()
     {
-        const string Text = "plan for mlp {  // why\n    pin   a to gpu0\n}\n\nfn f(x) {\n  update params by  adam(lr = 1)\n  y = x\n}\n";
+        const string Text = "optimizer o for mlp {  // why\n    pin   a to gpu0\n}\n\nfn f(x) {\n  update params by  adam(lr = 1)\n  y = x\n}\n";
         Assert.Equal(Text, Format(Text));
     }
 
     [Theory]
-    [InlineData("plan\nstep T minimize time\n")]
+    [InlineData("optimizer\nstep T minimize time\n")]
     [InlineData("optimizer /* in */ adam { }\n")]
     [InlineData("dim B\n// a\r// b\n")]
     [InlineData("fn f(x) {\n  v6 =\n      x9[:, max(i64(v4[40, 0, 0]), 5) else 1.75,\n      if bool(true) then i64(v4[5, 0, 0]) else i64(u8(1)) else 1.75, :,\n      argmin(bf16(x7[:, :]), axis = [0, 1]) else clamp]\n}\n")]

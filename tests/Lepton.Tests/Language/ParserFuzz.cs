@@ -72,7 +72,9 @@ public class ParserFuzz
               m[i] max= x[i]
               update params by adam(lr = 1e-3) using grad(loss)
             }
-            plan for mlp { pin a to gpu0 }
+            plan for mlp { minimize 0.6 * time + 0.002 usd/ms * cost, interval when B = 64, N = 1_0
+              subject to time <= 100 ms, cost <= 1e-3 usd pin a to opencl:0; pin to to "b c"
+              precision bf16 for w1, for }
             format csr[i, j] = i: dense, j: compressed
             format bsr(b, c)[i, j]: i64 = i / b: compressed repeated,
               i % b: dense, j / 4: singleton, j % 4: dense

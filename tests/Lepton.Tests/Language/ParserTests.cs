@@ -146,7 +146,7 @@ public class ParserTests
 
     [Theory]
     [InlineData("optimizer adam(lr = 1e-3) for w, g {\n state t = 0\n t' = t + { 1 } ) weird 1 ms\n}\nfn f(x) = x", "(later optimizer)\n(fn f (x) x)")]
-    [InlineData("plan for mlp { }\nstep t(x) -> (l: f32)\n{ l = x }", "(later plan)\n(later step)")]
+    [InlineData("step t(x) -> (l: f32)\n{ l = x }\nfn f(x) = x", "(later step)\n(fn f (x) x)")]
     [InlineData("fn f(x) {\n update params by adam(lr = 1) using grad(loss)\n y = x\n}", "(fn f (x) (later update) (= y x))")]
     public void Later_versions_are_skipped(string text, string trees) => Assert.Equal(trees, Tree(text));
 

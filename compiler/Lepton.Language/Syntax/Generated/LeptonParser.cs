@@ -44,25 +44,30 @@ internal partial class LeptonParser : Parser {
 		AT=49, CARET=50, LPAREN=51, RPAREN=52, LBRACKET=53, RBRACKET=54, LBRACE=55, 
 		RBRACE=56, REDUCER=57, NAME=58, INTEGER=59, FLOAT=60, STRING=61, FOREIGN=62, 
 		BAD_NUMBER=63, BAD_STRING=64, BAD_COMMENT=65, LINE_COMMENT=66, BLOCK_COMMENT=67, 
-		SEP=68, SPACE=69, STRAY=70, MAX=71, MAX_ASSIGN=72, MIN_ASSIGN=73;
+		SEP=68, SPACE=69, STRAY=70, MAX=71, MAX_ASSIGN=72, MIN_ASSIGN=73, FOR=74, 
+		MINIMIZE=75, SUBJECT=76, TO=77, WHEN=78, PIN=79, PRECISION=80;
 	public const int
 		RULE_file = 0, RULE_declaration = 1, RULE_dim = 2, RULE_indexParameters = 3, 
 		RULE_parameters = 4, RULE_parameter = 5, RULE_results = 6, RULE_result = 7, 
 		RULE_blocks = 8, RULE_level = 9, RULE_definitions = 10, RULE_type = 11, 
-		RULE_format = 12, RULE_shapeItem = 13, RULE_block = 14, RULE_statement = 15, 
-		RULE_equation = 16, RULE_definition = 17, RULE_assign = 18, RULE_target = 19, 
-		RULE_support = 20, RULE_targetIndex = 21, RULE_expression = 22, RULE_conjunction = 23, 
-		RULE_comparison = 24, RULE_sum = 25, RULE_product = 26, RULE_term = 27, 
-		RULE_reducer = 28, RULE_binder = 29, RULE_postfix = 30, RULE_primary = 31, 
-		RULE_groupItem = 32, RULE_subscripts = 33, RULE_subscript = 34, RULE_slice = 35, 
-		RULE_arguments = 36, RULE_argument = 37;
+		RULE_format = 12, RULE_shapeItem = 13, RULE_planItem = 14, RULE_goals = 15, 
+		RULE_limits = 16, RULE_goal = 17, RULE_goalTerm = 18, RULE_goalFactor = 19, 
+		RULE_quantity = 20, RULE_limit = 21, RULE_planSizes = 22, RULE_planSize = 23, 
+		RULE_device = 24, RULE_block = 25, RULE_statement = 26, RULE_equation = 27, 
+		RULE_definition = 28, RULE_assign = 29, RULE_target = 30, RULE_support = 31, 
+		RULE_targetIndex = 32, RULE_expression = 33, RULE_conjunction = 34, RULE_comparison = 35, 
+		RULE_sum = 36, RULE_product = 37, RULE_term = 38, RULE_reducer = 39, RULE_binder = 40, 
+		RULE_postfix = 41, RULE_primary = 42, RULE_groupItem = 43, RULE_subscripts = 44, 
+		RULE_subscript = 45, RULE_slice = 46, RULE_arguments = 47, RULE_argument = 48;
 	public static readonly string[] ruleNames = {
 		"file", "declaration", "dim", "indexParameters", "parameters", "parameter", 
 		"results", "result", "blocks", "level", "definitions", "type", "format", 
-		"shapeItem", "block", "statement", "equation", "definition", "assign", 
-		"target", "support", "targetIndex", "expression", "conjunction", "comparison", 
-		"sum", "product", "term", "reducer", "binder", "postfix", "primary", "groupItem", 
-		"subscripts", "subscript", "slice", "arguments", "argument"
+		"shapeItem", "planItem", "goals", "limits", "goal", "goalTerm", "goalFactor", 
+		"quantity", "limit", "planSizes", "planSize", "device", "block", "statement", 
+		"equation", "definition", "assign", "target", "support", "targetIndex", 
+		"expression", "conjunction", "comparison", "sum", "product", "term", "reducer", 
+		"binder", "postfix", "primary", "groupItem", "subscripts", "subscript", 
+		"slice", "arguments", "argument"
 	};
 
 	private static readonly string[] _LiteralNames = {
@@ -85,7 +90,7 @@ internal partial class LeptonParser : Parser {
 		"LBRACKET", "RBRACKET", "LBRACE", "RBRACE", "REDUCER", "NAME", "INTEGER", 
 		"FLOAT", "STRING", "FOREIGN", "BAD_NUMBER", "BAD_STRING", "BAD_COMMENT", 
 		"LINE_COMMENT", "BLOCK_COMMENT", "SEP", "SPACE", "STRAY", "MAX", "MAX_ASSIGN", 
-		"MIN_ASSIGN"
+		"MIN_ASSIGN", "FOR", "MINIMIZE", "SUBJECT", "TO", "WHEN", "PIN", "PRECISION"
 	};
 	public static readonly IVocabulary DefaultVocabulary = new Vocabulary(_LiteralNames, _SymbolicNames);
 
@@ -146,33 +151,33 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 84;
+			State = 106;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 1022L) != 0)) {
 				{
-				State = 76;
+				State = 98;
 				declaration();
-				State = 81;
+				State = 103;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==SEP) {
 					{
 					{
-					State = 77;
+					State = 99;
 					Match(SEP);
-					State = 78;
+					State = 100;
 					declaration();
 					}
 					}
-					State = 83;
+					State = 105;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 86;
+			State = 108;
 			Match(Eof);
 			}
 		}
@@ -296,10 +301,27 @@ internal partial class LeptonParser : Parser {
 		}
 		public FormatDeclarationContext(DeclarationContext context) { CopyFrom(context); }
 	}
+	public partial class PlanDeclarationContext : DeclarationContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode PLAN() { return GetToken(LeptonParser.PLAN, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode FOR() { return GetToken(LeptonParser.FOR, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME() { return GetToken(LeptonParser.NAME, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode LBRACE() { return GetToken(LeptonParser.LBRACE, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode RBRACE() { return GetToken(LeptonParser.RBRACE, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public PlanItemContext[] planItem() {
+			return GetRuleContexts<PlanItemContext>();
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public PlanItemContext planItem(int i) {
+			return GetRuleContext<PlanItemContext>(i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] SEP() { return GetTokens(LeptonParser.SEP); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode SEP(int i) {
+			return GetToken(LeptonParser.SEP, i);
+		}
+		public PlanDeclarationContext(DeclarationContext context) { CopyFrom(context); }
+	}
 	public partial class LaterDeclarationContext : DeclarationContext {
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode STEP() { return GetToken(LeptonParser.STEP, 0); }
 		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode OPTIMIZER() { return GetToken(LeptonParser.OPTIMIZER, 0); }
-		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode PLAN() { return GetToken(LeptonParser.PLAN, 0); }
 		public LaterDeclarationContext(DeclarationContext context) { CopyFrom(context); }
 	}
 
@@ -309,16 +331,16 @@ internal partial class LeptonParser : Parser {
 		EnterRule(_localctx, 2, RULE_declaration);
 		int _la;
 		try {
-			State = 153;
+			State = 192;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case IMPORT:
 				_localctx = new ImportDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 88;
+				State = 110;
 				Match(IMPORT);
-				State = 89;
+				State = 111;
 				_la = TokenStream.LA(1);
 				if ( !(_la==NAME || _la==STRING) ) {
 				ErrorHandler.RecoverInline(this);
@@ -333,23 +355,23 @@ internal partial class LeptonParser : Parser {
 				_localctx = new DimDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 90;
+				State = 112;
 				Match(DIM);
-				State = 91;
+				State = 113;
 				dim();
-				State = 96;
+				State = 118;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 92;
+					State = 114;
 					Match(COMMA);
-					State = 93;
+					State = 115;
 					dim();
 					}
 					}
-					State = 98;
+					State = 120;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
@@ -359,25 +381,25 @@ internal partial class LeptonParser : Parser {
 				_localctx = new ConstDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 99;
+				State = 121;
 				Match(CONST);
-				State = 100;
+				State = 122;
 				Match(NAME);
-				State = 103;
+				State = 125;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==COLON) {
 					{
-					State = 101;
+					State = 123;
 					Match(COLON);
-					State = 102;
+					State = 124;
 					type();
 					}
 				}
 
-				State = 105;
+				State = 127;
 				Match(ASSIGN);
-				State = 106;
+				State = 128;
 				expression();
 				}
 				break;
@@ -385,22 +407,22 @@ internal partial class LeptonParser : Parser {
 				_localctx = new ParamDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 4);
 				{
-				State = 107;
+				State = 129;
 				Match(PARAM);
-				State = 108;
+				State = 130;
 				Match(NAME);
-				State = 109;
+				State = 131;
 				Match(COLON);
-				State = 110;
+				State = 132;
 				type();
-				State = 113;
+				State = 135;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==TILDE) {
 					{
-					State = 111;
+					State = 133;
 					Match(TILDE);
-					State = 112;
+					State = 134;
 					expression();
 					}
 				}
@@ -411,55 +433,55 @@ internal partial class LeptonParser : Parser {
 				_localctx = new FunctionContext(_localctx);
 				EnterOuterAlt(_localctx, 5);
 				{
-				State = 115;
+				State = 137;
 				Match(FN);
-				State = 116;
+				State = 138;
 				Match(NAME);
-				State = 118;
+				State = 140;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==LBRACKET) {
 					{
-					State = 117;
+					State = 139;
 					indexParameters();
 					}
 				}
 
-				State = 120;
+				State = 142;
 				parameters();
-				State = 123;
+				State = 145;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==ARROW) {
 					{
-					State = 121;
+					State = 143;
 					Match(ARROW);
-					State = 122;
+					State = 144;
 					results();
 					}
 				}
 
-				State = 131;
+				State = 153;
 				ErrorHandler.Sync(this);
 				switch (TokenStream.LA(1)) {
 				case LBRACE:
 					{
-					State = 125;
+					State = 147;
 					block();
 					}
 					break;
 				case ASSIGN:
 					{
-					State = 126;
+					State = 148;
 					Match(ASSIGN);
-					State = 127;
+					State = 149;
 					expression();
-					State = 129;
+					State = 151;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 					if (_la==WHERE) {
 						{
-						State = 128;
+						State = 150;
 						definitions();
 						}
 					}
@@ -475,65 +497,114 @@ internal partial class LeptonParser : Parser {
 				_localctx = new FormatDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 6);
 				{
-				State = 133;
+				State = 155;
 				Match(FORMAT);
-				State = 134;
+				State = 156;
 				Match(NAME);
-				State = 136;
+				State = 158;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==LPAREN) {
 					{
-					State = 135;
+					State = 157;
 					blocks();
 					}
 				}
 
-				State = 138;
+				State = 160;
 				indexParameters();
-				State = 141;
+				State = 163;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==COLON) {
 					{
-					State = 139;
+					State = 161;
 					Match(COLON);
-					State = 140;
+					State = 162;
 					Match(NAME);
 					}
 				}
 
-				State = 143;
+				State = 165;
 				Match(ASSIGN);
-				State = 144;
+				State = 166;
 				level();
-				State = 149;
+				State = 171;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 145;
+					State = 167;
 					Match(COMMA);
-					State = 146;
+					State = 168;
 					level();
 					}
 					}
-					State = 151;
+					State = 173;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 				break;
-			case STEP:
-			case OPTIMIZER:
 			case PLAN:
-				_localctx = new LaterDeclarationContext(_localctx);
+				_localctx = new PlanDeclarationContext(_localctx);
 				EnterOuterAlt(_localctx, 7);
 				{
-				State = 152;
+				State = 174;
+				Match(PLAN);
+				State = 175;
+				Match(FOR);
+				State = 176;
+				Match(NAME);
+				State = 177;
+				Match(LBRACE);
+				State = 188;
+				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
-				if ( !((((_la) & ~0x3f) == 0 && ((1L << _la) & 704L) != 0)) ) {
+				if (((((_la - 75)) & ~0x3f) == 0 && ((1L << (_la - 75)) & 51L) != 0)) {
+					{
+					State = 178;
+					planItem();
+					State = 185;
+					ErrorHandler.Sync(this);
+					_la = TokenStream.LA(1);
+					while (((((_la - 68)) & ~0x3f) == 0 && ((1L << (_la - 68)) & 6529L) != 0)) {
+						{
+						{
+						State = 180;
+						ErrorHandler.Sync(this);
+						_la = TokenStream.LA(1);
+						if (_la==SEP) {
+							{
+							State = 179;
+							Match(SEP);
+							}
+						}
+
+						State = 182;
+						planItem();
+						}
+						}
+						State = 187;
+						ErrorHandler.Sync(this);
+						_la = TokenStream.LA(1);
+					}
+					}
+				}
+
+				State = 190;
+				Match(RBRACE);
+				}
+				break;
+			case STEP:
+			case OPTIMIZER:
+				_localctx = new LaterDeclarationContext(_localctx);
+				EnterOuterAlt(_localctx, 8);
+				{
+				State = 191;
+				_la = TokenStream.LA(1);
+				if ( !(_la==STEP || _la==OPTIMIZER) ) {
 				ErrorHandler.RecoverInline(this);
 				}
 				else {
@@ -578,16 +649,16 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 155;
+			State = 194;
 			Match(NAME);
-			State = 158;
+			State = 197;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==ASSIGN) {
 				{
-				State = 156;
+				State = 195;
 				Match(ASSIGN);
-				State = 157;
+				State = 196;
 				expression();
 				}
 			}
@@ -631,27 +702,27 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 160;
+			State = 199;
 			Match(LBRACKET);
-			State = 161;
+			State = 200;
 			Match(NAME);
-			State = 166;
+			State = 205;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==COMMA) {
 				{
 				{
-				State = 162;
+				State = 201;
 				Match(COMMA);
-				State = 163;
+				State = 202;
 				Match(NAME);
 				}
 				}
-				State = 168;
+				State = 207;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 169;
+			State = 208;
 			Match(RBRACKET);
 			}
 		}
@@ -694,35 +765,35 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 171;
+			State = 210;
 			Match(LPAREN);
-			State = 180;
+			State = 219;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==NAME) {
 				{
-				State = 172;
+				State = 211;
 				parameter();
-				State = 177;
+				State = 216;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 173;
+					State = 212;
 					Match(COMMA);
-					State = 174;
+					State = 213;
 					parameter();
 					}
 					}
-					State = 179;
+					State = 218;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 182;
+			State = 221;
 			Match(RPAREN);
 			}
 		}
@@ -762,28 +833,28 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 184;
+			State = 223;
 			Match(NAME);
-			State = 187;
+			State = 226;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 185;
+				State = 224;
 				Match(COLON);
-				State = 186;
+				State = 225;
 				type();
 				}
 			}
 
-			State = 191;
+			State = 230;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==ASSIGN) {
 				{
-				State = 189;
+				State = 228;
 				Match(ASSIGN);
-				State = 190;
+				State = 229;
 				expression();
 				}
 			}
@@ -830,40 +901,40 @@ internal partial class LeptonParser : Parser {
 		EnterRule(_localctx, 12, RULE_results);
 		int _la;
 		try {
-			State = 205;
+			State = 244;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case LPAREN:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 193;
+				State = 232;
 				Match(LPAREN);
-				State = 194;
+				State = 233;
 				result();
-				State = 199;
+				State = 238;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 195;
+					State = 234;
 					Match(COMMA);
-					State = 196;
+					State = 235;
 					result();
 					}
 					}
-					State = 201;
+					State = 240;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 202;
+				State = 241;
 				Match(RPAREN);
 				}
 				break;
 			case NAME:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 204;
+				State = 243;
 				type();
 				}
 				break;
@@ -903,16 +974,16 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 207;
+			State = 246;
 			Match(NAME);
-			State = 210;
+			State = 249;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 208;
+				State = 247;
 				Match(COLON);
-				State = 209;
+				State = 248;
 				type();
 				}
 			}
@@ -956,27 +1027,27 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 212;
+			State = 251;
 			Match(LPAREN);
-			State = 213;
+			State = 252;
 			Match(NAME);
-			State = 218;
+			State = 257;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==COMMA) {
 				{
 				{
-				State = 214;
+				State = 253;
 				Match(COMMA);
-				State = 215;
+				State = 254;
 				Match(NAME);
 				}
 				}
-				State = 220;
+				State = 259;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 221;
+			State = 260;
 			Match(RPAREN);
 			}
 		}
@@ -1015,14 +1086,14 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 223;
+			State = 262;
 			Match(NAME);
-			State = 226;
+			State = 265;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==SLASH || _la==PERCENT) {
 				{
-				State = 224;
+				State = 263;
 				_la = TokenStream.LA(1);
 				if ( !(_la==SLASH || _la==PERCENT) ) {
 				ErrorHandler.RecoverInline(this);
@@ -1031,7 +1102,7 @@ internal partial class LeptonParser : Parser {
 					ErrorHandler.ReportMatch(this);
 				    Consume();
 				}
-				State = 225;
+				State = 264;
 				_la = TokenStream.LA(1);
 				if ( !(_la==NAME || _la==INTEGER) ) {
 				ErrorHandler.RecoverInline(this);
@@ -1043,16 +1114,16 @@ internal partial class LeptonParser : Parser {
 				}
 			}
 
-			State = 228;
+			State = 267;
 			Match(COLON);
-			State = 229;
+			State = 268;
 			Match(NAME);
-			State = 231;
+			State = 270;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==NAME) {
 				{
-				State = 230;
+				State = 269;
 				Match(NAME);
 				}
 			}
@@ -1102,18 +1173,18 @@ internal partial class LeptonParser : Parser {
 			int _alt;
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 233;
+			State = 272;
 			Match(WHERE);
-			State = 234;
+			State = 273;
 			definition();
-			State = 239;
+			State = 278;
 			ErrorHandler.Sync(this);
-			_alt = Interpreter.AdaptivePredict(TokenStream,25,Context);
+			_alt = Interpreter.AdaptivePredict(TokenStream,28,Context);
 			while ( _alt!=2 && _alt!=global::Antlr4.Runtime.Atn.ATN.INVALID_ALT_NUMBER ) {
 				if ( _alt==1 ) {
 					{
 					{
-					State = 235;
+					State = 274;
 					_la = TokenStream.LA(1);
 					if ( !(_la==COMMA || _la==SEP) ) {
 					ErrorHandler.RecoverInline(this);
@@ -1122,14 +1193,14 @@ internal partial class LeptonParser : Parser {
 						ErrorHandler.ReportMatch(this);
 					    Consume();
 					}
-					State = 236;
+					State = 275;
 					definition();
 					}
 					} 
 				}
-				State = 241;
+				State = 280;
 				ErrorHandler.Sync(this);
-				_alt = Interpreter.AdaptivePredict(TokenStream,25,Context);
+				_alt = Interpreter.AdaptivePredict(TokenStream,28,Context);
 			}
 			}
 		}
@@ -1177,54 +1248,54 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 242;
+			State = 281;
 			Match(NAME);
-			State = 255;
+			State = 294;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==LBRACKET) {
 				{
-				State = 243;
+				State = 282;
 				Match(LBRACKET);
-				State = 252;
+				State = 291;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2173022006961766400L) != 0)) {
 					{
-					State = 244;
+					State = 283;
 					shapeItem();
-					State = 249;
+					State = 288;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 					while (_la==COMMA) {
 						{
 						{
-						State = 245;
+						State = 284;
 						Match(COMMA);
-						State = 246;
+						State = 285;
 						shapeItem();
 						}
 						}
-						State = 251;
+						State = 290;
 						ErrorHandler.Sync(this);
 						_la = TokenStream.LA(1);
 					}
 					}
 				}
 
-				State = 254;
+				State = 293;
 				Match(RBRACKET);
 				}
 			}
 
-			State = 259;
+			State = 298;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==IN) {
 				{
-				State = 257;
+				State = 296;
 				Match(IN);
-				State = 258;
+				State = 297;
 				format();
 				}
 			}
@@ -1279,62 +1350,62 @@ internal partial class LeptonParser : Parser {
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 261;
+			State = 300;
 			Match(NAME);
-			State = 266;
+			State = 305;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==DOT) {
 				{
 				{
-				State = 262;
+				State = 301;
 				Match(DOT);
-				State = 263;
+				State = 302;
 				Match(NAME);
 				}
 				}
-				State = 268;
+				State = 307;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 280;
+			State = 319;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==LPAREN) {
 				{
-				State = 269;
+				State = 308;
 				Match(LPAREN);
-				State = 270;
+				State = 309;
 				expression();
-				State = 275;
+				State = 314;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 271;
+					State = 310;
 					Match(COMMA);
-					State = 272;
+					State = 311;
 					expression();
 					}
 					}
-					State = 277;
+					State = 316;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 278;
+				State = 317;
 				Match(RPAREN);
 				}
 			}
 
-			State = 284;
+			State = 323;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==FILL) {
 				{
-				State = 282;
+				State = 321;
 				Match(FILL);
-				State = 283;
+				State = 322;
 				expression();
 				}
 			}
@@ -1370,15 +1441,15 @@ internal partial class LeptonParser : Parser {
 		ShapeItemContext _localctx = new ShapeItemContext(Context, State);
 		EnterRule(_localctx, 26, RULE_shapeItem);
 		try {
-			State = 289;
+			State = 328;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case ELLIPSIS:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 286;
+				State = 325;
 				Match(ELLIPSIS);
-				State = 287;
+				State = 326;
 				Match(NAME);
 				}
 				break;
@@ -1395,8 +1466,730 @@ internal partial class LeptonParser : Parser {
 			case FLOAT:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 288;
+				State = 327;
 				expression();
+				}
+				break;
+			default:
+				throw new NoViableAltException(this);
+			}
+		}
+		catch (RecognitionException re) {
+			_localctx.exception = re;
+			ErrorHandler.ReportError(this, re);
+			ErrorHandler.Recover(this, re);
+		}
+		finally {
+			ExitRule();
+		}
+		return _localctx;
+	}
+
+	public partial class PlanItemContext : ParserRuleContext {
+		public PlanItemContext(ParserRuleContext parent, int invokingState)
+			: base(parent, invokingState)
+		{
+		}
+		public override int RuleIndex { get { return RULE_planItem; } }
+	 
+		public PlanItemContext() { }
+		public virtual void CopyFrom(PlanItemContext context) {
+			base.CopyFrom(context);
+		}
+	}
+	public partial class MinimizeItemContext : PlanItemContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode MINIMIZE() { return GetToken(LeptonParser.MINIMIZE, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public GoalsContext goals() {
+			return GetRuleContext<GoalsContext>(0);
+		}
+		public MinimizeItemContext(PlanItemContext context) { CopyFrom(context); }
+	}
+	public partial class LimitItemContext : PlanItemContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode SUBJECT() { return GetToken(LeptonParser.SUBJECT, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode TO() { return GetToken(LeptonParser.TO, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public LimitsContext limits() {
+			return GetRuleContext<LimitsContext>(0);
+		}
+		public LimitItemContext(PlanItemContext context) { CopyFrom(context); }
+	}
+	public partial class PinItemContext : PlanItemContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode PIN() { return GetToken(LeptonParser.PIN, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME() { return GetToken(LeptonParser.NAME, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode TO() { return GetToken(LeptonParser.TO, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public DeviceContext device() {
+			return GetRuleContext<DeviceContext>(0);
+		}
+		public PinItemContext(PlanItemContext context) { CopyFrom(context); }
+	}
+	public partial class PrecisionItemContext : PlanItemContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode PRECISION() { return GetToken(LeptonParser.PRECISION, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] NAME() { return GetTokens(LeptonParser.NAME); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME(int i) {
+			return GetToken(LeptonParser.NAME, i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode FOR() { return GetToken(LeptonParser.FOR, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] COMMA() { return GetTokens(LeptonParser.COMMA); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode COMMA(int i) {
+			return GetToken(LeptonParser.COMMA, i);
+		}
+		public PrecisionItemContext(PlanItemContext context) { CopyFrom(context); }
+	}
+
+	[RuleVersion(0)]
+	public PlanItemContext planItem() {
+		PlanItemContext _localctx = new PlanItemContext(Context, State);
+		EnterRule(_localctx, 28, RULE_planItem);
+		int _la;
+		try {
+			State = 350;
+			ErrorHandler.Sync(this);
+			switch (TokenStream.LA(1)) {
+			case MINIMIZE:
+				_localctx = new MinimizeItemContext(_localctx);
+				EnterOuterAlt(_localctx, 1);
+				{
+				State = 330;
+				Match(MINIMIZE);
+				State = 331;
+				goals();
+				}
+				break;
+			case SUBJECT:
+				_localctx = new LimitItemContext(_localctx);
+				EnterOuterAlt(_localctx, 2);
+				{
+				State = 332;
+				Match(SUBJECT);
+				State = 333;
+				Match(TO);
+				State = 334;
+				limits();
+				}
+				break;
+			case PIN:
+				_localctx = new PinItemContext(_localctx);
+				EnterOuterAlt(_localctx, 3);
+				{
+				State = 335;
+				Match(PIN);
+				State = 336;
+				Match(NAME);
+				State = 337;
+				Match(TO);
+				State = 338;
+				device();
+				}
+				break;
+			case PRECISION:
+				_localctx = new PrecisionItemContext(_localctx);
+				EnterOuterAlt(_localctx, 4);
+				{
+				State = 339;
+				Match(PRECISION);
+				State = 340;
+				Match(NAME);
+				State = 341;
+				Match(FOR);
+				State = 342;
+				Match(NAME);
+				State = 347;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+				while (_la==COMMA) {
+					{
+					{
+					State = 343;
+					Match(COMMA);
+					State = 344;
+					Match(NAME);
+					}
+					}
+					State = 349;
+					ErrorHandler.Sync(this);
+					_la = TokenStream.LA(1);
+				}
+				}
+				break;
+			default:
+				throw new NoViableAltException(this);
+			}
+		}
+		catch (RecognitionException re) {
+			_localctx.exception = re;
+			ErrorHandler.ReportError(this, re);
+			ErrorHandler.Recover(this, re);
+		}
+		finally {
+			ExitRule();
+		}
+		return _localctx;
+	}
+
+	public partial class GoalsContext : ParserRuleContext {
+		[System.Diagnostics.DebuggerNonUserCode] public GoalContext[] goal() {
+			return GetRuleContexts<GoalContext>();
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public GoalContext goal(int i) {
+			return GetRuleContext<GoalContext>(i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] COMMA() { return GetTokens(LeptonParser.COMMA); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode COMMA(int i) {
+			return GetToken(LeptonParser.COMMA, i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public PlanSizesContext planSizes() {
+			return GetRuleContext<PlanSizesContext>(0);
+		}
+		public GoalsContext(ParserRuleContext parent, int invokingState)
+			: base(parent, invokingState)
+		{
+		}
+		public override int RuleIndex { get { return RULE_goals; } }
+	}
+
+	[RuleVersion(0)]
+	public GoalsContext goals() {
+		GoalsContext _localctx = new GoalsContext(Context, State);
+		EnterRule(_localctx, 30, RULE_goals);
+		int _la;
+		try {
+			EnterOuterAlt(_localctx, 1);
+			{
+			State = 352;
+			goal();
+			State = 357;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			while (_la==COMMA) {
+				{
+				{
+				State = 353;
+				Match(COMMA);
+				State = 354;
+				goal();
+				}
+				}
+				State = 359;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+			}
+			State = 361;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			if (_la==WHEN) {
+				{
+				State = 360;
+				planSizes();
+				}
+			}
+
+			}
+		}
+		catch (RecognitionException re) {
+			_localctx.exception = re;
+			ErrorHandler.ReportError(this, re);
+			ErrorHandler.Recover(this, re);
+		}
+		finally {
+			ExitRule();
+		}
+		return _localctx;
+	}
+
+	public partial class LimitsContext : ParserRuleContext {
+		[System.Diagnostics.DebuggerNonUserCode] public LimitContext[] limit() {
+			return GetRuleContexts<LimitContext>();
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public LimitContext limit(int i) {
+			return GetRuleContext<LimitContext>(i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] COMMA() { return GetTokens(LeptonParser.COMMA); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode COMMA(int i) {
+			return GetToken(LeptonParser.COMMA, i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public PlanSizesContext planSizes() {
+			return GetRuleContext<PlanSizesContext>(0);
+		}
+		public LimitsContext(ParserRuleContext parent, int invokingState)
+			: base(parent, invokingState)
+		{
+		}
+		public override int RuleIndex { get { return RULE_limits; } }
+	}
+
+	[RuleVersion(0)]
+	public LimitsContext limits() {
+		LimitsContext _localctx = new LimitsContext(Context, State);
+		EnterRule(_localctx, 32, RULE_limits);
+		int _la;
+		try {
+			EnterOuterAlt(_localctx, 1);
+			{
+			State = 363;
+			limit();
+			State = 368;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			while (_la==COMMA) {
+				{
+				{
+				State = 364;
+				Match(COMMA);
+				State = 365;
+				limit();
+				}
+				}
+				State = 370;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+			}
+			State = 372;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			if (_la==WHEN) {
+				{
+				State = 371;
+				planSizes();
+				}
+			}
+
+			}
+		}
+		catch (RecognitionException re) {
+			_localctx.exception = re;
+			ErrorHandler.ReportError(this, re);
+			ErrorHandler.Recover(this, re);
+		}
+		finally {
+			ExitRule();
+		}
+		return _localctx;
+	}
+
+	public partial class GoalContext : ParserRuleContext {
+		[System.Diagnostics.DebuggerNonUserCode] public GoalTermContext[] goalTerm() {
+			return GetRuleContexts<GoalTermContext>();
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public GoalTermContext goalTerm(int i) {
+			return GetRuleContext<GoalTermContext>(i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] PLUS() { return GetTokens(LeptonParser.PLUS); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode PLUS(int i) {
+			return GetToken(LeptonParser.PLUS, i);
+		}
+		public GoalContext(ParserRuleContext parent, int invokingState)
+			: base(parent, invokingState)
+		{
+		}
+		public override int RuleIndex { get { return RULE_goal; } }
+	}
+
+	[RuleVersion(0)]
+	public GoalContext goal() {
+		GoalContext _localctx = new GoalContext(Context, State);
+		EnterRule(_localctx, 34, RULE_goal);
+		int _la;
+		try {
+			EnterOuterAlt(_localctx, 1);
+			{
+			State = 374;
+			goalTerm();
+			State = 379;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			while (_la==PLUS) {
+				{
+				{
+				State = 375;
+				Match(PLUS);
+				State = 376;
+				goalTerm();
+				}
+				}
+				State = 381;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+			}
+			}
+		}
+		catch (RecognitionException re) {
+			_localctx.exception = re;
+			ErrorHandler.ReportError(this, re);
+			ErrorHandler.Recover(this, re);
+		}
+		finally {
+			ExitRule();
+		}
+		return _localctx;
+	}
+
+	public partial class GoalTermContext : ParserRuleContext {
+		[System.Diagnostics.DebuggerNonUserCode] public GoalFactorContext[] goalFactor() {
+			return GetRuleContexts<GoalFactorContext>();
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public GoalFactorContext goalFactor(int i) {
+			return GetRuleContext<GoalFactorContext>(i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] STAR() { return GetTokens(LeptonParser.STAR); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode STAR(int i) {
+			return GetToken(LeptonParser.STAR, i);
+		}
+		public GoalTermContext(ParserRuleContext parent, int invokingState)
+			: base(parent, invokingState)
+		{
+		}
+		public override int RuleIndex { get { return RULE_goalTerm; } }
+	}
+
+	[RuleVersion(0)]
+	public GoalTermContext goalTerm() {
+		GoalTermContext _localctx = new GoalTermContext(Context, State);
+		EnterRule(_localctx, 36, RULE_goalTerm);
+		int _la;
+		try {
+			EnterOuterAlt(_localctx, 1);
+			{
+			State = 382;
+			goalFactor();
+			State = 387;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			while (_la==STAR) {
+				{
+				{
+				State = 383;
+				Match(STAR);
+				State = 384;
+				goalFactor();
+				}
+				}
+				State = 389;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+			}
+			}
+		}
+		catch (RecognitionException re) {
+			_localctx.exception = re;
+			ErrorHandler.ReportError(this, re);
+			ErrorHandler.Recover(this, re);
+		}
+		finally {
+			ExitRule();
+		}
+		return _localctx;
+	}
+
+	public partial class GoalFactorContext : ParserRuleContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME() { return GetToken(LeptonParser.NAME, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public QuantityContext quantity() {
+			return GetRuleContext<QuantityContext>(0);
+		}
+		public GoalFactorContext(ParserRuleContext parent, int invokingState)
+			: base(parent, invokingState)
+		{
+		}
+		public override int RuleIndex { get { return RULE_goalFactor; } }
+	}
+
+	[RuleVersion(0)]
+	public GoalFactorContext goalFactor() {
+		GoalFactorContext _localctx = new GoalFactorContext(Context, State);
+		EnterRule(_localctx, 38, RULE_goalFactor);
+		try {
+			State = 392;
+			ErrorHandler.Sync(this);
+			switch (TokenStream.LA(1)) {
+			case NAME:
+				EnterOuterAlt(_localctx, 1);
+				{
+				State = 390;
+				Match(NAME);
+				}
+				break;
+			case INTEGER:
+			case FLOAT:
+				EnterOuterAlt(_localctx, 2);
+				{
+				State = 391;
+				quantity();
+				}
+				break;
+			default:
+				throw new NoViableAltException(this);
+			}
+		}
+		catch (RecognitionException re) {
+			_localctx.exception = re;
+			ErrorHandler.ReportError(this, re);
+			ErrorHandler.Recover(this, re);
+		}
+		finally {
+			ExitRule();
+		}
+		return _localctx;
+	}
+
+	public partial class QuantityContext : ParserRuleContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode INTEGER() { return GetToken(LeptonParser.INTEGER, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode FLOAT() { return GetToken(LeptonParser.FLOAT, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] NAME() { return GetTokens(LeptonParser.NAME); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME(int i) {
+			return GetToken(LeptonParser.NAME, i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode SLASH() { return GetToken(LeptonParser.SLASH, 0); }
+		public QuantityContext(ParserRuleContext parent, int invokingState)
+			: base(parent, invokingState)
+		{
+		}
+		public override int RuleIndex { get { return RULE_quantity; } }
+	}
+
+	[RuleVersion(0)]
+	public QuantityContext quantity() {
+		QuantityContext _localctx = new QuantityContext(Context, State);
+		EnterRule(_localctx, 40, RULE_quantity);
+		int _la;
+		try {
+			EnterOuterAlt(_localctx, 1);
+			{
+			State = 394;
+			_la = TokenStream.LA(1);
+			if ( !(_la==INTEGER || _la==FLOAT) ) {
+			ErrorHandler.RecoverInline(this);
+			}
+			else {
+				ErrorHandler.ReportMatch(this);
+			    Consume();
+			}
+			State = 400;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			if (_la==NAME) {
+				{
+				State = 395;
+				Match(NAME);
+				State = 398;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+				if (_la==SLASH) {
+					{
+					State = 396;
+					Match(SLASH);
+					State = 397;
+					Match(NAME);
+					}
+				}
+
+				}
+			}
+
+			}
+		}
+		catch (RecognitionException re) {
+			_localctx.exception = re;
+			ErrorHandler.ReportError(this, re);
+			ErrorHandler.Recover(this, re);
+		}
+		finally {
+			ExitRule();
+		}
+		return _localctx;
+	}
+
+	public partial class LimitContext : ParserRuleContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME() { return GetToken(LeptonParser.NAME, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public QuantityContext quantity() {
+			return GetRuleContext<QuantityContext>(0);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode LE() { return GetToken(LeptonParser.LE, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode LT() { return GetToken(LeptonParser.LT, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode GE() { return GetToken(LeptonParser.GE, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode GT() { return GetToken(LeptonParser.GT, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode EQ() { return GetToken(LeptonParser.EQ, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode ASSIGN() { return GetToken(LeptonParser.ASSIGN, 0); }
+		public LimitContext(ParserRuleContext parent, int invokingState)
+			: base(parent, invokingState)
+		{
+		}
+		public override int RuleIndex { get { return RULE_limit; } }
+	}
+
+	[RuleVersion(0)]
+	public LimitContext limit() {
+		LimitContext _localctx = new LimitContext(Context, State);
+		EnterRule(_localctx, 42, RULE_limit);
+		int _la;
+		try {
+			EnterOuterAlt(_localctx, 1);
+			{
+			State = 402;
+			Match(NAME);
+			State = 403;
+			_la = TokenStream.LA(1);
+			if ( !((((_la) & ~0x3f) == 0 && ((1L << _la) & 16801912061952L) != 0)) ) {
+			ErrorHandler.RecoverInline(this);
+			}
+			else {
+				ErrorHandler.ReportMatch(this);
+			    Consume();
+			}
+			State = 404;
+			quantity();
+			}
+		}
+		catch (RecognitionException re) {
+			_localctx.exception = re;
+			ErrorHandler.ReportError(this, re);
+			ErrorHandler.Recover(this, re);
+		}
+		finally {
+			ExitRule();
+		}
+		return _localctx;
+	}
+
+	public partial class PlanSizesContext : ParserRuleContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode WHEN() { return GetToken(LeptonParser.WHEN, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public PlanSizeContext[] planSize() {
+			return GetRuleContexts<PlanSizeContext>();
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public PlanSizeContext planSize(int i) {
+			return GetRuleContext<PlanSizeContext>(i);
+		}
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode[] COMMA() { return GetTokens(LeptonParser.COMMA); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode COMMA(int i) {
+			return GetToken(LeptonParser.COMMA, i);
+		}
+		public PlanSizesContext(ParserRuleContext parent, int invokingState)
+			: base(parent, invokingState)
+		{
+		}
+		public override int RuleIndex { get { return RULE_planSizes; } }
+	}
+
+	[RuleVersion(0)]
+	public PlanSizesContext planSizes() {
+		PlanSizesContext _localctx = new PlanSizesContext(Context, State);
+		EnterRule(_localctx, 44, RULE_planSizes);
+		int _la;
+		try {
+			EnterOuterAlt(_localctx, 1);
+			{
+			State = 406;
+			Match(WHEN);
+			State = 407;
+			planSize();
+			State = 412;
+			ErrorHandler.Sync(this);
+			_la = TokenStream.LA(1);
+			while (_la==COMMA) {
+				{
+				{
+				State = 408;
+				Match(COMMA);
+				State = 409;
+				planSize();
+				}
+				}
+				State = 414;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+			}
+			}
+		}
+		catch (RecognitionException re) {
+			_localctx.exception = re;
+			ErrorHandler.ReportError(this, re);
+			ErrorHandler.Recover(this, re);
+		}
+		finally {
+			ExitRule();
+		}
+		return _localctx;
+	}
+
+	public partial class PlanSizeContext : ParserRuleContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME() { return GetToken(LeptonParser.NAME, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode ASSIGN() { return GetToken(LeptonParser.ASSIGN, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode INTEGER() { return GetToken(LeptonParser.INTEGER, 0); }
+		public PlanSizeContext(ParserRuleContext parent, int invokingState)
+			: base(parent, invokingState)
+		{
+		}
+		public override int RuleIndex { get { return RULE_planSize; } }
+	}
+
+	[RuleVersion(0)]
+	public PlanSizeContext planSize() {
+		PlanSizeContext _localctx = new PlanSizeContext(Context, State);
+		EnterRule(_localctx, 46, RULE_planSize);
+		try {
+			EnterOuterAlt(_localctx, 1);
+			{
+			State = 415;
+			Match(NAME);
+			State = 416;
+			Match(ASSIGN);
+			State = 417;
+			Match(INTEGER);
+			}
+		}
+		catch (RecognitionException re) {
+			_localctx.exception = re;
+			ErrorHandler.ReportError(this, re);
+			ErrorHandler.Recover(this, re);
+		}
+		finally {
+			ExitRule();
+		}
+		return _localctx;
+	}
+
+	public partial class DeviceContext : ParserRuleContext {
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode NAME() { return GetToken(LeptonParser.NAME, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode COLON() { return GetToken(LeptonParser.COLON, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode INTEGER() { return GetToken(LeptonParser.INTEGER, 0); }
+		[System.Diagnostics.DebuggerNonUserCode] public ITerminalNode STRING() { return GetToken(LeptonParser.STRING, 0); }
+		public DeviceContext(ParserRuleContext parent, int invokingState)
+			: base(parent, invokingState)
+		{
+		}
+		public override int RuleIndex { get { return RULE_device; } }
+	}
+
+	[RuleVersion(0)]
+	public DeviceContext device() {
+		DeviceContext _localctx = new DeviceContext(Context, State);
+		EnterRule(_localctx, 48, RULE_device);
+		int _la;
+		try {
+			State = 425;
+			ErrorHandler.Sync(this);
+			switch (TokenStream.LA(1)) {
+			case NAME:
+				EnterOuterAlt(_localctx, 1);
+				{
+				State = 419;
+				Match(NAME);
+				State = 422;
+				ErrorHandler.Sync(this);
+				_la = TokenStream.LA(1);
+				if (_la==COLON) {
+					{
+					State = 420;
+					Match(COLON);
+					State = 421;
+					Match(INTEGER);
+					}
+				}
+
+				}
+				break;
+			case STRING:
+				EnterOuterAlt(_localctx, 2);
+				{
+				State = 424;
+				Match(STRING);
 				}
 				break;
 			default:
@@ -1437,40 +2230,40 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public BlockContext block() {
 		BlockContext _localctx = new BlockContext(Context, State);
-		EnterRule(_localctx, 28, RULE_block);
+		EnterRule(_localctx, 50, RULE_block);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 291;
+			State = 427;
 			Match(LBRACE);
-			State = 300;
+			State = 436;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 290482175965428736L) != 0)) {
 				{
-				State = 292;
+				State = 428;
 				statement();
-				State = 297;
+				State = 433;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==SEP) {
 					{
 					{
-					State = 293;
+					State = 429;
 					Match(SEP);
-					State = 294;
+					State = 430;
 					statement();
 					}
 					}
-					State = 299;
+					State = 435;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 302;
+			State = 438;
 			Match(RBRACE);
 			}
 		}
@@ -1552,10 +2345,10 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public StatementContext statement() {
 		StatementContext _localctx = new StatementContext(Context, State);
-		EnterRule(_localctx, 30, RULE_statement);
+		EnterRule(_localctx, 52, RULE_statement);
 		int _la;
 		try {
-			State = 325;
+			State = 461;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case LPAREN:
@@ -1563,7 +2356,7 @@ internal partial class LeptonParser : Parser {
 				_localctx = new EquationStatementContext(_localctx);
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 304;
+				State = 440;
 				equation();
 				}
 				break;
@@ -1571,9 +2364,9 @@ internal partial class LeptonParser : Parser {
 				_localctx = new StateContext(_localctx);
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 305;
+				State = 441;
 				Match(STATE);
-				State = 306;
+				State = 442;
 				equation();
 				}
 				break;
@@ -1581,9 +2374,9 @@ internal partial class LeptonParser : Parser {
 				_localctx = new EmitContext(_localctx);
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 307;
+				State = 443;
 				Match(EMIT);
-				State = 308;
+				State = 444;
 				equation();
 				}
 				break;
@@ -1591,15 +2384,15 @@ internal partial class LeptonParser : Parser {
 				_localctx = new ScanContext(_localctx);
 				EnterOuterAlt(_localctx, 4);
 				{
-				State = 309;
+				State = 445;
 				Match(SCAN);
-				State = 310;
+				State = 446;
 				Match(NAME);
-				State = 311;
+				State = 447;
 				Match(IN);
-				State = 312;
+				State = 448;
 				expression();
-				State = 313;
+				State = 449;
 				block();
 				}
 				break;
@@ -1607,25 +2400,25 @@ internal partial class LeptonParser : Parser {
 				_localctx = new IterateContext(_localctx);
 				EnterOuterAlt(_localctx, 5);
 				{
-				State = 315;
+				State = 451;
 				Match(ITERATE);
-				State = 316;
+				State = 452;
 				Match(UNTIL);
-				State = 317;
+				State = 453;
 				expression();
-				State = 320;
+				State = 456;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==MAX) {
 					{
-					State = 318;
+					State = 454;
 					Match(MAX);
-					State = 319;
+					State = 455;
 					expression();
 					}
 				}
 
-				State = 322;
+				State = 458;
 				block();
 				}
 				break;
@@ -1633,7 +2426,7 @@ internal partial class LeptonParser : Parser {
 				_localctx = new LaterStatementContext(_localctx);
 				EnterOuterAlt(_localctx, 6);
 				{
-				State = 324;
+				State = 460;
 				Match(UPDATE);
 				}
 				break;
@@ -1674,35 +2467,35 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public EquationContext equation() {
 		EquationContext _localctx = new EquationContext(Context, State);
-		EnterRule(_localctx, 32, RULE_equation);
+		EnterRule(_localctx, 54, RULE_equation);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 327;
+			State = 463;
 			definition();
-			State = 337;
+			State = 473;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==WHERE) {
 				{
-				State = 328;
+				State = 464;
 				Match(WHERE);
-				State = 329;
+				State = 465;
 				definition();
-				State = 334;
+				State = 470;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 330;
+					State = 466;
 					Match(COMMA);
-					State = 331;
+					State = 467;
 					definition();
 					}
 					}
-					State = 336;
+					State = 472;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
@@ -1751,52 +2544,52 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public DefinitionContext definition() {
 		DefinitionContext _localctx = new DefinitionContext(Context, State);
-		EnterRule(_localctx, 34, RULE_definition);
+		EnterRule(_localctx, 56, RULE_definition);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 351;
+			State = 487;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case NAME:
 				{
-				State = 339;
+				State = 475;
 				target();
 				}
 				break;
 			case LPAREN:
 				{
-				State = 340;
+				State = 476;
 				Match(LPAREN);
-				State = 341;
+				State = 477;
 				target();
-				State = 346;
+				State = 482;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 342;
+					State = 478;
 					Match(COMMA);
-					State = 343;
+					State = 479;
 					target();
 					}
 					}
-					State = 348;
+					State = 484;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 349;
+				State = 485;
 				Match(RPAREN);
 				}
 				break;
 			default:
 				throw new NoViableAltException(this);
 			}
-			State = 353;
+			State = 489;
 			assign();
-			State = 354;
+			State = 490;
 			expression();
 			}
 		}
@@ -1827,12 +2620,12 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public AssignContext assign() {
 		AssignContext _localctx = new AssignContext(Context, State);
-		EnterRule(_localctx, 36, RULE_assign);
+		EnterRule(_localctx, 58, RULE_assign);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 356;
+			State = 492;
 			_la = TokenStream.LA(1);
 			if ( !(((((_la - 35)) & ~0x3f) == 0 && ((1L << (_la - 35)) & 412316860423L) != 0)) ) {
 			ErrorHandler.RecoverInline(this);
@@ -1886,71 +2679,71 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public TargetContext target() {
 		TargetContext _localctx = new TargetContext(Context, State);
-		EnterRule(_localctx, 38, RULE_target);
+		EnterRule(_localctx, 60, RULE_target);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 358;
+			State = 494;
 			Match(NAME);
-			State = 360;
+			State = 496;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==PRIME) {
 				{
-				State = 359;
+				State = 495;
 				Match(PRIME);
 				}
 			}
 
-			State = 373;
+			State = 509;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==LBRACKET) {
 				{
-				State = 362;
+				State = 498;
 				Match(LBRACKET);
-				State = 363;
+				State = 499;
 				targetIndex();
-				State = 368;
+				State = 504;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 364;
+					State = 500;
 					Match(COMMA);
-					State = 365;
+					State = 501;
 					targetIndex();
 					}
 					}
-					State = 370;
+					State = 506;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 371;
+				State = 507;
 				Match(RBRACKET);
 				}
 			}
 
-			State = 377;
+			State = 513;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 375;
+				State = 511;
 				Match(COLON);
-				State = 376;
+				State = 512;
 				type();
 				}
 			}
 
-			State = 380;
+			State = 516;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==ON) {
 				{
-				State = 379;
+				State = 515;
 				support();
 				}
 			}
@@ -1986,33 +2779,33 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public SupportContext support() {
 		SupportContext _localctx = new SupportContext(Context, State);
-		EnterRule(_localctx, 40, RULE_support);
+		EnterRule(_localctx, 62, RULE_support);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 382;
+			State = 518;
 			Match(ON);
-			State = 383;
+			State = 519;
 			Match(NAME);
-			State = 385;
+			State = 521;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==PRIME) {
 				{
-				State = 384;
+				State = 520;
 				Match(PRIME);
 				}
 			}
 
-			State = 389;
+			State = 525;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==FILL) {
 				{
-				State = 387;
+				State = 523;
 				Match(FILL);
-				State = 388;
+				State = 524;
 				expression();
 				}
 			}
@@ -2048,21 +2841,21 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public TargetIndexContext targetIndex() {
 		TargetIndexContext _localctx = new TargetIndexContext(Context, State);
-		EnterRule(_localctx, 42, RULE_targetIndex);
+		EnterRule(_localctx, 64, RULE_targetIndex);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 391;
+			State = 527;
 			expression();
-			State = 394;
+			State = 530;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 392;
+				State = 528;
 				Match(COLON);
-				State = 393;
+				State = 529;
 				expression();
 				}
 			}
@@ -2110,26 +2903,26 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ExpressionContext expression() {
 		ExpressionContext _localctx = new ExpressionContext(Context, State);
-		EnterRule(_localctx, 44, RULE_expression);
+		EnterRule(_localctx, 66, RULE_expression);
 		int _la;
 		try {
-			State = 411;
+			State = 547;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case IF:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 396;
+				State = 532;
 				Match(IF);
-				State = 397;
+				State = 533;
 				expression();
-				State = 398;
+				State = 534;
 				Match(THEN);
-				State = 399;
+				State = 535;
 				expression();
-				State = 400;
+				State = 536;
 				Match(ELSE);
-				State = 401;
+				State = 537;
 				expression();
 				}
 				break;
@@ -2145,21 +2938,21 @@ internal partial class LeptonParser : Parser {
 			case FLOAT:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 403;
+				State = 539;
 				conjunction();
-				State = 408;
+				State = 544;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==OR) {
 					{
 					{
-					State = 404;
+					State = 540;
 					Match(OR);
-					State = 405;
+					State = 541;
 					conjunction();
 					}
 					}
-					State = 410;
+					State = 546;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
@@ -2205,54 +2998,54 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ConjunctionContext conjunction() {
 		ConjunctionContext _localctx = new ConjunctionContext(Context, State);
-		EnterRule(_localctx, 46, RULE_conjunction);
+		EnterRule(_localctx, 68, RULE_conjunction);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 416;
+			State = 552;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==NOT) {
 				{
 				{
-				State = 413;
+				State = 549;
 				Match(NOT);
 				}
 				}
-				State = 418;
+				State = 554;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 419;
+			State = 555;
 			comparison();
-			State = 430;
+			State = 566;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==AND) {
 				{
 				{
-				State = 420;
+				State = 556;
 				Match(AND);
-				State = 424;
+				State = 560;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==NOT) {
 					{
 					{
-					State = 421;
+					State = 557;
 					Match(NOT);
 					}
 					}
-					State = 426;
+					State = 562;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 427;
+				State = 563;
 				comparison();
 				}
 				}
-				State = 432;
+				State = 568;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -2310,20 +3103,20 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ComparisonContext comparison() {
 		ComparisonContext _localctx = new ComparisonContext(Context, State);
-		EnterRule(_localctx, 48, RULE_comparison);
+		EnterRule(_localctx, 70, RULE_comparison);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 433;
+			State = 569;
 			sum();
-			State = 438;
+			State = 574;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while ((((_la) & ~0x3f) == 0 && ((1L << _la) & 17317308137472L) != 0)) {
 				{
 				{
-				State = 434;
+				State = 570;
 				_la = TokenStream.LA(1);
 				if ( !((((_la) & ~0x3f) == 0 && ((1L << _la) & 17317308137472L) != 0)) ) {
 				ErrorHandler.RecoverInline(this);
@@ -2332,11 +3125,11 @@ internal partial class LeptonParser : Parser {
 					ErrorHandler.ReportMatch(this);
 				    Consume();
 				}
-				State = 435;
+				State = 571;
 				sum();
 				}
 				}
-				State = 440;
+				State = 576;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -2378,20 +3171,20 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public SumContext sum() {
 		SumContext _localctx = new SumContext(Context, State);
-		EnterRule(_localctx, 50, RULE_sum);
+		EnterRule(_localctx, 72, RULE_sum);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 441;
+			State = 577;
 			product();
-			State = 446;
+			State = 582;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==PLUS || _la==MINUS) {
 				{
 				{
-				State = 442;
+				State = 578;
 				_la = TokenStream.LA(1);
 				if ( !(_la==PLUS || _la==MINUS) ) {
 				ErrorHandler.RecoverInline(this);
@@ -2400,11 +3193,11 @@ internal partial class LeptonParser : Parser {
 					ErrorHandler.ReportMatch(this);
 				    Consume();
 				}
-				State = 443;
+				State = 579;
 				product();
 				}
 				}
-				State = 448;
+				State = 584;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -2454,20 +3247,20 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ProductContext product() {
 		ProductContext _localctx = new ProductContext(Context, State);
-		EnterRule(_localctx, 52, RULE_product);
+		EnterRule(_localctx, 74, RULE_product);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 449;
+			State = 585;
 			term();
-			State = 454;
+			State = 590;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while ((((_la) & ~0x3f) == 0 && ((1L << _la) & 1055531162664960L) != 0)) {
 				{
 				{
-				State = 450;
+				State = 586;
 				_la = TokenStream.LA(1);
 				if ( !((((_la) & ~0x3f) == 0 && ((1L << _la) & 1055531162664960L) != 0)) ) {
 				ErrorHandler.RecoverInline(this);
@@ -2476,11 +3269,11 @@ internal partial class LeptonParser : Parser {
 					ErrorHandler.ReportMatch(this);
 				    Consume();
 				}
-				State = 451;
+				State = 587;
 				term();
 				}
 				}
-				State = 456;
+				State = 592;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -2532,55 +3325,55 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public TermContext term() {
 		TermContext _localctx = new TermContext(Context, State);
-		EnterRule(_localctx, 54, RULE_term);
+		EnterRule(_localctx, 76, RULE_term);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 460;
+			State = 596;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==MINUS) {
 				{
 				{
-				State = 457;
+				State = 593;
 				Match(MINUS);
 				}
 				}
-				State = 462;
+				State = 598;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 472;
+			State = 608;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==REDUCER) {
 				{
-				State = 463;
+				State = 599;
 				reducer();
-				State = 469;
+				State = 605;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while ((((_la) & ~0x3f) == 0 && ((1L << _la) & 144150372481499136L) != 0)) {
 					{
-					State = 467;
+					State = 603;
 					ErrorHandler.Sync(this);
 					switch (TokenStream.LA(1)) {
 					case MINUS:
 						{
-						State = 464;
+						State = 600;
 						Match(MINUS);
 						}
 						break;
 					case NOT:
 						{
-						State = 465;
+						State = 601;
 						Match(NOT);
 						}
 						break;
 					case REDUCER:
 						{
-						State = 466;
+						State = 602;
 						reducer();
 						}
 						break;
@@ -2588,42 +3381,42 @@ internal partial class LeptonParser : Parser {
 						throw new NoViableAltException(this);
 					}
 					}
-					State = 471;
+					State = 607;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 474;
+			State = 610;
 			postfix();
-			State = 485;
+			State = 621;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==CARET) {
 				{
 				{
-				State = 475;
+				State = 611;
 				Match(CARET);
-				State = 479;
+				State = 615;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==MINUS) {
 					{
 					{
-					State = 476;
+					State = 612;
 					Match(MINUS);
 					}
 					}
-					State = 481;
+					State = 617;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 482;
+				State = 618;
 				postfix();
 				}
 				}
-				State = 487;
+				State = 623;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -2664,34 +3457,34 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ReducerContext reducer() {
 		ReducerContext _localctx = new ReducerContext(Context, State);
-		EnterRule(_localctx, 56, RULE_reducer);
+		EnterRule(_localctx, 78, RULE_reducer);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 488;
+			State = 624;
 			Match(REDUCER);
-			State = 489;
+			State = 625;
 			Match(LBRACKET);
-			State = 490;
+			State = 626;
 			binder();
-			State = 495;
+			State = 631;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==COMMA) {
 				{
 				{
-				State = 491;
+				State = 627;
 				Match(COMMA);
-				State = 492;
+				State = 628;
 				binder();
 				}
 				}
-				State = 497;
+				State = 633;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 498;
+			State = 634;
 			Match(RBRACKET);
 			}
 		}
@@ -2722,21 +3515,21 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public BinderContext binder() {
 		BinderContext _localctx = new BinderContext(Context, State);
-		EnterRule(_localctx, 58, RULE_binder);
+		EnterRule(_localctx, 80, RULE_binder);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 500;
+			State = 636;
 			Match(NAME);
-			State = 503;
+			State = 639;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 501;
+				State = 637;
 				Match(COLON);
-				State = 502;
+				State = 638;
 				expression();
 				}
 			}
@@ -2780,30 +3573,30 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public PostfixContext postfix() {
 		PostfixContext _localctx = new PostfixContext(Context, State);
-		EnterRule(_localctx, 60, RULE_postfix);
+		EnterRule(_localctx, 82, RULE_postfix);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 505;
+			State = 641;
 			primary();
-			State = 510;
+			State = 646;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==LPAREN || _la==LBRACKET) {
 				{
-				State = 508;
+				State = 644;
 				ErrorHandler.Sync(this);
 				switch (TokenStream.LA(1)) {
 				case LBRACKET:
 					{
-					State = 506;
+					State = 642;
 					subscripts();
 					}
 					break;
 				case LPAREN:
 					{
-					State = 507;
+					State = 643;
 					arguments();
 					}
 					break;
@@ -2811,7 +3604,7 @@ internal partial class LeptonParser : Parser {
 					throw new NoViableAltException(this);
 				}
 				}
-				State = 512;
+				State = 648;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
@@ -2896,40 +3689,40 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public PrimaryContext primary() {
 		PrimaryContext _localctx = new PrimaryContext(Context, State);
-		EnterRule(_localctx, 62, RULE_primary);
+		EnterRule(_localctx, 84, RULE_primary);
 		int _la;
 		try {
-			State = 549;
+			State = 685;
 			ErrorHandler.Sync(this);
 			switch (TokenStream.LA(1)) {
 			case NAME:
 				_localctx = new NameExpressionContext(_localctx);
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 513;
+				State = 649;
 				Match(NAME);
-				State = 518;
+				State = 654;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==DOT) {
 					{
 					{
-					State = 514;
+					State = 650;
 					Match(DOT);
-					State = 515;
+					State = 651;
 					Match(NAME);
 					}
 					}
-					State = 520;
+					State = 656;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 522;
+				State = 658;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if (_la==PRIME) {
 					{
-					State = 521;
+					State = 657;
 					Match(PRIME);
 					}
 				}
@@ -2941,7 +3734,7 @@ internal partial class LeptonParser : Parser {
 				_localctx = new NumberContext(_localctx);
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 524;
+				State = 660;
 				_la = TokenStream.LA(1);
 				if ( !(_la==INTEGER || _la==FLOAT) ) {
 				ErrorHandler.RecoverInline(this);
@@ -2957,7 +3750,7 @@ internal partial class LeptonParser : Parser {
 				_localctx = new TruthContext(_localctx);
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 525;
+				State = 661;
 				_la = TokenStream.LA(1);
 				if ( !(_la==TRUE || _la==FALSE) ) {
 				ErrorHandler.RecoverInline(this);
@@ -2972,27 +3765,27 @@ internal partial class LeptonParser : Parser {
 				_localctx = new GroupContext(_localctx);
 				EnterOuterAlt(_localctx, 4);
 				{
-				State = 526;
+				State = 662;
 				Match(LPAREN);
-				State = 527;
+				State = 663;
 				groupItem();
-				State = 532;
+				State = 668;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 528;
+					State = 664;
 					Match(COMMA);
-					State = 529;
+					State = 665;
 					groupItem();
 					}
 					}
-					State = 534;
+					State = 670;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
-				State = 535;
+				State = 671;
 				Match(RPAREN);
 				}
 				break;
@@ -3000,35 +3793,35 @@ internal partial class LeptonParser : Parser {
 				_localctx = new ListContext(_localctx);
 				EnterOuterAlt(_localctx, 5);
 				{
-				State = 537;
+				State = 673;
 				Match(LBRACKET);
-				State = 546;
+				State = 682;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2173022004814282752L) != 0)) {
 					{
-					State = 538;
+					State = 674;
 					expression();
-					State = 543;
+					State = 679;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 					while (_la==COMMA) {
 						{
 						{
-						State = 539;
+						State = 675;
 						Match(COMMA);
-						State = 540;
+						State = 676;
 						expression();
 						}
 						}
-						State = 545;
+						State = 681;
 						ErrorHandler.Sync(this);
 						_la = TokenStream.LA(1);
 					}
 					}
 				}
 
-				State = 548;
+				State = 684;
 				Match(RBRACKET);
 				}
 				break;
@@ -3065,21 +3858,21 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public GroupItemContext groupItem() {
 		GroupItemContext _localctx = new GroupItemContext(Context, State);
-		EnterRule(_localctx, 64, RULE_groupItem);
+		EnterRule(_localctx, 86, RULE_groupItem);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 551;
+			State = 687;
 			expression();
-			State = 554;
+			State = 690;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 552;
+				State = 688;
 				Match(COLON);
-				State = 553;
+				State = 689;
 				expression();
 				}
 			}
@@ -3120,32 +3913,32 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public SubscriptsContext subscripts() {
 		SubscriptsContext _localctx = new SubscriptsContext(Context, State);
-		EnterRule(_localctx, 66, RULE_subscripts);
+		EnterRule(_localctx, 88, RULE_subscripts);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 556;
+			State = 692;
 			Match(LBRACKET);
-			State = 557;
+			State = 693;
 			subscript();
-			State = 562;
+			State = 698;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			while (_la==COMMA) {
 				{
 				{
-				State = 558;
+				State = 694;
 				Match(COMMA);
-				State = 559;
+				State = 695;
 				subscript();
 				}
 				}
-				State = 564;
+				State = 700;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 			}
-			State = 565;
+			State = 701;
 			Match(RBRACKET);
 			}
 		}
@@ -3183,41 +3976,41 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public SubscriptContext subscript() {
 		SubscriptContext _localctx = new SubscriptContext(Context, State);
-		EnterRule(_localctx, 68, RULE_subscript);
+		EnterRule(_localctx, 90, RULE_subscript);
 		try {
-			State = 577;
+			State = 713;
 			ErrorHandler.Sync(this);
-			switch ( Interpreter.AdaptivePredict(TokenStream,78,Context) ) {
+			switch ( Interpreter.AdaptivePredict(TokenStream,95,Context) ) {
 			case 1:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 567;
+				State = 703;
 				Match(NAME);
-				State = 568;
+				State = 704;
 				Match(ASSIGN);
-				State = 569;
+				State = 705;
 				expression();
 				}
 				break;
 			case 2:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 570;
+				State = 706;
 				expression();
-				State = 574;
+				State = 710;
 				ErrorHandler.Sync(this);
 				switch (TokenStream.LA(1)) {
 				case ELSE:
 					{
-					State = 571;
+					State = 707;
 					Match(ELSE);
-					State = 572;
+					State = 708;
 					expression();
 					}
 					break;
 				case COLON:
 					{
-					State = 573;
+					State = 709;
 					slice();
 					}
 					break;
@@ -3232,7 +4025,7 @@ internal partial class LeptonParser : Parser {
 			case 3:
 				EnterOuterAlt(_localctx, 3);
 				{
-				State = 576;
+				State = 712;
 				slice();
 				}
 				break;
@@ -3270,36 +4063,36 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public SliceContext slice() {
 		SliceContext _localctx = new SliceContext(Context, State);
-		EnterRule(_localctx, 70, RULE_slice);
+		EnterRule(_localctx, 92, RULE_slice);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 579;
+			State = 715;
 			Match(COLON);
-			State = 581;
+			State = 717;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2173022004814282752L) != 0)) {
 				{
-				State = 580;
+				State = 716;
 				expression();
 				}
 			}
 
-			State = 587;
+			State = 723;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if (_la==COLON) {
 				{
-				State = 583;
+				State = 719;
 				Match(COLON);
-				State = 585;
+				State = 721;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2173022004814282752L) != 0)) {
 					{
-					State = 584;
+					State = 720;
 					expression();
 					}
 				}
@@ -3343,40 +4136,40 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ArgumentsContext arguments() {
 		ArgumentsContext _localctx = new ArgumentsContext(Context, State);
-		EnterRule(_localctx, 72, RULE_arguments);
+		EnterRule(_localctx, 94, RULE_arguments);
 		int _la;
 		try {
 			EnterOuterAlt(_localctx, 1);
 			{
-			State = 589;
+			State = 725;
 			Match(LPAREN);
-			State = 598;
+			State = 734;
 			ErrorHandler.Sync(this);
 			_la = TokenStream.LA(1);
 			if ((((_la) & ~0x3f) == 0 && ((1L << _la) & 2173022004814282752L) != 0)) {
 				{
-				State = 590;
+				State = 726;
 				argument();
-				State = 595;
+				State = 731;
 				ErrorHandler.Sync(this);
 				_la = TokenStream.LA(1);
 				while (_la==COMMA) {
 					{
 					{
-					State = 591;
+					State = 727;
 					Match(COMMA);
-					State = 592;
+					State = 728;
 					argument();
 					}
 					}
-					State = 597;
+					State = 733;
 					ErrorHandler.Sync(this);
 					_la = TokenStream.LA(1);
 				}
 				}
 			}
 
-			State = 600;
+			State = 736;
 			Match(RPAREN);
 			}
 		}
@@ -3407,26 +4200,26 @@ internal partial class LeptonParser : Parser {
 	[RuleVersion(0)]
 	public ArgumentContext argument() {
 		ArgumentContext _localctx = new ArgumentContext(Context, State);
-		EnterRule(_localctx, 74, RULE_argument);
+		EnterRule(_localctx, 96, RULE_argument);
 		try {
-			State = 606;
+			State = 742;
 			ErrorHandler.Sync(this);
-			switch ( Interpreter.AdaptivePredict(TokenStream,84,Context) ) {
+			switch ( Interpreter.AdaptivePredict(TokenStream,101,Context) ) {
 			case 1:
 				EnterOuterAlt(_localctx, 1);
 				{
-				State = 602;
+				State = 738;
 				Match(NAME);
-				State = 603;
+				State = 739;
 				Match(ASSIGN);
-				State = 604;
+				State = 740;
 				expression();
 				}
 				break;
 			case 2:
 				EnterOuterAlt(_localctx, 2);
 				{
-				State = 605;
+				State = 741;
 				expression();
 				}
 				break;
@@ -3444,216 +4237,263 @@ internal partial class LeptonParser : Parser {
 	}
 
 	private static int[] _serializedATN = {
-		4,1,73,609,2,0,7,0,2,1,7,1,2,2,7,2,2,3,7,3,2,4,7,4,2,5,7,5,2,6,7,6,2,7,
+		4,1,80,745,2,0,7,0,2,1,7,1,2,2,7,2,2,3,7,3,2,4,7,4,2,5,7,5,2,6,7,6,2,7,
 		7,7,2,8,7,8,2,9,7,9,2,10,7,10,2,11,7,11,2,12,7,12,2,13,7,13,2,14,7,14,
 		2,15,7,15,2,16,7,16,2,17,7,17,2,18,7,18,2,19,7,19,2,20,7,20,2,21,7,21,
 		2,22,7,22,2,23,7,23,2,24,7,24,2,25,7,25,2,26,7,26,2,27,7,27,2,28,7,28,
 		2,29,7,29,2,30,7,30,2,31,7,31,2,32,7,32,2,33,7,33,2,34,7,34,2,35,7,35,
-		2,36,7,36,2,37,7,37,1,0,1,0,1,0,5,0,80,8,0,10,0,12,0,83,9,0,3,0,85,8,0,
-		1,0,1,0,1,1,1,1,1,1,1,1,1,1,1,1,5,1,95,8,1,10,1,12,1,98,9,1,1,1,1,1,1,
-		1,1,1,3,1,104,8,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,3,1,114,8,1,1,1,1,1,
-		1,1,3,1,119,8,1,1,1,1,1,1,1,3,1,124,8,1,1,1,1,1,1,1,1,1,3,1,130,8,1,3,
-		1,132,8,1,1,1,1,1,1,1,3,1,137,8,1,1,1,1,1,1,1,3,1,142,8,1,1,1,1,1,1,1,
-		1,1,5,1,148,8,1,10,1,12,1,151,9,1,1,1,3,1,154,8,1,1,2,1,2,1,2,3,2,159,
-		8,2,1,3,1,3,1,3,1,3,5,3,165,8,3,10,3,12,3,168,9,3,1,3,1,3,1,4,1,4,1,4,
-		1,4,5,4,176,8,4,10,4,12,4,179,9,4,3,4,181,8,4,1,4,1,4,1,5,1,5,1,5,3,5,
-		188,8,5,1,5,1,5,3,5,192,8,5,1,6,1,6,1,6,1,6,5,6,198,8,6,10,6,12,6,201,
-		9,6,1,6,1,6,1,6,3,6,206,8,6,1,7,1,7,1,7,3,7,211,8,7,1,8,1,8,1,8,1,8,5,
-		8,217,8,8,10,8,12,8,220,9,8,1,8,1,8,1,9,1,9,1,9,3,9,227,8,9,1,9,1,9,1,
-		9,3,9,232,8,9,1,10,1,10,1,10,1,10,5,10,238,8,10,10,10,12,10,241,9,10,1,
-		11,1,11,1,11,1,11,1,11,5,11,248,8,11,10,11,12,11,251,9,11,3,11,253,8,11,
-		1,11,3,11,256,8,11,1,11,1,11,3,11,260,8,11,1,12,1,12,1,12,5,12,265,8,12,
-		10,12,12,12,268,9,12,1,12,1,12,1,12,1,12,5,12,274,8,12,10,12,12,12,277,
-		9,12,1,12,1,12,3,12,281,8,12,1,12,1,12,3,12,285,8,12,1,13,1,13,1,13,3,
-		13,290,8,13,1,14,1,14,1,14,1,14,5,14,296,8,14,10,14,12,14,299,9,14,3,14,
-		301,8,14,1,14,1,14,1,15,1,15,1,15,1,15,1,15,1,15,1,15,1,15,1,15,1,15,1,
-		15,1,15,1,15,1,15,1,15,1,15,3,15,321,8,15,1,15,1,15,1,15,3,15,326,8,15,
-		1,16,1,16,1,16,1,16,1,16,5,16,333,8,16,10,16,12,16,336,9,16,3,16,338,8,
-		16,1,17,1,17,1,17,1,17,1,17,5,17,345,8,17,10,17,12,17,348,9,17,1,17,1,
-		17,3,17,352,8,17,1,17,1,17,1,17,1,18,1,18,1,19,1,19,3,19,361,8,19,1,19,
-		1,19,1,19,1,19,5,19,367,8,19,10,19,12,19,370,9,19,1,19,1,19,3,19,374,8,
-		19,1,19,1,19,3,19,378,8,19,1,19,3,19,381,8,19,1,20,1,20,1,20,3,20,386,
-		8,20,1,20,1,20,3,20,390,8,20,1,21,1,21,1,21,3,21,395,8,21,1,22,1,22,1,
-		22,1,22,1,22,1,22,1,22,1,22,1,22,1,22,5,22,407,8,22,10,22,12,22,410,9,
-		22,3,22,412,8,22,1,23,5,23,415,8,23,10,23,12,23,418,9,23,1,23,1,23,1,23,
-		5,23,423,8,23,10,23,12,23,426,9,23,1,23,5,23,429,8,23,10,23,12,23,432,
-		9,23,1,24,1,24,1,24,5,24,437,8,24,10,24,12,24,440,9,24,1,25,1,25,1,25,
-		5,25,445,8,25,10,25,12,25,448,9,25,1,26,1,26,1,26,5,26,453,8,26,10,26,
-		12,26,456,9,26,1,27,5,27,459,8,27,10,27,12,27,462,9,27,1,27,1,27,1,27,
-		1,27,5,27,468,8,27,10,27,12,27,471,9,27,3,27,473,8,27,1,27,1,27,1,27,5,
-		27,478,8,27,10,27,12,27,481,9,27,1,27,5,27,484,8,27,10,27,12,27,487,9,
-		27,1,28,1,28,1,28,1,28,1,28,5,28,494,8,28,10,28,12,28,497,9,28,1,28,1,
-		28,1,29,1,29,1,29,3,29,504,8,29,1,30,1,30,1,30,5,30,509,8,30,10,30,12,
-		30,512,9,30,1,31,1,31,1,31,5,31,517,8,31,10,31,12,31,520,9,31,1,31,3,31,
-		523,8,31,1,31,1,31,1,31,1,31,1,31,1,31,5,31,531,8,31,10,31,12,31,534,9,
-		31,1,31,1,31,1,31,1,31,1,31,1,31,5,31,542,8,31,10,31,12,31,545,9,31,3,
-		31,547,8,31,1,31,3,31,550,8,31,1,32,1,32,1,32,3,32,555,8,32,1,33,1,33,
-		1,33,1,33,5,33,561,8,33,10,33,12,33,564,9,33,1,33,1,33,1,34,1,34,1,34,
-		1,34,1,34,1,34,1,34,3,34,575,8,34,1,34,3,34,578,8,34,1,35,1,35,3,35,582,
-		8,35,1,35,1,35,3,35,586,8,35,3,35,588,8,35,1,36,1,36,1,36,1,36,5,36,594,
-		8,36,10,36,12,36,597,9,36,3,36,599,8,36,1,36,1,36,1,37,1,37,1,37,1,37,
-		3,37,607,8,37,1,37,0,0,38,0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32,
-		34,36,38,40,42,44,46,48,50,52,54,56,58,60,62,64,66,68,70,72,74,0,11,2,
-		0,58,58,61,61,2,0,6,7,9,9,1,0,47,48,1,0,58,59,2,0,28,28,68,68,2,0,35,37,
-		72,73,1,0,38,43,1,0,44,45,1,0,46,49,1,0,59,60,1,0,26,27,670,0,84,1,0,0,
-		0,2,153,1,0,0,0,4,155,1,0,0,0,6,160,1,0,0,0,8,171,1,0,0,0,10,184,1,0,0,
-		0,12,205,1,0,0,0,14,207,1,0,0,0,16,212,1,0,0,0,18,223,1,0,0,0,20,233,1,
-		0,0,0,22,242,1,0,0,0,24,261,1,0,0,0,26,289,1,0,0,0,28,291,1,0,0,0,30,325,
-		1,0,0,0,32,327,1,0,0,0,34,351,1,0,0,0,36,356,1,0,0,0,38,358,1,0,0,0,40,
-		382,1,0,0,0,42,391,1,0,0,0,44,411,1,0,0,0,46,416,1,0,0,0,48,433,1,0,0,
-		0,50,441,1,0,0,0,52,449,1,0,0,0,54,460,1,0,0,0,56,488,1,0,0,0,58,500,1,
-		0,0,0,60,505,1,0,0,0,62,549,1,0,0,0,64,551,1,0,0,0,66,556,1,0,0,0,68,577,
-		1,0,0,0,70,579,1,0,0,0,72,589,1,0,0,0,74,606,1,0,0,0,76,81,3,2,1,0,77,
-		78,5,68,0,0,78,80,3,2,1,0,79,77,1,0,0,0,80,83,1,0,0,0,81,79,1,0,0,0,81,
-		82,1,0,0,0,82,85,1,0,0,0,83,81,1,0,0,0,84,76,1,0,0,0,84,85,1,0,0,0,85,
-		86,1,0,0,0,86,87,5,0,0,1,87,1,1,0,0,0,88,89,5,1,0,0,89,154,7,0,0,0,90,
-		91,5,2,0,0,91,96,3,4,2,0,92,93,5,28,0,0,93,95,3,4,2,0,94,92,1,0,0,0,95,
-		98,1,0,0,0,96,94,1,0,0,0,96,97,1,0,0,0,97,154,1,0,0,0,98,96,1,0,0,0,99,
-		100,5,3,0,0,100,103,5,58,0,0,101,102,5,29,0,0,102,104,3,22,11,0,103,101,
-		1,0,0,0,103,104,1,0,0,0,104,105,1,0,0,0,105,106,5,35,0,0,106,154,3,44,
-		22,0,107,108,5,4,0,0,108,109,5,58,0,0,109,110,5,29,0,0,110,113,3,22,11,
-		0,111,112,5,33,0,0,112,114,3,44,22,0,113,111,1,0,0,0,113,114,1,0,0,0,114,
-		154,1,0,0,0,115,116,5,5,0,0,116,118,5,58,0,0,117,119,3,6,3,0,118,117,1,
-		0,0,0,118,119,1,0,0,0,119,120,1,0,0,0,120,123,3,8,4,0,121,122,5,34,0,0,
-		122,124,3,12,6,0,123,121,1,0,0,0,123,124,1,0,0,0,124,131,1,0,0,0,125,132,
-		3,28,14,0,126,127,5,35,0,0,127,129,3,44,22,0,128,130,3,20,10,0,129,128,
-		1,0,0,0,129,130,1,0,0,0,130,132,1,0,0,0,131,125,1,0,0,0,131,126,1,0,0,
-		0,132,154,1,0,0,0,133,134,5,8,0,0,134,136,5,58,0,0,135,137,3,16,8,0,136,
-		135,1,0,0,0,136,137,1,0,0,0,137,138,1,0,0,0,138,141,3,6,3,0,139,140,5,
-		29,0,0,140,142,5,58,0,0,141,139,1,0,0,0,141,142,1,0,0,0,142,143,1,0,0,
-		0,143,144,5,35,0,0,144,149,3,18,9,0,145,146,5,28,0,0,146,148,3,18,9,0,
-		147,145,1,0,0,0,148,151,1,0,0,0,149,147,1,0,0,0,149,150,1,0,0,0,150,154,
-		1,0,0,0,151,149,1,0,0,0,152,154,7,1,0,0,153,88,1,0,0,0,153,90,1,0,0,0,
-		153,99,1,0,0,0,153,107,1,0,0,0,153,115,1,0,0,0,153,133,1,0,0,0,153,152,
-		1,0,0,0,154,3,1,0,0,0,155,158,5,58,0,0,156,157,5,35,0,0,157,159,3,44,22,
-		0,158,156,1,0,0,0,158,159,1,0,0,0,159,5,1,0,0,0,160,161,5,53,0,0,161,166,
-		5,58,0,0,162,163,5,28,0,0,163,165,5,58,0,0,164,162,1,0,0,0,165,168,1,0,
-		0,0,166,164,1,0,0,0,166,167,1,0,0,0,167,169,1,0,0,0,168,166,1,0,0,0,169,
-		170,5,54,0,0,170,7,1,0,0,0,171,180,5,51,0,0,172,177,3,10,5,0,173,174,5,
-		28,0,0,174,176,3,10,5,0,175,173,1,0,0,0,176,179,1,0,0,0,177,175,1,0,0,
-		0,177,178,1,0,0,0,178,181,1,0,0,0,179,177,1,0,0,0,180,172,1,0,0,0,180,
-		181,1,0,0,0,181,182,1,0,0,0,182,183,5,52,0,0,183,9,1,0,0,0,184,187,5,58,
-		0,0,185,186,5,29,0,0,186,188,3,22,11,0,187,185,1,0,0,0,187,188,1,0,0,0,
-		188,191,1,0,0,0,189,190,5,35,0,0,190,192,3,44,22,0,191,189,1,0,0,0,191,
-		192,1,0,0,0,192,11,1,0,0,0,193,194,5,51,0,0,194,199,3,14,7,0,195,196,5,
-		28,0,0,196,198,3,14,7,0,197,195,1,0,0,0,198,201,1,0,0,0,199,197,1,0,0,
-		0,199,200,1,0,0,0,200,202,1,0,0,0,201,199,1,0,0,0,202,203,5,52,0,0,203,
-		206,1,0,0,0,204,206,3,22,11,0,205,193,1,0,0,0,205,204,1,0,0,0,206,13,1,
-		0,0,0,207,210,5,58,0,0,208,209,5,29,0,0,209,211,3,22,11,0,210,208,1,0,
-		0,0,210,211,1,0,0,0,211,15,1,0,0,0,212,213,5,51,0,0,213,218,5,58,0,0,214,
-		215,5,28,0,0,215,217,5,58,0,0,216,214,1,0,0,0,217,220,1,0,0,0,218,216,
-		1,0,0,0,218,219,1,0,0,0,219,221,1,0,0,0,220,218,1,0,0,0,221,222,5,52,0,
-		0,222,17,1,0,0,0,223,226,5,58,0,0,224,225,7,2,0,0,225,227,7,3,0,0,226,
-		224,1,0,0,0,226,227,1,0,0,0,227,228,1,0,0,0,228,229,5,29,0,0,229,231,5,
-		58,0,0,230,232,5,58,0,0,231,230,1,0,0,0,231,232,1,0,0,0,232,19,1,0,0,0,
-		233,234,5,19,0,0,234,239,3,34,17,0,235,236,7,4,0,0,236,238,3,34,17,0,237,
-		235,1,0,0,0,238,241,1,0,0,0,239,237,1,0,0,0,239,240,1,0,0,0,240,21,1,0,
-		0,0,241,239,1,0,0,0,242,255,5,58,0,0,243,252,5,53,0,0,244,249,3,26,13,
-		0,245,246,5,28,0,0,246,248,3,26,13,0,247,245,1,0,0,0,248,251,1,0,0,0,249,
-		247,1,0,0,0,249,250,1,0,0,0,250,253,1,0,0,0,251,249,1,0,0,0,252,244,1,
-		0,0,0,252,253,1,0,0,0,253,254,1,0,0,0,254,256,5,54,0,0,255,243,1,0,0,0,
-		255,256,1,0,0,0,256,259,1,0,0,0,257,258,5,16,0,0,258,260,3,24,12,0,259,
-		257,1,0,0,0,259,260,1,0,0,0,260,23,1,0,0,0,261,266,5,58,0,0,262,263,5,
-		30,0,0,263,265,5,58,0,0,264,262,1,0,0,0,265,268,1,0,0,0,266,264,1,0,0,
-		0,266,267,1,0,0,0,267,280,1,0,0,0,268,266,1,0,0,0,269,270,5,51,0,0,270,
-		275,3,44,22,0,271,272,5,28,0,0,272,274,3,44,22,0,273,271,1,0,0,0,274,277,
-		1,0,0,0,275,273,1,0,0,0,275,276,1,0,0,0,276,278,1,0,0,0,277,275,1,0,0,
-		0,278,279,5,52,0,0,279,281,1,0,0,0,280,269,1,0,0,0,280,281,1,0,0,0,281,
-		284,1,0,0,0,282,283,5,18,0,0,283,285,3,44,22,0,284,282,1,0,0,0,284,285,
-		1,0,0,0,285,25,1,0,0,0,286,287,5,31,0,0,287,290,5,58,0,0,288,290,3,44,
-		22,0,289,286,1,0,0,0,289,288,1,0,0,0,290,27,1,0,0,0,291,300,5,55,0,0,292,
-		297,3,30,15,0,293,294,5,68,0,0,294,296,3,30,15,0,295,293,1,0,0,0,296,299,
-		1,0,0,0,297,295,1,0,0,0,297,298,1,0,0,0,298,301,1,0,0,0,299,297,1,0,0,
-		0,300,292,1,0,0,0,300,301,1,0,0,0,301,302,1,0,0,0,302,303,5,56,0,0,303,
-		29,1,0,0,0,304,326,3,32,16,0,305,306,5,10,0,0,306,326,3,32,16,0,307,308,
-		5,11,0,0,308,326,3,32,16,0,309,310,5,13,0,0,310,311,5,58,0,0,311,312,5,
-		16,0,0,312,313,3,44,22,0,313,314,3,28,14,0,314,326,1,0,0,0,315,316,5,14,
-		0,0,316,317,5,15,0,0,317,320,3,44,22,0,318,319,5,71,0,0,319,321,3,44,22,
-		0,320,318,1,0,0,0,320,321,1,0,0,0,321,322,1,0,0,0,322,323,3,28,14,0,323,
-		326,1,0,0,0,324,326,5,12,0,0,325,304,1,0,0,0,325,305,1,0,0,0,325,307,1,
-		0,0,0,325,309,1,0,0,0,325,315,1,0,0,0,325,324,1,0,0,0,326,31,1,0,0,0,327,
-		337,3,34,17,0,328,329,5,19,0,0,329,334,3,34,17,0,330,331,5,28,0,0,331,
-		333,3,34,17,0,332,330,1,0,0,0,333,336,1,0,0,0,334,332,1,0,0,0,334,335,
-		1,0,0,0,335,338,1,0,0,0,336,334,1,0,0,0,337,328,1,0,0,0,337,338,1,0,0,
-		0,338,33,1,0,0,0,339,352,3,38,19,0,340,341,5,51,0,0,341,346,3,38,19,0,
-		342,343,5,28,0,0,343,345,3,38,19,0,344,342,1,0,0,0,345,348,1,0,0,0,346,
-		344,1,0,0,0,346,347,1,0,0,0,347,349,1,0,0,0,348,346,1,0,0,0,349,350,5,
-		52,0,0,350,352,1,0,0,0,351,339,1,0,0,0,351,340,1,0,0,0,352,353,1,0,0,0,
-		353,354,3,36,18,0,354,355,3,44,22,0,355,35,1,0,0,0,356,357,7,5,0,0,357,
-		37,1,0,0,0,358,360,5,58,0,0,359,361,5,32,0,0,360,359,1,0,0,0,360,361,1,
-		0,0,0,361,373,1,0,0,0,362,363,5,53,0,0,363,368,3,42,21,0,364,365,5,28,
-		0,0,365,367,3,42,21,0,366,364,1,0,0,0,367,370,1,0,0,0,368,366,1,0,0,0,
-		368,369,1,0,0,0,369,371,1,0,0,0,370,368,1,0,0,0,371,372,5,54,0,0,372,374,
-		1,0,0,0,373,362,1,0,0,0,373,374,1,0,0,0,374,377,1,0,0,0,375,376,5,29,0,
-		0,376,378,3,22,11,0,377,375,1,0,0,0,377,378,1,0,0,0,378,380,1,0,0,0,379,
-		381,3,40,20,0,380,379,1,0,0,0,380,381,1,0,0,0,381,39,1,0,0,0,382,383,5,
-		17,0,0,383,385,5,58,0,0,384,386,5,32,0,0,385,384,1,0,0,0,385,386,1,0,0,
-		0,386,389,1,0,0,0,387,388,5,18,0,0,388,390,3,44,22,0,389,387,1,0,0,0,389,
-		390,1,0,0,0,390,41,1,0,0,0,391,394,3,44,22,0,392,393,5,29,0,0,393,395,
-		3,44,22,0,394,392,1,0,0,0,394,395,1,0,0,0,395,43,1,0,0,0,396,397,5,20,
-		0,0,397,398,3,44,22,0,398,399,5,21,0,0,399,400,3,44,22,0,400,401,5,22,
-		0,0,401,402,3,44,22,0,402,412,1,0,0,0,403,408,3,46,23,0,404,405,5,24,0,
-		0,405,407,3,46,23,0,406,404,1,0,0,0,407,410,1,0,0,0,408,406,1,0,0,0,408,
-		409,1,0,0,0,409,412,1,0,0,0,410,408,1,0,0,0,411,396,1,0,0,0,411,403,1,
-		0,0,0,412,45,1,0,0,0,413,415,5,25,0,0,414,413,1,0,0,0,415,418,1,0,0,0,
-		416,414,1,0,0,0,416,417,1,0,0,0,417,419,1,0,0,0,418,416,1,0,0,0,419,430,
-		3,48,24,0,420,424,5,23,0,0,421,423,5,25,0,0,422,421,1,0,0,0,423,426,1,
-		0,0,0,424,422,1,0,0,0,424,425,1,0,0,0,425,427,1,0,0,0,426,424,1,0,0,0,
-		427,429,3,48,24,0,428,420,1,0,0,0,429,432,1,0,0,0,430,428,1,0,0,0,430,
-		431,1,0,0,0,431,47,1,0,0,0,432,430,1,0,0,0,433,438,3,50,25,0,434,435,7,
-		6,0,0,435,437,3,50,25,0,436,434,1,0,0,0,437,440,1,0,0,0,438,436,1,0,0,
-		0,438,439,1,0,0,0,439,49,1,0,0,0,440,438,1,0,0,0,441,446,3,52,26,0,442,
-		443,7,7,0,0,443,445,3,52,26,0,444,442,1,0,0,0,445,448,1,0,0,0,446,444,
-		1,0,0,0,446,447,1,0,0,0,447,51,1,0,0,0,448,446,1,0,0,0,449,454,3,54,27,
-		0,450,451,7,8,0,0,451,453,3,54,27,0,452,450,1,0,0,0,453,456,1,0,0,0,454,
-		452,1,0,0,0,454,455,1,0,0,0,455,53,1,0,0,0,456,454,1,0,0,0,457,459,5,45,
-		0,0,458,457,1,0,0,0,459,462,1,0,0,0,460,458,1,0,0,0,460,461,1,0,0,0,461,
-		472,1,0,0,0,462,460,1,0,0,0,463,469,3,56,28,0,464,468,5,45,0,0,465,468,
-		5,25,0,0,466,468,3,56,28,0,467,464,1,0,0,0,467,465,1,0,0,0,467,466,1,0,
-		0,0,468,471,1,0,0,0,469,467,1,0,0,0,469,470,1,0,0,0,470,473,1,0,0,0,471,
-		469,1,0,0,0,472,463,1,0,0,0,472,473,1,0,0,0,473,474,1,0,0,0,474,485,3,
-		60,30,0,475,479,5,50,0,0,476,478,5,45,0,0,477,476,1,0,0,0,478,481,1,0,
-		0,0,479,477,1,0,0,0,479,480,1,0,0,0,480,482,1,0,0,0,481,479,1,0,0,0,482,
-		484,3,60,30,0,483,475,1,0,0,0,484,487,1,0,0,0,485,483,1,0,0,0,485,486,
-		1,0,0,0,486,55,1,0,0,0,487,485,1,0,0,0,488,489,5,57,0,0,489,490,5,53,0,
-		0,490,495,3,58,29,0,491,492,5,28,0,0,492,494,3,58,29,0,493,491,1,0,0,0,
-		494,497,1,0,0,0,495,493,1,0,0,0,495,496,1,0,0,0,496,498,1,0,0,0,497,495,
-		1,0,0,0,498,499,5,54,0,0,499,57,1,0,0,0,500,503,5,58,0,0,501,502,5,29,
-		0,0,502,504,3,44,22,0,503,501,1,0,0,0,503,504,1,0,0,0,504,59,1,0,0,0,505,
-		510,3,62,31,0,506,509,3,66,33,0,507,509,3,72,36,0,508,506,1,0,0,0,508,
-		507,1,0,0,0,509,512,1,0,0,0,510,508,1,0,0,0,510,511,1,0,0,0,511,61,1,0,
-		0,0,512,510,1,0,0,0,513,518,5,58,0,0,514,515,5,30,0,0,515,517,5,58,0,0,
-		516,514,1,0,0,0,517,520,1,0,0,0,518,516,1,0,0,0,518,519,1,0,0,0,519,522,
-		1,0,0,0,520,518,1,0,0,0,521,523,5,32,0,0,522,521,1,0,0,0,522,523,1,0,0,
-		0,523,550,1,0,0,0,524,550,7,9,0,0,525,550,7,10,0,0,526,527,5,51,0,0,527,
-		532,3,64,32,0,528,529,5,28,0,0,529,531,3,64,32,0,530,528,1,0,0,0,531,534,
-		1,0,0,0,532,530,1,0,0,0,532,533,1,0,0,0,533,535,1,0,0,0,534,532,1,0,0,
-		0,535,536,5,52,0,0,536,550,1,0,0,0,537,546,5,53,0,0,538,543,3,44,22,0,
-		539,540,5,28,0,0,540,542,3,44,22,0,541,539,1,0,0,0,542,545,1,0,0,0,543,
-		541,1,0,0,0,543,544,1,0,0,0,544,547,1,0,0,0,545,543,1,0,0,0,546,538,1,
-		0,0,0,546,547,1,0,0,0,547,548,1,0,0,0,548,550,5,54,0,0,549,513,1,0,0,0,
-		549,524,1,0,0,0,549,525,1,0,0,0,549,526,1,0,0,0,549,537,1,0,0,0,550,63,
-		1,0,0,0,551,554,3,44,22,0,552,553,5,29,0,0,553,555,3,44,22,0,554,552,1,
-		0,0,0,554,555,1,0,0,0,555,65,1,0,0,0,556,557,5,53,0,0,557,562,3,68,34,
-		0,558,559,5,28,0,0,559,561,3,68,34,0,560,558,1,0,0,0,561,564,1,0,0,0,562,
-		560,1,0,0,0,562,563,1,0,0,0,563,565,1,0,0,0,564,562,1,0,0,0,565,566,5,
-		54,0,0,566,67,1,0,0,0,567,568,5,58,0,0,568,569,5,35,0,0,569,578,3,44,22,
-		0,570,574,3,44,22,0,571,572,5,22,0,0,572,575,3,44,22,0,573,575,3,70,35,
-		0,574,571,1,0,0,0,574,573,1,0,0,0,574,575,1,0,0,0,575,578,1,0,0,0,576,
-		578,3,70,35,0,577,567,1,0,0,0,577,570,1,0,0,0,577,576,1,0,0,0,578,69,1,
-		0,0,0,579,581,5,29,0,0,580,582,3,44,22,0,581,580,1,0,0,0,581,582,1,0,0,
-		0,582,587,1,0,0,0,583,585,5,29,0,0,584,586,3,44,22,0,585,584,1,0,0,0,585,
-		586,1,0,0,0,586,588,1,0,0,0,587,583,1,0,0,0,587,588,1,0,0,0,588,71,1,0,
-		0,0,589,598,5,51,0,0,590,595,3,74,37,0,591,592,5,28,0,0,592,594,3,74,37,
-		0,593,591,1,0,0,0,594,597,1,0,0,0,595,593,1,0,0,0,595,596,1,0,0,0,596,
-		599,1,0,0,0,597,595,1,0,0,0,598,590,1,0,0,0,598,599,1,0,0,0,599,600,1,
-		0,0,0,600,601,5,52,0,0,601,73,1,0,0,0,602,603,5,58,0,0,603,604,5,35,0,
-		0,604,607,3,44,22,0,605,607,3,44,22,0,606,602,1,0,0,0,606,605,1,0,0,0,
-		607,75,1,0,0,0,85,81,84,96,103,113,118,123,129,131,136,141,149,153,158,
-		166,177,180,187,191,199,205,210,218,226,231,239,249,252,255,259,266,275,
-		280,284,289,297,300,320,325,334,337,346,351,360,368,373,377,380,385,389,
-		394,408,411,416,424,430,438,446,454,460,467,469,472,479,485,495,503,508,
-		510,518,522,532,543,546,549,554,562,574,577,581,585,587,595,598,606
+		2,36,7,36,2,37,7,37,2,38,7,38,2,39,7,39,2,40,7,40,2,41,7,41,2,42,7,42,
+		2,43,7,43,2,44,7,44,2,45,7,45,2,46,7,46,2,47,7,47,2,48,7,48,1,0,1,0,1,
+		0,5,0,102,8,0,10,0,12,0,105,9,0,3,0,107,8,0,1,0,1,0,1,1,1,1,1,1,1,1,1,
+		1,1,1,5,1,117,8,1,10,1,12,1,120,9,1,1,1,1,1,1,1,1,1,3,1,126,8,1,1,1,1,
+		1,1,1,1,1,1,1,1,1,1,1,1,1,3,1,136,8,1,1,1,1,1,1,1,3,1,141,8,1,1,1,1,1,
+		1,1,3,1,146,8,1,1,1,1,1,1,1,1,1,3,1,152,8,1,3,1,154,8,1,1,1,1,1,1,1,3,
+		1,159,8,1,1,1,1,1,1,1,3,1,164,8,1,1,1,1,1,1,1,1,1,5,1,170,8,1,10,1,12,
+		1,173,9,1,1,1,1,1,1,1,1,1,1,1,1,1,3,1,181,8,1,1,1,5,1,184,8,1,10,1,12,
+		1,187,9,1,3,1,189,8,1,1,1,1,1,3,1,193,8,1,1,2,1,2,1,2,3,2,198,8,2,1,3,
+		1,3,1,3,1,3,5,3,204,8,3,10,3,12,3,207,9,3,1,3,1,3,1,4,1,4,1,4,1,4,5,4,
+		215,8,4,10,4,12,4,218,9,4,3,4,220,8,4,1,4,1,4,1,5,1,5,1,5,3,5,227,8,5,
+		1,5,1,5,3,5,231,8,5,1,6,1,6,1,6,1,6,5,6,237,8,6,10,6,12,6,240,9,6,1,6,
+		1,6,1,6,3,6,245,8,6,1,7,1,7,1,7,3,7,250,8,7,1,8,1,8,1,8,1,8,5,8,256,8,
+		8,10,8,12,8,259,9,8,1,8,1,8,1,9,1,9,1,9,3,9,266,8,9,1,9,1,9,1,9,3,9,271,
+		8,9,1,10,1,10,1,10,1,10,5,10,277,8,10,10,10,12,10,280,9,10,1,11,1,11,1,
+		11,1,11,1,11,5,11,287,8,11,10,11,12,11,290,9,11,3,11,292,8,11,1,11,3,11,
+		295,8,11,1,11,1,11,3,11,299,8,11,1,12,1,12,1,12,5,12,304,8,12,10,12,12,
+		12,307,9,12,1,12,1,12,1,12,1,12,5,12,313,8,12,10,12,12,12,316,9,12,1,12,
+		1,12,3,12,320,8,12,1,12,1,12,3,12,324,8,12,1,13,1,13,1,13,3,13,329,8,13,
+		1,14,1,14,1,14,1,14,1,14,1,14,1,14,1,14,1,14,1,14,1,14,1,14,1,14,1,14,
+		1,14,5,14,346,8,14,10,14,12,14,349,9,14,3,14,351,8,14,1,15,1,15,1,15,5,
+		15,356,8,15,10,15,12,15,359,9,15,1,15,3,15,362,8,15,1,16,1,16,1,16,5,16,
+		367,8,16,10,16,12,16,370,9,16,1,16,3,16,373,8,16,1,17,1,17,1,17,5,17,378,
+		8,17,10,17,12,17,381,9,17,1,18,1,18,1,18,5,18,386,8,18,10,18,12,18,389,
+		9,18,1,19,1,19,3,19,393,8,19,1,20,1,20,1,20,1,20,3,20,399,8,20,3,20,401,
+		8,20,1,21,1,21,1,21,1,21,1,22,1,22,1,22,1,22,5,22,411,8,22,10,22,12,22,
+		414,9,22,1,23,1,23,1,23,1,23,1,24,1,24,1,24,3,24,423,8,24,1,24,3,24,426,
+		8,24,1,25,1,25,1,25,1,25,5,25,432,8,25,10,25,12,25,435,9,25,3,25,437,8,
+		25,1,25,1,25,1,26,1,26,1,26,1,26,1,26,1,26,1,26,1,26,1,26,1,26,1,26,1,
+		26,1,26,1,26,1,26,1,26,3,26,457,8,26,1,26,1,26,1,26,3,26,462,8,26,1,27,
+		1,27,1,27,1,27,1,27,5,27,469,8,27,10,27,12,27,472,9,27,3,27,474,8,27,1,
+		28,1,28,1,28,1,28,1,28,5,28,481,8,28,10,28,12,28,484,9,28,1,28,1,28,3,
+		28,488,8,28,1,28,1,28,1,28,1,29,1,29,1,30,1,30,3,30,497,8,30,1,30,1,30,
+		1,30,1,30,5,30,503,8,30,10,30,12,30,506,9,30,1,30,1,30,3,30,510,8,30,1,
+		30,1,30,3,30,514,8,30,1,30,3,30,517,8,30,1,31,1,31,1,31,3,31,522,8,31,
+		1,31,1,31,3,31,526,8,31,1,32,1,32,1,32,3,32,531,8,32,1,33,1,33,1,33,1,
+		33,1,33,1,33,1,33,1,33,1,33,1,33,5,33,543,8,33,10,33,12,33,546,9,33,3,
+		33,548,8,33,1,34,5,34,551,8,34,10,34,12,34,554,9,34,1,34,1,34,1,34,5,34,
+		559,8,34,10,34,12,34,562,9,34,1,34,5,34,565,8,34,10,34,12,34,568,9,34,
+		1,35,1,35,1,35,5,35,573,8,35,10,35,12,35,576,9,35,1,36,1,36,1,36,5,36,
+		581,8,36,10,36,12,36,584,9,36,1,37,1,37,1,37,5,37,589,8,37,10,37,12,37,
+		592,9,37,1,38,5,38,595,8,38,10,38,12,38,598,9,38,1,38,1,38,1,38,1,38,5,
+		38,604,8,38,10,38,12,38,607,9,38,3,38,609,8,38,1,38,1,38,1,38,5,38,614,
+		8,38,10,38,12,38,617,9,38,1,38,5,38,620,8,38,10,38,12,38,623,9,38,1,39,
+		1,39,1,39,1,39,1,39,5,39,630,8,39,10,39,12,39,633,9,39,1,39,1,39,1,40,
+		1,40,1,40,3,40,640,8,40,1,41,1,41,1,41,5,41,645,8,41,10,41,12,41,648,9,
+		41,1,42,1,42,1,42,5,42,653,8,42,10,42,12,42,656,9,42,1,42,3,42,659,8,42,
+		1,42,1,42,1,42,1,42,1,42,1,42,5,42,667,8,42,10,42,12,42,670,9,42,1,42,
+		1,42,1,42,1,42,1,42,1,42,5,42,678,8,42,10,42,12,42,681,9,42,3,42,683,8,
+		42,1,42,3,42,686,8,42,1,43,1,43,1,43,3,43,691,8,43,1,44,1,44,1,44,1,44,
+		5,44,697,8,44,10,44,12,44,700,9,44,1,44,1,44,1,45,1,45,1,45,1,45,1,45,
+		1,45,1,45,3,45,711,8,45,1,45,3,45,714,8,45,1,46,1,46,3,46,718,8,46,1,46,
+		1,46,3,46,722,8,46,3,46,724,8,46,1,47,1,47,1,47,1,47,5,47,730,8,47,10,
+		47,12,47,733,9,47,3,47,735,8,47,1,47,1,47,1,48,1,48,1,48,1,48,3,48,743,
+		8,48,1,48,0,0,49,0,2,4,6,8,10,12,14,16,18,20,22,24,26,28,30,32,34,36,38,
+		40,42,44,46,48,50,52,54,56,58,60,62,64,66,68,70,72,74,76,78,80,82,84,86,
+		88,90,92,94,96,0,12,2,0,58,58,61,61,1,0,6,7,1,0,47,48,1,0,58,59,2,0,28,
+		28,68,68,1,0,59,60,3,0,35,35,38,38,40,43,2,0,35,37,72,73,1,0,38,43,1,0,
+		44,45,1,0,46,49,1,0,26,27,815,0,106,1,0,0,0,2,192,1,0,0,0,4,194,1,0,0,
+		0,6,199,1,0,0,0,8,210,1,0,0,0,10,223,1,0,0,0,12,244,1,0,0,0,14,246,1,0,
+		0,0,16,251,1,0,0,0,18,262,1,0,0,0,20,272,1,0,0,0,22,281,1,0,0,0,24,300,
+		1,0,0,0,26,328,1,0,0,0,28,350,1,0,0,0,30,352,1,0,0,0,32,363,1,0,0,0,34,
+		374,1,0,0,0,36,382,1,0,0,0,38,392,1,0,0,0,40,394,1,0,0,0,42,402,1,0,0,
+		0,44,406,1,0,0,0,46,415,1,0,0,0,48,425,1,0,0,0,50,427,1,0,0,0,52,461,1,
+		0,0,0,54,463,1,0,0,0,56,487,1,0,0,0,58,492,1,0,0,0,60,494,1,0,0,0,62,518,
+		1,0,0,0,64,527,1,0,0,0,66,547,1,0,0,0,68,552,1,0,0,0,70,569,1,0,0,0,72,
+		577,1,0,0,0,74,585,1,0,0,0,76,596,1,0,0,0,78,624,1,0,0,0,80,636,1,0,0,
+		0,82,641,1,0,0,0,84,685,1,0,0,0,86,687,1,0,0,0,88,692,1,0,0,0,90,713,1,
+		0,0,0,92,715,1,0,0,0,94,725,1,0,0,0,96,742,1,0,0,0,98,103,3,2,1,0,99,100,
+		5,68,0,0,100,102,3,2,1,0,101,99,1,0,0,0,102,105,1,0,0,0,103,101,1,0,0,
+		0,103,104,1,0,0,0,104,107,1,0,0,0,105,103,1,0,0,0,106,98,1,0,0,0,106,107,
+		1,0,0,0,107,108,1,0,0,0,108,109,5,0,0,1,109,1,1,0,0,0,110,111,5,1,0,0,
+		111,193,7,0,0,0,112,113,5,2,0,0,113,118,3,4,2,0,114,115,5,28,0,0,115,117,
+		3,4,2,0,116,114,1,0,0,0,117,120,1,0,0,0,118,116,1,0,0,0,118,119,1,0,0,
+		0,119,193,1,0,0,0,120,118,1,0,0,0,121,122,5,3,0,0,122,125,5,58,0,0,123,
+		124,5,29,0,0,124,126,3,22,11,0,125,123,1,0,0,0,125,126,1,0,0,0,126,127,
+		1,0,0,0,127,128,5,35,0,0,128,193,3,66,33,0,129,130,5,4,0,0,130,131,5,58,
+		0,0,131,132,5,29,0,0,132,135,3,22,11,0,133,134,5,33,0,0,134,136,3,66,33,
+		0,135,133,1,0,0,0,135,136,1,0,0,0,136,193,1,0,0,0,137,138,5,5,0,0,138,
+		140,5,58,0,0,139,141,3,6,3,0,140,139,1,0,0,0,140,141,1,0,0,0,141,142,1,
+		0,0,0,142,145,3,8,4,0,143,144,5,34,0,0,144,146,3,12,6,0,145,143,1,0,0,
+		0,145,146,1,0,0,0,146,153,1,0,0,0,147,154,3,50,25,0,148,149,5,35,0,0,149,
+		151,3,66,33,0,150,152,3,20,10,0,151,150,1,0,0,0,151,152,1,0,0,0,152,154,
+		1,0,0,0,153,147,1,0,0,0,153,148,1,0,0,0,154,193,1,0,0,0,155,156,5,8,0,
+		0,156,158,5,58,0,0,157,159,3,16,8,0,158,157,1,0,0,0,158,159,1,0,0,0,159,
+		160,1,0,0,0,160,163,3,6,3,0,161,162,5,29,0,0,162,164,5,58,0,0,163,161,
+		1,0,0,0,163,164,1,0,0,0,164,165,1,0,0,0,165,166,5,35,0,0,166,171,3,18,
+		9,0,167,168,5,28,0,0,168,170,3,18,9,0,169,167,1,0,0,0,170,173,1,0,0,0,
+		171,169,1,0,0,0,171,172,1,0,0,0,172,193,1,0,0,0,173,171,1,0,0,0,174,175,
+		5,9,0,0,175,176,5,74,0,0,176,177,5,58,0,0,177,188,5,55,0,0,178,185,3,28,
+		14,0,179,181,5,68,0,0,180,179,1,0,0,0,180,181,1,0,0,0,181,182,1,0,0,0,
+		182,184,3,28,14,0,183,180,1,0,0,0,184,187,1,0,0,0,185,183,1,0,0,0,185,
+		186,1,0,0,0,186,189,1,0,0,0,187,185,1,0,0,0,188,178,1,0,0,0,188,189,1,
+		0,0,0,189,190,1,0,0,0,190,193,5,56,0,0,191,193,7,1,0,0,192,110,1,0,0,0,
+		192,112,1,0,0,0,192,121,1,0,0,0,192,129,1,0,0,0,192,137,1,0,0,0,192,155,
+		1,0,0,0,192,174,1,0,0,0,192,191,1,0,0,0,193,3,1,0,0,0,194,197,5,58,0,0,
+		195,196,5,35,0,0,196,198,3,66,33,0,197,195,1,0,0,0,197,198,1,0,0,0,198,
+		5,1,0,0,0,199,200,5,53,0,0,200,205,5,58,0,0,201,202,5,28,0,0,202,204,5,
+		58,0,0,203,201,1,0,0,0,204,207,1,0,0,0,205,203,1,0,0,0,205,206,1,0,0,0,
+		206,208,1,0,0,0,207,205,1,0,0,0,208,209,5,54,0,0,209,7,1,0,0,0,210,219,
+		5,51,0,0,211,216,3,10,5,0,212,213,5,28,0,0,213,215,3,10,5,0,214,212,1,
+		0,0,0,215,218,1,0,0,0,216,214,1,0,0,0,216,217,1,0,0,0,217,220,1,0,0,0,
+		218,216,1,0,0,0,219,211,1,0,0,0,219,220,1,0,0,0,220,221,1,0,0,0,221,222,
+		5,52,0,0,222,9,1,0,0,0,223,226,5,58,0,0,224,225,5,29,0,0,225,227,3,22,
+		11,0,226,224,1,0,0,0,226,227,1,0,0,0,227,230,1,0,0,0,228,229,5,35,0,0,
+		229,231,3,66,33,0,230,228,1,0,0,0,230,231,1,0,0,0,231,11,1,0,0,0,232,233,
+		5,51,0,0,233,238,3,14,7,0,234,235,5,28,0,0,235,237,3,14,7,0,236,234,1,
+		0,0,0,237,240,1,0,0,0,238,236,1,0,0,0,238,239,1,0,0,0,239,241,1,0,0,0,
+		240,238,1,0,0,0,241,242,5,52,0,0,242,245,1,0,0,0,243,245,3,22,11,0,244,
+		232,1,0,0,0,244,243,1,0,0,0,245,13,1,0,0,0,246,249,5,58,0,0,247,248,5,
+		29,0,0,248,250,3,22,11,0,249,247,1,0,0,0,249,250,1,0,0,0,250,15,1,0,0,
+		0,251,252,5,51,0,0,252,257,5,58,0,0,253,254,5,28,0,0,254,256,5,58,0,0,
+		255,253,1,0,0,0,256,259,1,0,0,0,257,255,1,0,0,0,257,258,1,0,0,0,258,260,
+		1,0,0,0,259,257,1,0,0,0,260,261,5,52,0,0,261,17,1,0,0,0,262,265,5,58,0,
+		0,263,264,7,2,0,0,264,266,7,3,0,0,265,263,1,0,0,0,265,266,1,0,0,0,266,
+		267,1,0,0,0,267,268,5,29,0,0,268,270,5,58,0,0,269,271,5,58,0,0,270,269,
+		1,0,0,0,270,271,1,0,0,0,271,19,1,0,0,0,272,273,5,19,0,0,273,278,3,56,28,
+		0,274,275,7,4,0,0,275,277,3,56,28,0,276,274,1,0,0,0,277,280,1,0,0,0,278,
+		276,1,0,0,0,278,279,1,0,0,0,279,21,1,0,0,0,280,278,1,0,0,0,281,294,5,58,
+		0,0,282,291,5,53,0,0,283,288,3,26,13,0,284,285,5,28,0,0,285,287,3,26,13,
+		0,286,284,1,0,0,0,287,290,1,0,0,0,288,286,1,0,0,0,288,289,1,0,0,0,289,
+		292,1,0,0,0,290,288,1,0,0,0,291,283,1,0,0,0,291,292,1,0,0,0,292,293,1,
+		0,0,0,293,295,5,54,0,0,294,282,1,0,0,0,294,295,1,0,0,0,295,298,1,0,0,0,
+		296,297,5,16,0,0,297,299,3,24,12,0,298,296,1,0,0,0,298,299,1,0,0,0,299,
+		23,1,0,0,0,300,305,5,58,0,0,301,302,5,30,0,0,302,304,5,58,0,0,303,301,
+		1,0,0,0,304,307,1,0,0,0,305,303,1,0,0,0,305,306,1,0,0,0,306,319,1,0,0,
+		0,307,305,1,0,0,0,308,309,5,51,0,0,309,314,3,66,33,0,310,311,5,28,0,0,
+		311,313,3,66,33,0,312,310,1,0,0,0,313,316,1,0,0,0,314,312,1,0,0,0,314,
+		315,1,0,0,0,315,317,1,0,0,0,316,314,1,0,0,0,317,318,5,52,0,0,318,320,1,
+		0,0,0,319,308,1,0,0,0,319,320,1,0,0,0,320,323,1,0,0,0,321,322,5,18,0,0,
+		322,324,3,66,33,0,323,321,1,0,0,0,323,324,1,0,0,0,324,25,1,0,0,0,325,326,
+		5,31,0,0,326,329,5,58,0,0,327,329,3,66,33,0,328,325,1,0,0,0,328,327,1,
+		0,0,0,329,27,1,0,0,0,330,331,5,75,0,0,331,351,3,30,15,0,332,333,5,76,0,
+		0,333,334,5,77,0,0,334,351,3,32,16,0,335,336,5,79,0,0,336,337,5,58,0,0,
+		337,338,5,77,0,0,338,351,3,48,24,0,339,340,5,80,0,0,340,341,5,58,0,0,341,
+		342,5,74,0,0,342,347,5,58,0,0,343,344,5,28,0,0,344,346,5,58,0,0,345,343,
+		1,0,0,0,346,349,1,0,0,0,347,345,1,0,0,0,347,348,1,0,0,0,348,351,1,0,0,
+		0,349,347,1,0,0,0,350,330,1,0,0,0,350,332,1,0,0,0,350,335,1,0,0,0,350,
+		339,1,0,0,0,351,29,1,0,0,0,352,357,3,34,17,0,353,354,5,28,0,0,354,356,
+		3,34,17,0,355,353,1,0,0,0,356,359,1,0,0,0,357,355,1,0,0,0,357,358,1,0,
+		0,0,358,361,1,0,0,0,359,357,1,0,0,0,360,362,3,44,22,0,361,360,1,0,0,0,
+		361,362,1,0,0,0,362,31,1,0,0,0,363,368,3,42,21,0,364,365,5,28,0,0,365,
+		367,3,42,21,0,366,364,1,0,0,0,367,370,1,0,0,0,368,366,1,0,0,0,368,369,
+		1,0,0,0,369,372,1,0,0,0,370,368,1,0,0,0,371,373,3,44,22,0,372,371,1,0,
+		0,0,372,373,1,0,0,0,373,33,1,0,0,0,374,379,3,36,18,0,375,376,5,44,0,0,
+		376,378,3,36,18,0,377,375,1,0,0,0,378,381,1,0,0,0,379,377,1,0,0,0,379,
+		380,1,0,0,0,380,35,1,0,0,0,381,379,1,0,0,0,382,387,3,38,19,0,383,384,5,
+		46,0,0,384,386,3,38,19,0,385,383,1,0,0,0,386,389,1,0,0,0,387,385,1,0,0,
+		0,387,388,1,0,0,0,388,37,1,0,0,0,389,387,1,0,0,0,390,393,5,58,0,0,391,
+		393,3,40,20,0,392,390,1,0,0,0,392,391,1,0,0,0,393,39,1,0,0,0,394,400,7,
+		5,0,0,395,398,5,58,0,0,396,397,5,47,0,0,397,399,5,58,0,0,398,396,1,0,0,
+		0,398,399,1,0,0,0,399,401,1,0,0,0,400,395,1,0,0,0,400,401,1,0,0,0,401,
+		41,1,0,0,0,402,403,5,58,0,0,403,404,7,6,0,0,404,405,3,40,20,0,405,43,1,
+		0,0,0,406,407,5,78,0,0,407,412,3,46,23,0,408,409,5,28,0,0,409,411,3,46,
+		23,0,410,408,1,0,0,0,411,414,1,0,0,0,412,410,1,0,0,0,412,413,1,0,0,0,413,
+		45,1,0,0,0,414,412,1,0,0,0,415,416,5,58,0,0,416,417,5,35,0,0,417,418,5,
+		59,0,0,418,47,1,0,0,0,419,422,5,58,0,0,420,421,5,29,0,0,421,423,5,59,0,
+		0,422,420,1,0,0,0,422,423,1,0,0,0,423,426,1,0,0,0,424,426,5,61,0,0,425,
+		419,1,0,0,0,425,424,1,0,0,0,426,49,1,0,0,0,427,436,5,55,0,0,428,433,3,
+		52,26,0,429,430,5,68,0,0,430,432,3,52,26,0,431,429,1,0,0,0,432,435,1,0,
+		0,0,433,431,1,0,0,0,433,434,1,0,0,0,434,437,1,0,0,0,435,433,1,0,0,0,436,
+		428,1,0,0,0,436,437,1,0,0,0,437,438,1,0,0,0,438,439,5,56,0,0,439,51,1,
+		0,0,0,440,462,3,54,27,0,441,442,5,10,0,0,442,462,3,54,27,0,443,444,5,11,
+		0,0,444,462,3,54,27,0,445,446,5,13,0,0,446,447,5,58,0,0,447,448,5,16,0,
+		0,448,449,3,66,33,0,449,450,3,50,25,0,450,462,1,0,0,0,451,452,5,14,0,0,
+		452,453,5,15,0,0,453,456,3,66,33,0,454,455,5,71,0,0,455,457,3,66,33,0,
+		456,454,1,0,0,0,456,457,1,0,0,0,457,458,1,0,0,0,458,459,3,50,25,0,459,
+		462,1,0,0,0,460,462,5,12,0,0,461,440,1,0,0,0,461,441,1,0,0,0,461,443,1,
+		0,0,0,461,445,1,0,0,0,461,451,1,0,0,0,461,460,1,0,0,0,462,53,1,0,0,0,463,
+		473,3,56,28,0,464,465,5,19,0,0,465,470,3,56,28,0,466,467,5,28,0,0,467,
+		469,3,56,28,0,468,466,1,0,0,0,469,472,1,0,0,0,470,468,1,0,0,0,470,471,
+		1,0,0,0,471,474,1,0,0,0,472,470,1,0,0,0,473,464,1,0,0,0,473,474,1,0,0,
+		0,474,55,1,0,0,0,475,488,3,60,30,0,476,477,5,51,0,0,477,482,3,60,30,0,
+		478,479,5,28,0,0,479,481,3,60,30,0,480,478,1,0,0,0,481,484,1,0,0,0,482,
+		480,1,0,0,0,482,483,1,0,0,0,483,485,1,0,0,0,484,482,1,0,0,0,485,486,5,
+		52,0,0,486,488,1,0,0,0,487,475,1,0,0,0,487,476,1,0,0,0,488,489,1,0,0,0,
+		489,490,3,58,29,0,490,491,3,66,33,0,491,57,1,0,0,0,492,493,7,7,0,0,493,
+		59,1,0,0,0,494,496,5,58,0,0,495,497,5,32,0,0,496,495,1,0,0,0,496,497,1,
+		0,0,0,497,509,1,0,0,0,498,499,5,53,0,0,499,504,3,64,32,0,500,501,5,28,
+		0,0,501,503,3,64,32,0,502,500,1,0,0,0,503,506,1,0,0,0,504,502,1,0,0,0,
+		504,505,1,0,0,0,505,507,1,0,0,0,506,504,1,0,0,0,507,508,5,54,0,0,508,510,
+		1,0,0,0,509,498,1,0,0,0,509,510,1,0,0,0,510,513,1,0,0,0,511,512,5,29,0,
+		0,512,514,3,22,11,0,513,511,1,0,0,0,513,514,1,0,0,0,514,516,1,0,0,0,515,
+		517,3,62,31,0,516,515,1,0,0,0,516,517,1,0,0,0,517,61,1,0,0,0,518,519,5,
+		17,0,0,519,521,5,58,0,0,520,522,5,32,0,0,521,520,1,0,0,0,521,522,1,0,0,
+		0,522,525,1,0,0,0,523,524,5,18,0,0,524,526,3,66,33,0,525,523,1,0,0,0,525,
+		526,1,0,0,0,526,63,1,0,0,0,527,530,3,66,33,0,528,529,5,29,0,0,529,531,
+		3,66,33,0,530,528,1,0,0,0,530,531,1,0,0,0,531,65,1,0,0,0,532,533,5,20,
+		0,0,533,534,3,66,33,0,534,535,5,21,0,0,535,536,3,66,33,0,536,537,5,22,
+		0,0,537,538,3,66,33,0,538,548,1,0,0,0,539,544,3,68,34,0,540,541,5,24,0,
+		0,541,543,3,68,34,0,542,540,1,0,0,0,543,546,1,0,0,0,544,542,1,0,0,0,544,
+		545,1,0,0,0,545,548,1,0,0,0,546,544,1,0,0,0,547,532,1,0,0,0,547,539,1,
+		0,0,0,548,67,1,0,0,0,549,551,5,25,0,0,550,549,1,0,0,0,551,554,1,0,0,0,
+		552,550,1,0,0,0,552,553,1,0,0,0,553,555,1,0,0,0,554,552,1,0,0,0,555,566,
+		3,70,35,0,556,560,5,23,0,0,557,559,5,25,0,0,558,557,1,0,0,0,559,562,1,
+		0,0,0,560,558,1,0,0,0,560,561,1,0,0,0,561,563,1,0,0,0,562,560,1,0,0,0,
+		563,565,3,70,35,0,564,556,1,0,0,0,565,568,1,0,0,0,566,564,1,0,0,0,566,
+		567,1,0,0,0,567,69,1,0,0,0,568,566,1,0,0,0,569,574,3,72,36,0,570,571,7,
+		8,0,0,571,573,3,72,36,0,572,570,1,0,0,0,573,576,1,0,0,0,574,572,1,0,0,
+		0,574,575,1,0,0,0,575,71,1,0,0,0,576,574,1,0,0,0,577,582,3,74,37,0,578,
+		579,7,9,0,0,579,581,3,74,37,0,580,578,1,0,0,0,581,584,1,0,0,0,582,580,
+		1,0,0,0,582,583,1,0,0,0,583,73,1,0,0,0,584,582,1,0,0,0,585,590,3,76,38,
+		0,586,587,7,10,0,0,587,589,3,76,38,0,588,586,1,0,0,0,589,592,1,0,0,0,590,
+		588,1,0,0,0,590,591,1,0,0,0,591,75,1,0,0,0,592,590,1,0,0,0,593,595,5,45,
+		0,0,594,593,1,0,0,0,595,598,1,0,0,0,596,594,1,0,0,0,596,597,1,0,0,0,597,
+		608,1,0,0,0,598,596,1,0,0,0,599,605,3,78,39,0,600,604,5,45,0,0,601,604,
+		5,25,0,0,602,604,3,78,39,0,603,600,1,0,0,0,603,601,1,0,0,0,603,602,1,0,
+		0,0,604,607,1,0,0,0,605,603,1,0,0,0,605,606,1,0,0,0,606,609,1,0,0,0,607,
+		605,1,0,0,0,608,599,1,0,0,0,608,609,1,0,0,0,609,610,1,0,0,0,610,621,3,
+		82,41,0,611,615,5,50,0,0,612,614,5,45,0,0,613,612,1,0,0,0,614,617,1,0,
+		0,0,615,613,1,0,0,0,615,616,1,0,0,0,616,618,1,0,0,0,617,615,1,0,0,0,618,
+		620,3,82,41,0,619,611,1,0,0,0,620,623,1,0,0,0,621,619,1,0,0,0,621,622,
+		1,0,0,0,622,77,1,0,0,0,623,621,1,0,0,0,624,625,5,57,0,0,625,626,5,53,0,
+		0,626,631,3,80,40,0,627,628,5,28,0,0,628,630,3,80,40,0,629,627,1,0,0,0,
+		630,633,1,0,0,0,631,629,1,0,0,0,631,632,1,0,0,0,632,634,1,0,0,0,633,631,
+		1,0,0,0,634,635,5,54,0,0,635,79,1,0,0,0,636,639,5,58,0,0,637,638,5,29,
+		0,0,638,640,3,66,33,0,639,637,1,0,0,0,639,640,1,0,0,0,640,81,1,0,0,0,641,
+		646,3,84,42,0,642,645,3,88,44,0,643,645,3,94,47,0,644,642,1,0,0,0,644,
+		643,1,0,0,0,645,648,1,0,0,0,646,644,1,0,0,0,646,647,1,0,0,0,647,83,1,0,
+		0,0,648,646,1,0,0,0,649,654,5,58,0,0,650,651,5,30,0,0,651,653,5,58,0,0,
+		652,650,1,0,0,0,653,656,1,0,0,0,654,652,1,0,0,0,654,655,1,0,0,0,655,658,
+		1,0,0,0,656,654,1,0,0,0,657,659,5,32,0,0,658,657,1,0,0,0,658,659,1,0,0,
+		0,659,686,1,0,0,0,660,686,7,5,0,0,661,686,7,11,0,0,662,663,5,51,0,0,663,
+		668,3,86,43,0,664,665,5,28,0,0,665,667,3,86,43,0,666,664,1,0,0,0,667,670,
+		1,0,0,0,668,666,1,0,0,0,668,669,1,0,0,0,669,671,1,0,0,0,670,668,1,0,0,
+		0,671,672,5,52,0,0,672,686,1,0,0,0,673,682,5,53,0,0,674,679,3,66,33,0,
+		675,676,5,28,0,0,676,678,3,66,33,0,677,675,1,0,0,0,678,681,1,0,0,0,679,
+		677,1,0,0,0,679,680,1,0,0,0,680,683,1,0,0,0,681,679,1,0,0,0,682,674,1,
+		0,0,0,682,683,1,0,0,0,683,684,1,0,0,0,684,686,5,54,0,0,685,649,1,0,0,0,
+		685,660,1,0,0,0,685,661,1,0,0,0,685,662,1,0,0,0,685,673,1,0,0,0,686,85,
+		1,0,0,0,687,690,3,66,33,0,688,689,5,29,0,0,689,691,3,66,33,0,690,688,1,
+		0,0,0,690,691,1,0,0,0,691,87,1,0,0,0,692,693,5,53,0,0,693,698,3,90,45,
+		0,694,695,5,28,0,0,695,697,3,90,45,0,696,694,1,0,0,0,697,700,1,0,0,0,698,
+		696,1,0,0,0,698,699,1,0,0,0,699,701,1,0,0,0,700,698,1,0,0,0,701,702,5,
+		54,0,0,702,89,1,0,0,0,703,704,5,58,0,0,704,705,5,35,0,0,705,714,3,66,33,
+		0,706,710,3,66,33,0,707,708,5,22,0,0,708,711,3,66,33,0,709,711,3,92,46,
+		0,710,707,1,0,0,0,710,709,1,0,0,0,710,711,1,0,0,0,711,714,1,0,0,0,712,
+		714,3,92,46,0,713,703,1,0,0,0,713,706,1,0,0,0,713,712,1,0,0,0,714,91,1,
+		0,0,0,715,717,5,29,0,0,716,718,3,66,33,0,717,716,1,0,0,0,717,718,1,0,0,
+		0,718,723,1,0,0,0,719,721,5,29,0,0,720,722,3,66,33,0,721,720,1,0,0,0,721,
+		722,1,0,0,0,722,724,1,0,0,0,723,719,1,0,0,0,723,724,1,0,0,0,724,93,1,0,
+		0,0,725,734,5,51,0,0,726,731,3,96,48,0,727,728,5,28,0,0,728,730,3,96,48,
+		0,729,727,1,0,0,0,730,733,1,0,0,0,731,729,1,0,0,0,731,732,1,0,0,0,732,
+		735,1,0,0,0,733,731,1,0,0,0,734,726,1,0,0,0,734,735,1,0,0,0,735,736,1,
+		0,0,0,736,737,5,52,0,0,737,95,1,0,0,0,738,739,5,58,0,0,739,740,5,35,0,
+		0,740,743,3,66,33,0,741,743,3,66,33,0,742,738,1,0,0,0,742,741,1,0,0,0,
+		743,97,1,0,0,0,102,103,106,118,125,135,140,145,151,153,158,163,171,180,
+		185,188,192,197,205,216,219,226,230,238,244,249,257,265,270,278,288,291,
+		294,298,305,314,319,323,328,347,350,357,361,368,372,379,387,392,398,400,
+		412,422,425,433,436,456,461,470,473,482,487,496,504,509,513,516,521,525,
+		530,544,547,552,560,566,574,582,590,596,603,605,608,615,621,631,639,644,
+		646,654,658,668,679,682,685,690,698,710,713,717,721,723,731,734,742
 	};
 
 	public static readonly ATN _ATN =
