@@ -10,15 +10,35 @@ public static class Abilities
     /// <summary>Why a group cannot run on a device, in words; null: it can.</summary>
     public static string? Problem(Device device, FusedGraph fused, FusionGroup group)
     {
-        if (device.Kind is not ("opencl" or "ilgpu") && !device.Kind.StartsWith("opencl:", StringComparison.Ordinal)
-            && !device.Kind.StartsWith("ilgpu:", StringComparison.Ordinal))
+        // How much a sparse result stores is known in the run alone, and memory on these devices is planned before.
+        var plans = device.Kind.Split(':')[0] is "opencl" or "ilgpu" || device.Lacks.Contains("sparse");
+        if (plans && group.Outputs.Any(o => fused.Graph[o] is FormatNode stored && stored.Format.Levels.Any(l => l.Kind != LevelKind.Dense)))
         {
-            return null;
+            return $"{device.Name} stores no sparse results";
         }
 
-        // How much a sparse result stores is known in the run alone, and memory on these devices is planned before.
-        return group.Outputs.Any(o => fused.Graph[o] is FormatNode stored && stored.Format.Levels.Any(l => l.Kind != LevelKind.Dense))
-            ? $"{device.Kind} stores no sparse results"
-            : null;
+        return device.Lacks.Contains("f64") && Nodes(fused, group).Any(n => n.Type.Element == ElementType.F64) ? $"{device.Name} has no f64" : null;
+    }
+
+    // Members and what they read, those of loops inside too.
+    private static IEnumerable<Node> Nodes(FusedGraph fused, FusionGroup group)
+    {
+        var open = new Stack<(FusedGraph Fused, FusionGroup Group)>([(fused, group)]);
+        while (open.TryPop(out var next))
+        {
+            foreach (var member in next.Group.Members)
+            {
+                yield return next.Fused.Graph[member];
+                if (next.Fused.Bodies.TryGetValue(member, out var body))
+                {
+                    Array.ForEach([.. body.Groups], g => open.Push((body, g)));
+                }
+            }
+
+            foreach (var load in WorkCount.Loads(next.Fused.Graph, next.Group))
+            {
+                yield return next.Fused.Graph[load];
+            }
+        }
     }
 }

@@ -25,7 +25,7 @@ public sealed class CostModel(Machine machine)
         {
             var of = profile.Classes.FirstOrDefault(c => c.Class == kernel.Class);
             var start = of?.LaunchSeconds ?? profile.LaunchSeconds;
-            var compute = kernel.Operations.Sum(o => o.Operations / Rate(profile, o.Class));
+            var compute = kernel.Operations.Sum(o => o.Operations / Rate(profile, o.Class, o.Operations));
             var bytes = kernel.BytesRead + kernel.BytesWritten;
             var move = bytes / Bandwidth(profile, of, bytes);
             isCalibrated |= of is not null;
@@ -41,13 +41,29 @@ public sealed class CostModel(Machine machine)
             $"{work.Flops:G3} FLOPs, {work.BytesRead + work.BytesWritten:G3} bytes: bound by {bound}"));
     }
 
-    private static double Rate(DeviceProfile profile, KernelClass kind) =>
-        profile.Classes.FirstOrDefault(c => c.Class == kind)?.OperationsPerSecond ?? profile.FlopsPerSecond;
+    private static double Rate(DeviceProfile profile, KernelClass kind, double operations)
+    {
+        var of = profile.Classes.FirstOrDefault(c => c.Class == kind);
+        var rate = of?.OperationsPerSecond ?? profile.FlopsPerSecond;
+        if (of is not { Sizes.Count: > 0 and var count })
+        {
+            return rate;
+        }
 
-    // What fits a cache runs from it; a class that is slower than memory is as slow in the cache's share of it.
+        var next = of.Sizes.Count(s => s.Operations < operations);
+        if (next == 0 || next == count)
+        {
+            return of.Sizes[Math.Min(next, count - 1)].OperationsPerSecond;
+        }
+
+        var (low, high) = (of.Sizes[next - 1], of.Sizes[next]);
+        var share = Math.Log(operations / low.Operations) / Math.Log(high.Operations / low.Operations);
+        return low.OperationsPerSecond * Math.Pow(high.OperationsPerSecond / low.OperationsPerSecond, share);
+    }
+
     private static double Bandwidth(DeviceProfile profile, ClassProfile? of, double bytes)
     {
-        var memory = of?.BytesPerSecond ?? profile.BytesPerSecond;
-        return profile.Caches.FirstOrDefault(c => bytes <= c.Bytes) is { } cache ? memory * (cache.BytesPerSecond / profile.BytesPerSecond) : memory;
+        var caches = of is { Caches.Count: > 0 } ? of.Caches : profile.Caches;
+        return caches.FirstOrDefault(c => bytes <= c.Bytes)?.BytesPerSecond ?? of?.BytesPerSecond ?? profile.BytesPerSecond;
     }
 }

@@ -22,8 +22,22 @@ public sealed record DeviceProfile(double FlopsPerSecond, double BytesPerSecond,
 /// <param name="BytesPerSecond">Bytes per second.</param>
 public sealed record CacheProfile(double Bytes, double BytesPerSecond);
 
+/// <summary>How fast a class of kernels is at some size.</summary>
+/// <param name="Operations">Operations of one kernel.</param>
+public sealed record SizeProfile(double Operations, double OperationsPerSecond);
+
 /// <summary>What is known of one class of kernels; null: as the device's profile says.</summary>
-public sealed record ClassProfile(KernelClass Class, double? OperationsPerSecond = null, double? BytesPerSecond = null, double? LaunchSeconds = null);
+public sealed record ClassProfile(KernelClass Class, double? OperationsPerSecond = null, double? BytesPerSecond = null, double? LaunchSeconds = null)
+{
+    /// <summary>Memories nearer than the main one, as this class uses them; empty: as the device's profile says.</summary>
+    public ValueList<CacheProfile> Caches { get; init; } = [];
+
+    /// <summary>
+    /// Rates of smaller kernels, the smallest first: between two sizes the logarithm of the rate is a line over the logarithm of the size, beyond
+    /// the first and the last it is theirs. Empty: <see cref="OperationsPerSecond"/> at any size.
+    /// </summary>
+    public ValueList<SizeProfile> Sizes { get; init; } = [];
+}
 
 /// <summary>What programs are placed on: devices, their profiles (null: nothing is known), links between them.</summary>
 public sealed record Machine(ValueList<Device> Devices, ValueList<DeviceProfile?> Profiles, ValueList<Link> Links, MoneyModel Money)

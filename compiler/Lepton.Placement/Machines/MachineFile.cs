@@ -9,6 +9,17 @@ namespace Lepton.Placement.Machines;
 public static class MachineFile
 {
     private const int MostStreams = 1024;
+    private const int MostThreads = 4096;
+
+    /// <summary>The JSON schema of machine files, for editors that check YAML by one.</summary>
+    public static string Schema
+    {
+        get
+        {
+            using var stream = typeof(MachineFile).Assembly.GetManifestResourceStream("machine.schema.json")!;
+            return new StreamReader(stream).ReadToEnd();
+        }
+    }
 
     /// <summary>The machine of a text, or null with messages (LEP7xxx) in the report.</summary>
     public static Machine? Read(SourceText source, DiagnosticReport report)
@@ -26,7 +37,7 @@ public static class MachineFile
             return null;
         }
 
-        if (nodes.Keys(root, "the machine file", "devices", "links", "money") is not { } keys)
+        if (nodes.Keys(root, "the machine file", MachineKeys.File) is not { } keys)
         {
             return null;
         }
@@ -51,10 +62,11 @@ public static class MachineFile
         }
 
         var links = keys.TryGetValue("links", out var wires) ? ReadLinks(nodes, wires, names) : [];
+        var home = keys.TryGetValue("home", out var place) ? Known(nodes, place, nodes.Word(place, "`home`"), names) : 0;
         var money = keys.TryGetValue("money", out var model) ? ReadMoney(nodes, model) : MoneyModel.Busy;
         return report.Diagnostics.Skip(before).Any(d => d.Kind.Severity == Severity.Error)
             ? null
-            : new Machine([.. devices], [.. profiles], [.. links], money);
+            : new Machine([.. devices], [.. profiles], [.. links], money) { Home = Math.Max(0, home) };
     }
 
     private const string Example = "for example `devices: { laptop: { kind: cpu } }`";
@@ -62,7 +74,7 @@ public static class MachineFile
     private static (Device Device, DeviceProfile? Profile) ReadDevice(MachineNodes nodes, string name, YamlNode node)
     {
         var what = $"device `{name}`";
-        if (nodes.Keys(node, what, "kind", "memory", "price", "streams", "minimum", "copies", "profile") is not { } keys)
+        if (nodes.Keys(node, what, MachineKeys.Device) is not { } keys)
         {
             return (new Device(name), null);
         }
@@ -74,23 +86,13 @@ public static class MachineFile
             nodes.Amount(keys, "price", Quantity.Price, 0),
             nodes.Count(keys, "streams", MostStreams),
             nodes.Amount(keys, "minimum", Quantity.Seconds, 0),
-            Choice(nodes, keys, "copies", "overlap", "occupy") == "occupy");
-        return (device, keys.TryGetValue("profile", out var profile) ? ReadProfile(nodes, $"the profile of `{name}`", profile) : null);
-    }
-
-    private static DeviceProfile? ReadProfile(MachineNodes nodes, string what, YamlNode node)
-    {
-        if (nodes.Keys(node, what, "compute", "bandwidth", "launch") is not { } keys)
+            Choice(nodes, keys, "copies", "overlap", "occupy") == "occupy")
         {
-            return null;
-        }
-
-        nodes.Needed(keys, node, what, "compute", Quantity.Flops.Example);
-        nodes.Needed(keys, node, what, "bandwidth", Quantity.Rate.Example);
-        return new DeviceProfile(
-            nodes.Amount(keys, "compute", Quantity.Flops, 1, positive: true),
-            nodes.Amount(keys, "bandwidth", Quantity.Rate, 1, positive: true),
-            nodes.Amount(keys, "launch", Quantity.Seconds, 0));
+            Threads = keys.ContainsKey("threads") ? nodes.Count(keys, "threads", MostThreads) : 0,
+            Cores = [.. nodes.Items(keys, "cores", "core numbers").Select(n => nodes.Whole(n, "`cores`", 0, MostThreads - 1)).Distinct()],
+            Lacks = [.. nodes.Items(keys, "lacks", "words").Select(n => nodes.OneOf(n, "`lacks`", MachineKeys.Lacks)).Distinct()],
+        };
+        return (device, keys.TryGetValue("profile", out var profile) ? ProfileNodes.Read(nodes, $"the profile of `{name}`", profile) : null);
     }
 
     private static List<Link> ReadLinks(MachineNodes nodes, YamlNode node, List<string> names)
@@ -105,7 +107,7 @@ public static class MachineFile
         var places = new Dictionary<(int, int), SourceSpan>();
         foreach (var item in sequence)
         {
-            if (nodes.Keys(item, "a link", "from", "to", "latency", "bandwidth", "distance", "price", "both") is not { } keys)
+            if (nodes.Keys(item, "a link", MachineKeys.Link) is not { } keys)
             {
                 continue;
             }
@@ -155,18 +157,19 @@ public static class MachineFile
     private static int End(MachineNodes nodes, Dictionary<string, YamlNode> keys, YamlNode item, string key, List<string> names)
     {
         var node = nodes.Needed(keys, item, "a link", key, names.FirstOrDefault("laptop"));
-        if (nodes.Word(node, $"`{key}`") is not { } name)
-        {
-            return -1;
-        }
+        return Known(nodes, node!, nodes.Word(node, $"`{key}`"), names);
+    }
 
-        if (!names.Contains(name))
+    // The index of a device that a node names; −1, with a message where there is a name.
+    private static int Known(MachineNodes nodes, YamlNode node, string? name, List<string> names)
+    {
+        if (name is not null && !names.Contains(name))
         {
             var help = NameSuggestion.Help(name, names) ?? (names.Count > 0 ? $"there are {string.Join(", ", names.Select(n => $"`{n}`"))}" : null);
-            nodes.Report(MachineDiagnostics.UnknownDevice, node!, [name], help);
+            nodes.Report(MachineDiagnostics.UnknownDevice, node, [name], help);
         }
 
-        return names.IndexOf(name);
+        return name is null ? -1 : names.IndexOf(name);
     }
 
     private static MoneyModel ReadMoney(MachineNodes nodes, YamlNode node) =>

@@ -139,6 +139,57 @@ internal sealed class MachineNodes(SourceText source, DiagnosticReport report)
         return amount;
     }
 
+    /// <summary>The items of a list; none when the key is not there.</summary>
+    public IEnumerable<YamlNode> Items(Dictionary<string, YamlNode> keys, string key, string what)
+    {
+        if (!keys.TryGetValue(key, out var node))
+        {
+            return [];
+        }
+
+        if (node is YamlSequenceNode list)
+        {
+            return list;
+        }
+
+        Report(MachineDiagnostics.Expected, node, [$"`{key}`", $"a list of {what}", Kind(node)], $"write `{key}: [ … ]`");
+        return [];
+    }
+
+    /// <summary>A whole number of a list.</summary>
+    public int Whole(YamlNode node, string what, int least, int most)
+    {
+        if (node is YamlScalarNode { Value: { } text } && int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            && number >= least && number <= most)
+        {
+            return number;
+        }
+
+        Report(MachineDiagnostics.OutOfRange, node, [what, $"whole numbers from {least} to {most}", Kind(node)]);
+        return least;
+    }
+
+    /// <summary>One of some words of a list.</summary>
+    public string OneOf(YamlNode node, string what, string[] words)
+    {
+        if (node is YamlScalarNode { Value: { } word } && words.Contains(word))
+        {
+            return word;
+        }
+
+        Report(MachineDiagnostics.Expected, node, [what, $"some of {string.Join(", ", words.Select(w => $"`{w}`"))}", Kind(node)]);
+        return words[0];
+    }
+
+    /// <summary>Refuses an amount that is not above the one before it in its list.</summary>
+    public void Ascending(YamlNode node, string key, double before, double amount)
+    {
+        if (amount <= before)
+        {
+            Report(MachineDiagnostics.OutOfRange, node, [$"`{key}`", "larger than that of the entry before", "smaller"], "put the smallest first");
+        }
+    }
+
     public int Count(Dictionary<string, YamlNode> keys, string key, int most)
     {
         if (!keys.TryGetValue(key, out var node) || Word(node, $"`{key}`") is not { } text)

@@ -34,6 +34,10 @@ internal sealed record Quantity(string Name, string Example, params (string Unit
     /// <summary>In operations per second.</summary>
     public static readonly Quantity Flops = new("speed", "80 GFLOP/s", ("MFLOP/s", 1e6), ("GFLOP/s", 1e9), ("TFLOP/s", 1e12), ("PFLOP/s", 1e15));
 
+    /// <summary>In operations.</summary>
+    public static readonly Quantity Operations = new("number of operations", "10 MFLOP", ("FLOP", 1), ("kFLOP", 1e3), ("MFLOP", 1e6), ("GFLOP", 1e9),
+        ("TFLOP", 1e12));
+
     /// <summary><c>16 GiB</c> and <c>16GiB</c> in the quantity's own unit; null when it is none.</summary>
     public double? Read(string text)
     {

@@ -1,3 +1,5 @@
+using Lepton.Abi;
+
 namespace Lepton.Placement.Problem;
 
 /// <summary>One device that kernels can be placed on.</summary>
@@ -21,6 +23,15 @@ public sealed record Device(
     double MinimumSeconds = 0,
     bool CopiesOccupy = false)
 {
+    /// <summary>Threads that a kernel there may use; 0: nobody said, one. Of devices that are processors.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Numbers of the processor cores that it runs on; empty: any.</summary>
+    public ValueList<int> Cores { get; init; } = [];
+
+    /// <summary>What it cannot do: <c>f64</c>, <c>sparse</c> (storing results in sparse formats).</summary>
+    public ValueList<string> Lacks { get; init; } = [];
+
     /// <summary>Price of one second, in usd.</summary>
     public double UsdPerSecond => UsdPerHour / 3600;
 }

@@ -1,5 +1,7 @@
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Lepton.Language.Text;
+using Lepton.Placement.Costs;
 using Lepton.Placement.Machines;
 using Lepton.Placement.Problem;
 using Lepton.Tests.House;
@@ -11,6 +13,35 @@ public class MachineFileTests
     private const string Slips = ":{}[]-#&*!|>'\"%@`,\t\n\0é";
     private const string Two = "devices: { a: { kind: cpu }, b: { kind: gpu } }\n";
 
+    private const string Profile = "devices:\n  a: { kind: cpu, profile: { compute: 1 TFLOP/s, bandwidth: 1 GB/s, launch: 1 us, ";
+
+    [Fact]
+    public void Reader_schema_and_page_know_the_same_keys()
+    {
+        using var schema = JsonDocument.Parse(MachineFile.Schema);
+        var (root, parts) = (schema.RootElement, schema.RootElement.GetProperty("$defs"));
+        var (profile, kind) = (parts.GetProperty("profile"), parts.GetProperty("class"));
+        Same(MachineKeys.File, root);
+        Same(MachineKeys.Device, parts.GetProperty("device"));
+        Same(MachineKeys.Link, parts.GetProperty("link"));
+        Same(MachineKeys.Profile, profile);
+        Same(MachineKeys.Class, kind);
+        Same(MachineKeys.Classes, profile.GetProperty("properties").GetProperty("classes"));
+        Same(MachineKeys.Cache, kind.GetProperty("properties").GetProperty("caches").GetProperty("items"));
+        Same(MachineKeys.Cache, profile.GetProperty("properties").GetProperty("caches").GetProperty("items"));
+        Same(MachineKeys.Size, kind.GetProperty("properties").GetProperty("sizes").GetProperty("items"));
+        var page = File.ReadAllText(Repository.PathOf("compiler", "Lepton.Placement", "Machines", "machines.md"));
+        Assert.All(MachineKeys.File.Concat(MachineKeys.Device).Concat(MachineKeys.Profile).Concat(MachineKeys.Class).Concat(MachineKeys.Link),
+            k => Assert.Contains($"{k}:", page));
+        Assert.All(MachineKeys.Classes, k => Assert.Contains($"`{k}`", page));
+        Assert.Equal(MachineKeys.Lacks, Words(parts.GetProperty("device").GetProperty("properties").GetProperty("lacks").GetProperty("items")));
+
+        static string?[] Words(JsonElement node) => [.. node.GetProperty("enum").EnumerateArray().Select(w => w.GetString())];
+
+        static void Same(string[] keys, JsonElement node) =>
+            Assert.Equal(keys.Order(), node.GetProperty("properties").EnumerateObject().Select(p => p.Name).Order());
+    }
+
     [Fact]
     public void The_example_of_the_page_is_read()
     {
@@ -19,11 +50,21 @@ public class MachineFileTests
         Assert.Empty(report.Diagnostics);
         Assert.Equal(
             [
-                new Device("laptop", "cpu", 16.0 * (1 << 30), 0.05),
-                new Device("server", "gpu", 80e9, 2.5, MinimumSeconds: 60, CopiesOccupy: true),
+                new Device("laptop", "cpu", 16.0 * (1 << 30), 0.05) { Threads = 2, Cores = [0, 1] },
+                new Device("server", "gpu", 80e9, 2.5, MinimumSeconds: 60, CopiesOccupy: true) { Lacks = ["f64", "sparse"] },
             ],
             machine!.Devices);
-        Assert.Equal([null, new DeviceProfile(50e12, 2e12, 5e-6)], machine.Profiles);
+        var server = new DeviceProfile(50e12, 2e12, 5e-6)
+        {
+            Caches = [new CacheProfile(48.0 * (1 << 20), 5e12)],
+            Classes =
+            [
+                new ClassProfile(KernelClass.Contraction, 120e12) { Sizes = [new SizeProfile(10e6, 8e12), new SizeProfile(10e9, 120e12)] },
+                new ClassProfile(KernelClass.Gather, null, 800e9, 8e-6),
+            ],
+        };
+        Assert.Equal([null, server], machine.Profiles);
+        Assert.Equal(0, machine.Home);
         Assert.Equal(2, machine.Links.Count);
         Assert.Equal((0, 1, 125e6, 0.02),
             (machine.Links[0].From, machine.Links[0].To, machine.Links[0].BytesPerSecond, machine.Links[0].UsdPerGigabyte));
@@ -80,6 +121,19 @@ public class MachineFileTests
         { "devices:\n  a: { kind: cpu, minimum: 1 GB }\n", "LEP7005", "2:28", "`1 GB` is no time" },
         { "devices:\n  a: { kind: cpu, profile: { compute: 1 TFLOP/s } }\n", "LEP7004", "2:28", "`bandwidth: 12 GB/s`" },
         { "devices:\n  a: { kind: cpu, profile: fast }\n", "LEP7002", "2:28", "the profile of `a`" },
+        { "devices:\n  a: { kind: cpu, threads: 0 }\n", "LEP7006", "2:28", "a whole number from 1 to 4096" },
+        { "devices:\n  a: { kind: cpu, cores: 3 }\n", "LEP7002", "2:26", "a list of core numbers" },
+        { "devices:\n  a: { kind: cpu, cores: [0, x] }\n", "LEP7006", "2:30", "whole numbers from 0 to 4095" },
+        { "devices:\n  a: { kind: cpu, lacks: [f65] }\n", "LEP7002", "2:27", "some of `f64`, `sparse`" },
+        { Profile + "caches: [ { size: 1 MiB } ] } }\n", "LEP7004", "2:93", "`bandwidth: 12 GB/s`" },
+        { Profile + "caches: { size: 1 MiB } } }\n", "LEP7002", "2:91", "a list of memories" },
+        { Profile + "caches: [ { size: 2 MiB, bandwidth: 1 GB/s }, { size: 1 MiB, bandwidth: 1 GB/s } ] } }\n", "LEP7006", "2:129", "put the smallest first" },
+        { Profile + "classes: { srot: { launch: 1 us } } } }\n", "LEP7003", "2:94", "did you mean `sort`" },
+        { Profile + "classes: { sort: 3 us } } }\n", "LEP7002", "2:100", "class `sort` must be keys with values" },
+        { Profile + "classes: { sort: { compute: 1 GB/s } } }\n }", "LEP7005", "2:111", "`1 GB/s` is no speed" },
+        { Profile + "classes: { sort: { sizes: [ { operations: 5 MB, compute: 1 GFLOP/s } ] } } } }\n", "LEP7005", "2:125", "units are FLOP, kFLOP" },
+        { Two + "home: c\n", "LEP7007", "2:7", "there are `a`, `b`" },
+        { Two + "home: [a]\n", "LEP7002", "2:7", "`home` must be a word" },
         { Two + "links: { from: a, to: b }\n", "LEP7002", "2:8", "write `- from: …` for each link" },
         { Two + "links:\n  - a to b\n", "LEP7002", "3:5", "a link must be keys with values" },
         { Two + "links:\n  - { to: b, bandwidth: 1 GB/s }\n", "LEP7004", "3:5", "lacks `from`" },
