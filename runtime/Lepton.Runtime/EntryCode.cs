@@ -10,6 +10,14 @@ namespace Lepton.Runtime;
 /// <param name="FirstDim">How many sizes at the start of the entry's dims are fixed in this code, so that it does not take them.</param>
 public readonly record struct EntryCode(nint Run, nint Arena, nint Prepare, nint Prepared, int FirstDim = 0)
 {
+    /// <summary>Runs the entry in place of native functions; null: they do.</summary>
+    public IEntryProgram? Program { get; init; }
+
+    /// <summary>An entry that a program runs.</summary>
+    /// <param name="program">Runs it.</param>
+    /// <param name="firstDim">How many sizes at the start of the entry's dims it does not take.</param>
+    public static EntryCode Of(IEntryProgram program, int firstDim) => new(0, 0, 0, 0, firstDim) { Program = program };
+
     /// <summary>The functions of a module, by name.</summary>
     /// <param name="symbol">The entry's <see cref="Abi.EntryManifest.Symbol"/>.</param>
     /// <param name="find">The address of a function.</param>

@@ -14,6 +14,12 @@ internal sealed unsafe partial class Frame
         var threads = options.ThreadCount;
         cancellation.ThrowIfCancellationRequested();
         var code = Plan.Code(_dims);
+        if (code.Program is { } program)
+        {
+            Execute(module, program, code.FirstDim, options, cancellation);
+            return;
+        }
+
         var dims = NativeDims + code.FirstDim;
         var bytes = ((delegate* unmanaged<long*, long>)code.Arena)(dims);
         if (bytes is < 0 or > TensorShape.MaxBytes)
@@ -61,8 +67,8 @@ internal sealed unsafe partial class Frame
             if (prepared > 0)
             {
                 block = (_parameterSource ?? module.NoParameters).Enter(
-                    module, facts[0], prepared, (Frame: this, code.Prepare, Context: (nint)(&run), Dims: (nint)dims, Bytes: facts[1], Cancellation: cancellation),
-                    static (made, s) => s.Frame.Prepare(made, s.Prepare, (NativeContext*)s.Context, (long*)s.Dims, s.Bytes, s.Cancellation),
+                    module, facts[0], prepared, (Frame: this, code.Prepare, Context: (nint)(&run), Dims: (nint)dims, Prepared: prepared, Arena: facts[1], Cancellation: cancellation),
+                    static s => s.Frame.Prepare(s.Prepared, s.Prepare, (NativeContext*)s.Context, (long*)s.Dims, s.Arena, s.Cancellation),
                     cancellation);
                 context.Prepared = block.Pointer;
             }
@@ -97,11 +103,21 @@ internal sealed unsafe partial class Frame
     }
 
     // Rare: its arena is not kept.
-    private void Prepare(PreparedBlock block, nint function, NativeContext* context, long* dims, long arenaBytes, CancellationToken cancellation)
+    private AlignedMemory Prepare(long bytes, nint function, NativeContext* context, long* dims, long arenaBytes, CancellationToken cancellation)
     {
-        using var arena = new AlignedMemory(arenaBytes, zeroed: false);
-        context->Prepared = block.Pointer;
-        Call(function, context, dims, arena.Pointer, cancellation);
+        var block = new AlignedMemory(bytes, zeroed: false);
+        try
+        {
+            using var arena = new AlignedMemory(arenaBytes, zeroed: false);
+            context->Prepared = block.Pointer;
+            Call(function, context, dims, arena.Pointer, cancellation);
+            return block;
+        }
+        catch
+        {
+            block.Dispose();
+            throw;
+        }
     }
 
     private void Call(nint function, NativeContext* context, long* dims, byte* arena, CancellationToken cancellation)

@@ -34,6 +34,9 @@ public sealed class LeptonRunException : LeptonException
         (Access, Location, Element, Index, Bound) = (access, location, element, index, bound);
     }
 
+    /// <summary>The device that failed or was lost, as the program names it: <c>opencl:0</c>; null when the failure is not a device's.</summary>
+    public string? Device { get; init; }
+
     /// <summary>The access as written, <c>z[b, y[b]]</c>; null when the failure is not one access.</summary>
     public string? Access { get; }
 

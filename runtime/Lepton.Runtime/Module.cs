@@ -116,6 +116,14 @@ public sealed class Module : IDisposable
         return new Module(manifest, lookup, owner);
     }
 
+    /// <summary>A module whose entries are run by programs, which hand their work to a device.</summary>
+    /// <param name="manifest">What there is.</param>
+    /// <param name="program">What runs an entry; asked once for each.</param>
+    /// <param name="owner">Owns the code; disposed when the module is and no run is left. May be null.</param>
+    /// <exception cref="ModuleLoadException">The manifest contradicts itself. The owner is not disposed then.</exception>
+    public static Module FromPrograms(ModuleManifest manifest, Func<EntryManifest, IEntryProgram> program, IDisposable? owner) =>
+        new(manifest, entry => new EntryPlan(entry, EntryCode.Of(program(entry), firstDim: 0), source: null), owner);
+
     /// <summary>A module whose code is made for the sizes of each call, on first use.</summary>
     /// <param name="manifest">What there is, with symbolic sizes.</param>
     /// <param name="source">Gives the code for the sizes of a call.</param>

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Lepton.Runtime.Memory;
 using Lepton.Runtime.Tensors;
 
@@ -23,10 +24,10 @@ internal sealed class ParameterValues(Dictionary<string, TensorRef> tensors) : I
     /// <param name="key">Says what is in it.</param>
     /// <param name="bytes">Its size.</param>
     /// <param name="state">What <paramref name="make"/> needs.</param>
-    /// <param name="make">Fills a new block.</param>
+    /// <param name="make">Makes its memory.</param>
     /// <param name="cancellation">Of the run.</param>
     /// <exception cref="OperationCanceledException">While another run makes it, or by <paramref name="make"/>.</exception>
-    internal PreparedBlock Enter<TState>(Module module, long key, long bytes, TState state, Action<PreparedBlock, TState> make, CancellationToken cancellation)
+    internal PreparedBlock Enter<TState>(Module module, long key, long bytes, TState state, Func<TState, SafeHandle> make, CancellationToken cancellation)
     {
         if (Find(module, key, bytes) is { } ready)
         {
@@ -67,20 +68,10 @@ internal sealed class ParameterValues(Dictionary<string, TensorRef> tensors) : I
         return null;
     }
 
-    private PreparedBlock Make<TState>(Module module, long key, long bytes, TState state, Action<PreparedBlock, TState> make)
+    private PreparedBlock Make<TState>(Module module, long key, long bytes, TState state, Func<TState, SafeHandle> make)
     {
-        var block = new PreparedBlock(module, key, bytes);
-        try
-        {
-            make(block, state);
-            _ = block.TryEnter();
-        }
-        catch
-        {
-            block.Dispose();
-            throw;
-        }
-
+        var block = new PreparedBlock(module, key, bytes, make(state));
+        _ = block.TryEnter();
         module.Prepared.Add(block);
         var blocks = _blocks;
         if (blocks.Length == MaxBlocks)

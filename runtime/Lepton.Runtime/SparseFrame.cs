@@ -78,11 +78,7 @@ internal sealed unsafe partial class Frame
     /// <summary>Makes every array of every sparse result a block of its own, as long as the counts say.</summary>
     private void KeepResults()
     {
-        for (var d = Plan.PlainDims; d < _dims.Length; d++)
-        {
-            _dims[d] = NativeDims[d]; // those of arguments are as they were
-        }
-
+        TakeCounts();
         foreach (var result in Plan.SparseResults)
         {
             for (var a = 0; a < result.Lengths.Length; a++)
@@ -105,6 +101,14 @@ internal sealed unsafe partial class Frame
                     }
                 }
             }
+        }
+    }
+
+    private void TakeCounts()
+    {
+        for (var d = Plan.PlainDims; d < _dims.Length; d++)
+        {
+            _dims[d] = NativeDims[d]; // those of arguments are as they were
         }
     }
 

@@ -1,29 +1,36 @@
+using System.Runtime.InteropServices;
+
 namespace Lepton.Runtime.Memory;
 
-/// <summary>What an entry prepared from one set of parameters: memory that runs read.</summary>
+/// <summary>What an entry prepared from one set of parameters: memory that runs read, of the process or of a device.</summary>
 /// <param name="module">Whose code made it.</param>
 /// <param name="key">Says what is in it; see <see cref="Abi.NativeContext"/>.</param>
 /// <param name="bytes">Its size.</param>
-internal sealed class PreparedBlock(Module module, long key, long bytes) : IDisposable
+/// <param name="memory">Owns it: its handle is the address, or what a device calls it.</param>
+internal sealed class PreparedBlock(Module module, long key, long bytes, SafeHandle memory) : IDisposable
 {
-    private readonly AlignedMemory _memory = new(bytes, zeroed: false);
+    private volatile bool _disposed;
 
-    internal long Bytes => _memory.IsClosed ? 0 : _memory.Bytes;
+    internal long Bytes => memory.IsClosed ? 0 : bytes;
 
-    internal unsafe byte* Pointer => _memory.Pointer;
+    internal SafeHandle Memory => memory;
+
+    internal unsafe byte* Pointer => (byte*)memory.DangerousGetHandle();
 
     internal bool Fits(Module other, long otherKey, long otherBytes) => module == other && key == otherKey && bytes == otherBytes;
 
     /// <summary>Counts a run in, which ends with <see cref="Exit"/>; false when the block is on its way out.</summary>
     internal bool TryEnter()
     {
+        if (_disposed)
+        {
+            return false;
+        }
+
         try
         {
-            unsafe
-            {
-                _ = _memory.AddUser();
-            }
-
+            var isCounted = false;
+            memory.DangerousAddRef(ref isCounted);
             return true;
         }
         catch (ObjectDisposedException)
@@ -32,10 +39,14 @@ internal sealed class PreparedBlock(Module module, long key, long bytes) : IDisp
         }
     }
 
-    internal void Exit() => _memory.DangerousRelease();
+    internal void Exit() => memory.DangerousRelease();
 
     /// <summary>Frees the memory when no run reads it any more.</summary>
-    public void Dispose() => _memory.Dispose();
+    public void Dispose()
+    {
+        _disposed = true;
+        memory.Dispose();
+    }
 }
 
 /// <summary>The blocks made for one module, to free them with it. The sets of parameters that keep them may live longer.</summary>

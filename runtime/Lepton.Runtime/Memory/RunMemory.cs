@@ -93,28 +93,30 @@ internal unsafe struct RunMemory
     }
 
     [UnmanagedCallersOnly]
-    private static void* Allocate(NativeContext* context, long bytes)
+    private static void* Allocate(NativeContext* context, long bytes) => ((RunContext*)context)->Memory->New(bytes);
+
+    /// <summary>A block, used before or new; null: no memory of that size. From any thread.</summary>
+    internal void* New(long bytes)
     {
-        var memory = ((RunContext*)context)->Memory;
         var wait = default(SpinWait);
-        while (Interlocked.CompareExchange(ref memory->_lock, 1, 0) != 0)
+        while (Interlocked.CompareExchange(ref _lock, 1, 0) != 0)
         {
             wait.SpinOnce();
         }
 
-        var block = bytes is < 0 or > TensorShape.MaxBytes ? null : memory->FromSpare(bytes);
+        var block = bytes is < 0 or > TensorShape.MaxBytes ? null : FromSpare(bytes);
         block = block is null && bytes is >= 0 and <= TensorShape.MaxBytes ? Make(bytes) : block;
         if (block is null)
         {
-            memory->Refused = memory->Refused == 0 ? bytes : memory->Refused;
+            Refused = Refused == 0 ? bytes : Refused;
         }
         else
         {
-            block->Next = memory->_taken;
-            memory->_taken = block;
+            block->Next = _taken;
+            _taken = block;
         }
 
-        Volatile.Write(ref memory->_lock, 0);
+        Volatile.Write(ref _lock, 0);
         return block is null ? null : (byte*)block + Header;
     }
 

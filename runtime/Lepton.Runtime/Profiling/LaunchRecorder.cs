@@ -74,6 +74,24 @@ public sealed unsafe class LaunchRecorder : IDisposable
         context->Site = -1;
     }
 
+    /// <summary>Writes down a launch that a device reported, as one batch of its own.</summary>
+    /// <param name="launch">When and what.</param>
+    /// <param name="thread">The number that its batch has in place of a thread's.</param>
+    internal void Add(in LaunchRecord launch, long thread)
+    {
+        var number = _state->LaunchCount++;
+        if (number < _state->MaxLaunches)
+        {
+            _state->Launches[number] = launch;
+        }
+
+        var batch = _state->BatchCount++;
+        if (batch < _state->MaxBatches)
+        {
+            _state->Batches[batch] = new BatchRecord(number, thread, 0, launch.Chunks, launch.Start, launch.End);
+        }
+    }
+
     [UnmanagedCallersOnly]
     private static void Launch(
         NativeContext* context,

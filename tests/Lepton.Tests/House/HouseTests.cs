@@ -10,6 +10,7 @@ public class HouseTests
     {
         ["Lepton.Abi"] = [],
         ["Lepton.Runtime"] = ["Lepton.Abi"],
+        ["Lepton.Runtime.OpenCl"] = ["Lepton.Abi", "Lepton.Runtime"],
         ["Lepton.Language"] = ["Lepton.Abi"],
         ["Lepton.Graphs"] = ["Lepton.Abi", "Lepton.Language"],
         ["Lepton.Optimizer"] = ["Lepton.Abi", "Lepton.Graphs"],
@@ -17,7 +18,10 @@ public class HouseTests
         ["Lepton.Kernels"] = ["Lepton.Abi", "Lepton.Graphs"],
         ["Lepton.Codegen"] = ["Lepton.Abi", "Lepton.Graphs", "Lepton.Kernels"],
         ["Lepton.Compiler"] = ["Lepton.Abi", "Lepton.Language", "Lepton.Graphs", "Lepton.Optimizer", "Lepton.Kernels", "Lepton.Codegen"],
-        ["Lepton.Embedding"] = ["Lepton.Abi", "Lepton.Runtime", "Lepton.Language", "Lepton.Graphs", "Lepton.Kernels", "Lepton.Codegen", "Lepton.Compiler"],
+        ["Lepton.Embedding"] =
+        [
+            "Lepton.Abi", "Lepton.Runtime", "Lepton.Runtime.OpenCl", "Lepton.Language", "Lepton.Graphs", "Lepton.Kernels", "Lepton.Codegen", "Lepton.Compiler",
+        ],
         ["leptonc"] =
         [
             "Lepton.Abi", "Lepton.Runtime", "Lepton.Language", "Lepton.Graphs", "Lepton.Optimizer", "Lepton.Kernels", "Lepton.Codegen",
