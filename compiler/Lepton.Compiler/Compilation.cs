@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Lepton.Abi;
 using Lepton.Codegen.Clr;
 using Lepton.Codegen.Llvm;
+using Lepton.Codegen.OpenCl;
 using Lepton.Compiler.Scheduling;
 using Lepton.Graphs;
 using Lepton.Graphs.Building;
@@ -138,6 +139,9 @@ public sealed class Compilation
     /// <summary>LLVM IR text.</summary>
     public string Ir(KernelModule kernels) =>
         CompileThread.Run(() => Timed("llvm", () => LlvmBackend.Emit(kernels, Target(), _options.FastMath, _options.Profile)));
+
+    /// <summary>An OpenCL program.</summary>
+    public OpenClProgram OpenCl(KernelModule kernels, OpenClTarget target) => CompileThread.Run(() => Timed("opencl", () => OpenClSource.Emit(kernels, target)));
 
     /// <summary>Object code, from the cache where it has been made before.</summary>
     public CompiledModule Compile(IReadOnlyList<string> entries, IReadOnlyDictionary<string, long>? dims = null)

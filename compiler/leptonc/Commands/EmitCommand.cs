@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Lepton.Codegen.Llvm;
+using Lepton.Codegen.OpenCl;
 using Lepton.Compiler;
 using Lepton.Graphs;
 using Lepton.Kernels.Loops;
@@ -13,7 +14,7 @@ namespace Lepton.CommandLine.Commands;
 internal static class EmitCommand
 {
     private static readonly string[] Stages =
-        ["syntax", "program", "graph", .. GraphPasses.List.Select(p => p.Name), "optimized", "groups", "kernels", "llvm", "llvm-optimized", "assembly"];
+        ["syntax", "program", "graph", .. GraphPasses.List.Select(p => p.Name), "optimized", "groups", "kernels", "llvm", "llvm-optimized", "assembly", "opencl"];
 
     public static Command Make()
     {
@@ -72,6 +73,8 @@ internal static class EmitCommand
                 return ObjectCode.OptimizedIr(compilation.Ir(compilation.Lower([entry], dims)), target);
             case "assembly":
                 return ObjectCode.Assembly(compilation.Ir(compilation.Lower([entry], dims)), target);
+            case "opencl":
+                return compilation.OpenCl(compilation.Lower([entry], dims), OpenClTarget.Cpu).Text;
             default:
                 compilation.Fuse(entry, dims);
                 return after() is { } graph ? GraphText.Print(graph) : throw new UserException($"the pass {stage} did not run: it was skipped");

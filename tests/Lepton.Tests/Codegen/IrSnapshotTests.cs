@@ -1,8 +1,5 @@
-using Lepton.Abi;
 using Lepton.Codegen.Llvm;
-using Lepton.Graphs;
 using Lepton.Kernels;
-using Lepton.Kernels.Loops;
 using Lepton.Tests.Support;
 using Xunit;
 
@@ -11,50 +8,14 @@ namespace Lepton.Tests.Codegen;
 /// <summary>The text of tiny kernels, without the helpers that stand in every module.</summary>
 public class IrSnapshotTests
 {
-    private static readonly LaneType Lanes = new(ElementType.F32, 8);
-    private static readonly LoopExpr At = new VariableExpr(LaneType.Index, 1);
-
-    // y[i] = x[i] * x[i] + 1
     [Fact]
-    public Task Square_plus_one() => Verifier.Verify(Text(Kernel(
-        ElementType.F32,
-        new LetStatement(2, new LoadExpr(Lanes, 0, At)),
-        new LetStatement(3, new FmaExpr(Lanes, Value(2), Value(2), new NumberExpr(Lanes, Scalar.Float(ElementType.F32, 1)))),
-        new StoreStatement(1, At, Value(3)))));
+    public Task Square_plus_one() => Verifier.Verify(Text(TinyKernels.SquarePlusOne));
 
-    // y[i] = x[i], from f16, where x[i] > 0; a check of each chunk
     [Fact]
-    public Task Masked_halves() => Verifier.Verify(Text(Kernel(
-        ElementType.F16,
-        new LetStatement(2, new LoadExpr(Lanes, 0, At)),
-        new LetStatement(3, new MapExpr(Lanes with { Element = ElementType.Bool }, MapOp.Greater, [Value(2), new NumberExpr(Lanes, Scalar.Float(ElementType.F32, 0))])),
-        new StoreStatement(1, At, Value(2), Mask: new VariableExpr(Lanes with { Element = ElementType.Bool }, 3)),
-        new FailStatement(new LaneReduceExpr(new LaneType(ElementType.Bool, 1), ReduceKind.Any, new VariableExpr(Lanes with { Element = ElementType.Bool }, 3)), 0, At, At, At))));
+    public Task Masked_halves() => Verifier.Verify(Text(TinyKernels.MaskedHalves));
 
-    private static VariableExpr Value(int variable) => new(Lanes, variable);
-
-    private static Kernel Kernel(ElementType input, params LoopStatement[] body)
+    private static string Text(KernelModule module)
     {
-        var loop = new ForStatement(
-            1, new NumberExpr(LaneType.Index, Scalar.Integer(ElementType.I64, 0)), new SizeOfExpr(SizeExpr.Variable("N")), Lanes.Lanes, body.ToValueList());
-        return new Kernel(
-            "tiny",
-            KernelStrategy.Map,
-            [new KernelBuffer("x", input, BufferAccess.Read), new KernelBuffer("y", ElementType.F32, BufferAccess.Write)],
-            [],
-            1,
-            [loop],
-            4,
-            0,
-            0,
-            "");
-    }
-
-    private static string Text(Kernel kernel)
-    {
-        var manifest = new EntryManifest("tiny", "lep_tiny", ["N"], [], [], [], [], []);
-        var module = new KernelModule("tiny", [kernel], [], [new EntryProgram(manifest, [], 0, [])]);
-        KernelVerifier.Check(module);
         var text = LlvmBackend.Emit(module, CpuTarget.Avx2);
         return text[text.IndexOf("define internal void @lep.tiny", StringComparison.Ordinal)..text.IndexOf("define i32 @lep_tiny", StringComparison.Ordinal)];
     }

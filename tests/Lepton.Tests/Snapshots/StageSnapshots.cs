@@ -1,4 +1,5 @@
 using Lepton.Codegen.Llvm;
+using Lepton.Codegen.OpenCl;
 using Lepton.Compiler;
 using Lepton.Graphs;
 using Lepton.Kernels.Loops;
@@ -35,6 +36,13 @@ public class StageSnapshots
     {
         var compilation = Compile();
         return Verifier.Verify(compilation.Ir(compilation.Lower(["scale"], Four)));
+    }
+
+    [Fact]
+    public Task OpenCl()
+    {
+        var compilation = Compile();
+        return Verifier.Verify(compilation.OpenCl(compilation.Lower(["scale"], Four), OpenClTarget.Cpu).Text);
     }
 
     private static Compilation Compile() => Compilation.Of(new SourceText("scale.lep", Scale), new CompileOptions { Target = CpuTarget.Avx2 });

@@ -3,6 +3,7 @@ using System.Reflection.Emit;
 using Lepton.Abi;
 using Lepton.Codegen.Llvm;
 using Lepton.Codegen.Llvm.Math;
+using Lepton.Graphs;
 using Lepton.Kernels.Loops;
 
 namespace Lepton.Codegen.Clr.Emit;
@@ -102,6 +103,12 @@ internal sealed class ClrMathBody(ElementType type, int lanes, CpuTarget target,
         var other = Value(otherwise().Name);
         return Float(often.Zip(other, (x, y) => Rarely(any, x, y)));
     }
+
+    // Whole functions do these lanes on their own (ClrMath).
+    public override (Flt R, Flt Low, Int K) ReducedWhereHuge(MathLibrary library, Mask huge, Flt x, Turn turn, (Flt R, Flt Low, Int K) usual, bool wantLow) => usual;
+
+    // As above: a remainder is no function of these at all.
+    public override Flt SlowRemainder(MathLibrary library, Flt x, Flt y) => throw new CompilerBugException("clr", "a remainder is written lane by lane");
 
     /// <summary><paramref name="usual"/>, and where the condition holds <paramref name="otherwise"/>, which is not computed else.</summary>
     public static Node Rarely(Node condition, Node usual, Node otherwise) => new(

@@ -125,6 +125,28 @@ internal sealed class IrMathBody : MathBody
         return new(this, Text.Value($"phi {FloatType} [ {usual.Name}, %entry ], [ {other.Name}, %slow ]"));
     }
 
+    public override (Flt R, Flt Low, Int K) ReducedWhereHuge(MathLibrary library, Mask huge, Flt x, Turn turn, (Flt R, Flt Low, Int K) usual, bool wantLow)
+    {
+        var slow = library.RequireReduction(this);
+        var (here, there) = ("slow", "reduced");
+        Text.Line($"br i1 {Any(huge)}, label %{here}, label %{there}, !prof !0");
+        Text.Label(here);
+        var type = $"{{ {FloatType}, {FloatType}, {IntType} }}";
+        var all = Text.Value($"call {type} @\"{slow}\"({FloatType} {x.Name}, i64 {(int)turn})");
+        var slowR = Select(huge, new Flt(this, Text.Value($"extractvalue {type} {all}, 0")), usual.R);
+        var slowLow = wantLow ? Select(huge, new Flt(this, Text.Value($"extractvalue {type} {all}, 1")), usual.Low) : usual.Low;
+        var slowK = Select(huge, new Int(this, Text.Value($"extractvalue {type} {all}, 2")), usual.K);
+        Text.Line($"br label %{there}");
+        Text.Label(there);
+        string Phi(string of, string often, string rarely) => Text.Value($"phi {of} [ {often}, %entry ], [ {rarely}, %{here} ]");
+        var r = new Flt(this, Phi(FloatType, usual.R.Name, slowR.Name));
+        var low = wantLow ? new Flt(this, Phi(FloatType, usual.Low.Name, slowLow.Name)) : usual.Low;
+        return (r, low, new Int(this, Phi(IntType, usual.K.Name, slowK.Name)));
+    }
+
+    public override Flt SlowRemainder(MathLibrary library, Flt x, Flt y) =>
+        new(this, Text.Value($"call {FloatType} @\"{library.RequireSlowRemainder(this)}\"({FloatType} {x.Name}, {FloatType} {y.Name})"));
+
     protected override Flt FusedMulAdd(Flt a, Flt b, Flt c) =>
         new(this, Text.Value($"call {FloatType} @llvm.fma.{Suffix}({FloatType} {a.Name}, {FloatType} {b.Name}, {FloatType} {c.Name})"));
 

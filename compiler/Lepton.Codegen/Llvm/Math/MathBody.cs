@@ -179,6 +179,12 @@ internal abstract class MathBody
     /// </summary>
     public abstract Flt Rarely(Mask rare, Flt usual, Func<Flt> otherwise);
 
+    /// <summary>The parts of a turn that <see cref="TrigReduction"/> found, and behind a branch that is hardly ever taken those of arguments that are huge, inf or nan.</summary>
+    public abstract (Flt R, Flt Low, Int K) ReducedWhereHuge(MathLibrary library, Mask huge, Flt x, Turn turn, (Flt R, Flt Low, Int K) usual, bool wantLow);
+
+    /// <summary>x mod y, exactly, for any numbers that are not negative.</summary>
+    public abstract Flt SlowRemainder(MathLibrary library, Flt x, Flt y);
+
     /// <summary>One instruction; asked for only where the target has it.</summary>
     protected abstract Flt FusedMulAdd(Flt a, Flt b, Flt c);
 

@@ -21,12 +21,7 @@ internal static class Remainders
         var most = b.F(b.Pick(1e38, 1e290));
         var hard = b.Compare("uge", q, bound) | b.Compare("uge", ax, most) | b.Compare("uge", ay, most);
         var exact = r;
-        r = b.Rarely(hard, exact, () =>
-        {
-            var ir = (IrMathBody)b;
-            var slow = ir.Text.Value($"call {ir.FloatType} @\"{library.RequireSlowRemainder(b)}\"({ir.FloatType} {ax.Name}, {ir.FloatType} {ay.Name})");
-            return b.Select(hard, new Flt(b, slow), exact);
-        });
+        r = b.Rarely(hard, exact, () => b.Select(hard, b.SlowRemainder(library, ax, ay), exact));
 
         var other = (b.BitsOf(x) ^ b.BitsOf(y)).IsNegative() & (r > 0);
         return b.Select(other, y + b.CopySign(r, x), b.CopySign(r, y));

@@ -28,6 +28,17 @@ internal static class TrigReduction
     private static readonly double[] PiF32 = [3.141592502593994, 1.5099578831723193e-07, 1.078060505991553e-14];
     private static readonly double[] PiF64 = [3.141592653589793, 1.224646799147353e-16, 2.1657133478438278e-32];
 
+    /// <summary>64 zero bits, then 1,216 bits of 2/π.</summary>
+    public static readonly ulong[] TwoOverPi =
+    [
+        0, 0xA2F9836E4E441529, 0xFC2757D1F534DDC0, 0xDB6295993C439041, 0xFE5163ABDEBBC561, 0xB7246E3A424DD2E0, 0x06492EEA09D1921C,
+        0xFE1DEB1CB129A73E, 0xE88235F52EBB4484, 0xE99C7026B45F7E41, 0x3991D639835339F4, 0x9C845F8BBDF9283B, 0x1FF897FFDE05980F,
+        0xEF2F118B5A0A6D1F, 0x6D367ECF27CB09B7, 0x4F463F669E5FEA2D, 0x7527BAC7EBE5F17B, 0x3D0739F78A5292EA, 0x6BFB5FB1F8D5D085, 0x56033046FC7B6BAB,
+    ];
+
+    /// <summary>π/2 in two parts.</summary>
+    public static (double High, double Low) HalfPi => (PiF64[0] / 2, PiF64[1] / 2);
+
     /// <summary>r, what its rounding lost, and k, of which only the lowest two bits (for half turns: the lowest) mean something.</summary>
     public static (Flt R, Flt Low, Int K) Reduce(MathBody b, MathLibrary library, Flt x, Turn turn, bool wantLow)
     {
@@ -40,26 +51,7 @@ internal static class TrigReduction
 
         // Not below the limit: huge, inf or nan.
         var huge = b.Compare("uge", b.Abs(x), b.F(UsualBelow(b.Type)));
-        var ir = (IrMathBody)b; // others write the usual path alone
-        var slow = library.RequireReduction(b);
-        var (here, there) = ("slow", "reduced");
-        ir.Text.Line($"br i1 {ir.Any(huge)}, label %{here}, label %{there}, !prof !0");
-        ir.Text.Label(here);
-        var type = $"{{ {ir.FloatType}, {ir.FloatType}, {ir.IntType} }}";
-        var all = ir.Text.Value($"call {type} @\"{slow}\"({ir.FloatType} {x.Name}, i64 {(int)turn})");
-        var slowR = b.Select(huge, new Flt(b, ir.Text.Value($"extractvalue {type} {all}, 0")), r);
-        var slowLow = wantLow ? b.Select(huge, new Flt(b, ir.Text.Value($"extractvalue {type} {all}, 1")), low) : low;
-        var slowK = b.Select(huge, new Int(b, ir.Text.Value($"extractvalue {type} {all}, 2")), k);
-        ir.Text.Line($"br label %{there}");
-        ir.Text.Label(there);
-        r = new(b, ir.Text.Value($"phi {ir.FloatType} [ {r.Name}, %entry ], [ {slowR.Name}, %{here} ]"));
-        if (wantLow)
-        {
-            low = new(b, ir.Text.Value($"phi {ir.FloatType} [ {low.Name}, %entry ], [ {slowLow.Name}, %{here} ]"));
-        }
-
-        k = new(b, ir.Text.Value($"phi {ir.IntType} [ {k.Name}, %entry ], [ {slowK.Name}, %{here} ]"));
-        return (r, low, k);
+        return b.ReducedWhereHuge(library, huge, x, turn, (r, low, k), wantLow);
     }
 
     /// <summary>The magnitude below which three parts of π are enough.</summary>
@@ -68,14 +60,8 @@ internal static class TrigReduction
     /// <summary>The constant that the slow path reads: 64 zero bits, then 1,216 bits of 2/π.</summary>
     public static string TableText()
     {
-        ulong[] words =
-        [
-            0, 0xA2F9836E4E441529, 0xFC2757D1F534DDC0, 0xDB6295993C439041, 0xFE5163ABDEBBC561, 0xB7246E3A424DD2E0, 0x06492EEA09D1921C,
-            0xFE1DEB1CB129A73E, 0xE88235F52EBB4484, 0xE99C7026B45F7E41, 0x3991D639835339F4, 0x9C845F8BBDF9283B, 0x1FF897FFDE05980F,
-            0xEF2F118B5A0A6D1F, 0x6D367ECF27CB09B7, 0x4F463F669E5FEA2D, 0x7527BAC7EBE5F17B, 0x3D0739F78A5292EA, 0x6BFB5FB1F8D5D085, 0x56033046FC7B6BAB,
-        ];
-        var list = string.Join(", ", words.Select(w => "i64 " + ((long)w).ToString(CultureInfo.InvariantCulture)));
-        return $"@{Table} = private unnamed_addr constant [{words.Length} x i64] [{list}]\n";
+        var list = string.Join(", ", TwoOverPi.Select(w => "i64 " + ((long)w).ToString(CultureInfo.InvariantCulture)));
+        return $"@{Table} = private unnamed_addr constant [{TwoOverPi.Length} x i64] [{list}]\n";
     }
 
     /// <summary>All lanes by <see cref="ScalarText"/>, one after the other.</summary>
