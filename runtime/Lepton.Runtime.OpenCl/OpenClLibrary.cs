@@ -43,14 +43,18 @@ internal static partial class OpenClLibrary
         var found = (Named is { } named ? [named] : Files).Select(f => NativeLibrary.TryLoad(f, out var handle) ? handle : 0).FirstOrDefault(h => h != 0);
         if (found != 0 && OperatingSystem.IsLinux())
         {
+            LeaveSignalsAlone();
             KeepCompiledKernels();
         }
 
         return found;
     }
 
-    // PoCL compiles a kernel at its first launch, which takes up to a tenth of a second, and keeps the result where this variable says. A driver sees the
-    // environment of the C library, which .NET does not change.
+    // PoCL takes over the signal by which .NET learns of a division by zero, whose exception then ends the process instead. Our kernels never divide by
+    // zero. A driver sees the environment of the C library, which .NET does not change.
+    private static void LeaveSignalsAlone() => _ = SetEnvironment("POCL_SIGFPE_HANDLER", "0", 1);
+
+    // PoCL compiles a kernel at its first launch, which takes up to a tenth of a second, and keeps the result where this variable says.
     private static void KeepCompiledKernels()
     {
         const string Variable = "POCL_CACHE_DIR";

@@ -66,6 +66,16 @@ public class OpenClFailureTests
         Assert.Throws<OperationCanceledException>(() => OpenClRunTests.Run(module, [1], done.Token));
     }
 
+    // The driver must not take the signal by which .NET learns of it.
+    [OpenClFact]
+    public void A_division_by_zero_is_an_exception_after_OpenCL_was_used_too()
+    {
+        using var session = OpenClRunTests.Session(inPlace: true);
+        using var module = Load(session, Map(Scale(Place(0), Constant, Place(1))));
+        var three = OpenClRunTests.Run(module, [1]);
+        Assert.Throws<DivideByZeroException>(() => 1 / ((int)three[0] - 3));
+    }
+
     [OpenClFact]
     public void A_device_that_is_not_there_is_named_with_those_that_are()
     {
