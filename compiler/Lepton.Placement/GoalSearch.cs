@@ -116,7 +116,15 @@ internal sealed class GoalSearch
     private void Anneal()
     {
         var steps = _options.AnnealingWork / (10 + (2 * _tables.Kernels) + _tables.Consumers.Sum(c => c.Length));
-        if (!Proven && _start is not null && steps > 0)
+        if (!Proven && _best is not null && steps > 0 && OrderAnnealing.Applies(_tables, _weights))
+        {
+            // A step of it costs a tenth, and what a solver cannot take is worth more; two walks that know nothing of each other, on two processors.
+            var plans = new Plan[2];
+            var walk = (long)steps * Math.Clamp(_tables.Kernels / 4, 2, 50);
+            Parallel.For(0, plans.Length, i => plans[i] = OrderAnnealing.Run(_tables, _weights, _best.Plan, walk, seed: i + 1));
+            Array.ForEach(plans, p => Try("annealing", p));
+        }
+        else if (!Proven && _start is not null && steps > 0)
         {
             Try("annealing", Annealing.Run(_tables, _weights, _start, steps));
         }
