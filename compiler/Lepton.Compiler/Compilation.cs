@@ -80,22 +80,26 @@ public sealed class Compilation
     public FusedGraph Fuse(string entry, IReadOnlyDictionary<string, long>? dims = null)
     {
         var graph = Graph(entry);
-        var passes = new PassOptions
-        {
-            Skip = _options.Skip,
-            Verify = _options.Verify,
-            FastMath = _options.FastMath,
-            Exact = _options.Exact,
-            Dims = dims ?? new Dictionary<string, long>(),
-            Rules = _options.Rules,
-            Trace = (name, before, after, time) =>
-            {
-                _options.Timing?.Invoke(name, time);
-                _options.Passes?.Invoke(name, before, after);
-            },
-        };
-        return CompileThread.Run(() => GraphPasses.Run(graph, passes));
+        return CompileThread.Run(() => GraphPasses.Run(graph, Passes(dims)));
     }
+
+    /// <summary>A piece of an optimized graph, cut into groups by itself.</summary>
+    public FusedGraph FuseAgain(Graph piece) => CompileThread.Run(() => GraphPasses.FuseAgain(piece, Passes(null)));
+
+    private PassOptions Passes(IReadOnlyDictionary<string, long>? dims) => new()
+    {
+        Skip = _options.Skip,
+        Verify = _options.Verify,
+        FastMath = _options.FastMath,
+        Exact = _options.Exact,
+        Dims = dims ?? new Dictionary<string, long>(),
+        Rules = _options.Rules,
+        Trace = (name, before, after, time) =>
+        {
+            _options.Timing?.Invoke(name, time);
+            _options.Passes?.Invoke(name, before, after);
+        },
+    };
 
     /// <summary>The kernels and host programs of some entries.</summary>
     /// <exception cref="ScheduleException">A planned schedule is not legal.</exception>

@@ -113,7 +113,12 @@ public static class GraphPasses
             GraphVerifier.Verify(graph, "graph");
         }
 
-        graph = Optimize(graph, options);
+        return FuseAgain(Optimize(graph, options), options);
+    }
+
+    /// <summary>The last pass alone: of a graph that the others have optimized, a piece of a program for example.</summary>
+    public static FusedGraph FuseAgain(Graph graph, PassOptions options)
+    {
         var clock = Stopwatch.StartNew();
         var fused = Named(FuseName, () => Fuse.Run(graph, apart: options.Skip.Contains(FuseName)));
         options.Trace?.Invoke(FuseName, graph, fused.Graph, clock.Elapsed);

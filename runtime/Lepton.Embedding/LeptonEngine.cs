@@ -47,8 +47,8 @@ public sealed class LeptonEngine : IDisposable
     public static LeptonEngine Compile(string pathOrText, LeptonOptions? options = null)
     {
         options ??= LeptonOptions.Default;
-        var source = Read(pathOrText);
-        return Open(source, options.ToCompileOptions(IsPath(pathOrText) ? pathOrText : null), options);
+        var (source, path) = Read(pathOrText);
+        return Open(source, options.ToCompileOptions(path), options);
     }
 
     /// <summary>An engine over a source text. A program that the cache knows, with all files that it imports, is not compiled again.</summary>
@@ -90,15 +90,16 @@ public sealed class LeptonEngine : IDisposable
     private static bool IsPath(string pathOrText) =>
         pathOrText.EndsWith(".lep", StringComparison.OrdinalIgnoreCase) && !pathOrText.AsSpan().ContainsAny("\n={");
 
-    private static SourceText Read(string pathOrText)
+    /// <summary>The program, and its path if it has one.</summary>
+    internal static (SourceText Source, string? Path) Read(string pathOrText)
     {
         if (IsPath(pathOrText))
         {
             return File.Exists(pathOrText)
-                ? new SourceText(pathOrText, File.ReadAllText(pathOrText))
+                ? (new SourceText(pathOrText, File.ReadAllText(pathOrText)), pathOrText)
                 : throw new FileNotFoundException($"there is no file {pathOrText}", pathOrText);
         }
 
-        return new SourceText("program.lep", pathOrText);
+        return (new SourceText("program.lep", pathOrText), null);
     }
 }

@@ -37,20 +37,26 @@ public sealed class LeptonRunException : LeptonException
     /// <summary>The device that failed or was lost, as the program names it: <c>opencl:0</c>; null when the failure is not a device's.</summary>
     public string? Device { get; init; }
 
+    /// <summary>The same, with what ran.</summary>
+    internal LeptonRunException In(string segment) => new($"{Message}; in {segment}", this)
+    {
+        Access = Access, Location = Location, Element = Element, Index = Index, Bound = Bound,
+    };
+
     /// <summary>The access as written, <c>z[b, y[b]]</c>; null when the failure is not one access.</summary>
-    public string? Access { get; }
+    public string? Access { get; private init; }
 
     /// <summary>Where it is written: <c>file.lep:12:7</c>.</summary>
-    public string? Location { get; }
+    public string? Location { get; private init; }
 
     /// <summary>Coordinates of the first element (in row-major order) whose computation failed.</summary>
-    public IReadOnlyList<long> Element { get; } = [];
+    public IReadOnlyList<long> Element { get; private init; } = [];
 
     /// <summary>The offending index.</summary>
-    public long Index { get; }
+    public long Index { get; private init; }
 
     /// <summary>The size of the axis: a valid index is in [0, Bound).</summary>
-    public long Bound { get; }
+    public long Bound { get; private init; }
 }
 
 /// <summary>A built module could not be loaded: its manifest or its library is missing, damaged, or made for another runtime.</summary>

@@ -50,6 +50,29 @@ public readonly unsafe struct TensorRef
 
     internal SparseTensor? Sparse => _sparse;
 
+    /// <summary>Throws when it is not what a placed program takes.</summary>
+    /// <exception cref="LeptonArgumentException">Type, shape or format differ.</exception>
+    internal void Check(Devices.PlacedTensor wanted, string what)
+    {
+        var (element, format) = (_tensor?.Element ?? _sparse?.Element ?? _element, _sparse?.Format);
+        if (_tensor is null && _sparse is null && _shape is null)
+        {
+            throw new LeptonArgumentException($"{what} is an empty TensorRef");
+        }
+
+        var shape = _tensor is not null ? _tensor.Shape : _sparse is not null ? _sparse.Shape : _shape;
+        if (element != wanted.Element || !shape.SequenceEqual(wanted.Shape.Span) || format != wanted.Format)
+        {
+            throw new LeptonArgumentException($"{what} is {Text(wanted.Element, wanted.Shape.Span, wanted.Format)}, and {Text(element, shape, format)} is given");
+        }
+
+        static string Text(ElementType element, ReadOnlySpan<long> shape, TensorFormat? format) =>
+            element.Name() + (shape.Length == 0 ? "" : TensorShape.Text(shape)) + (format is null ? "" : $" in {format}");
+    }
+
+    /// <summary>Keeps a dense tensor in place until the handle is disposed.</summary>
+    internal System.Buffers.MemoryHandle Pin() => _tensor?.Pin() ?? new System.Buffers.MemoryHandle(_pointer);
+
     internal void Give(Frame frame, int index)
     {
         if (_tensor is not null)

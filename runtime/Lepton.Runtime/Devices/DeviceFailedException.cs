@@ -13,7 +13,7 @@ public sealed class DeviceFailedException : LeptonException
     }
 
     private DeviceFailedException(string device, string? segment, string reason, Exception? inner)
-        : base($"device {device} failed{(segment is null ? "" : $" in segment {segment}")}: {reason}", inner)
+        : base($"device {device} failed{(segment is null ? "" : $" in {segment}")}: {reason}", inner)
     {
         (Device, Segment, Reason) = (device, segment, reason);
     }
@@ -21,12 +21,12 @@ public sealed class DeviceFailedException : LeptonException
     /// <summary>The device's name.</summary>
     public string Device { get; }
 
-    /// <summary>What it was to run; null: not known where it was thrown.</summary>
+    /// <summary>What it was to do: a segment or a copy; null: not known where it was thrown.</summary>
     public string? Segment { get; }
 
     /// <summary>What went wrong.</summary>
     public string Reason { get; }
 
-    /// <summary>The same with what the device was to run.</summary>
+    /// <summary>The same with what the device was to do.</summary>
     internal DeviceFailedException In(string segment) => new(Device, segment, Reason, this);
 }

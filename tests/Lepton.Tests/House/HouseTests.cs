@@ -20,7 +20,8 @@ public class HouseTests
         ["Lepton.Compiler"] = ["Lepton.Abi", "Lepton.Language", "Lepton.Graphs", "Lepton.Optimizer", "Lepton.Kernels", "Lepton.Codegen"],
         ["Lepton.Embedding"] =
         [
-            "Lepton.Abi", "Lepton.Runtime", "Lepton.Runtime.OpenCl", "Lepton.Language", "Lepton.Graphs", "Lepton.Kernels", "Lepton.Codegen", "Lepton.Compiler",
+            "Lepton.Abi", "Lepton.Runtime", "Lepton.Runtime.OpenCl", "Lepton.Language", "Lepton.Graphs", "Lepton.Placement", "Lepton.Kernels", "Lepton.Codegen",
+            "Lepton.Compiler",
         ],
         ["leptonc"] =
         [
