@@ -73,11 +73,14 @@ internal sealed class ParameterValues(Dictionary<string, TensorRef> tensors) : I
         var block = new PreparedBlock(module, key, bytes, make(state));
         _ = block.TryEnter();
         module.Prepared.Add(block);
-        var blocks = _blocks;
-        if (blocks.Length == MaxBlocks)
+
+        // The limit is that of one module: a program in pieces has a module for each.
+        var blocks = Array.FindAll(_blocks, b => !b.IsDisposed);
+        if (blocks.Count(b => b.IsOf(module)) >= MaxBlocks)
         {
-            blocks[0].Dispose();
-            blocks = blocks[1..];
+            var oldest = Array.FindIndex(blocks, b => b.IsOf(module));
+            blocks[oldest].Dispose();
+            blocks = [.. blocks[..oldest], .. blocks[(oldest + 1)..]];
         }
 
         // A fence: either we see that the values are closed, or who closes them sees the block.

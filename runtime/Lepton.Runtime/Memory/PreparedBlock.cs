@@ -17,6 +17,11 @@ internal sealed class PreparedBlock(Module module, long key, long bytes, SafeHan
 
     internal unsafe byte* Pointer => (byte*)memory.DangerousGetHandle();
 
+    /// <summary>Whether it is on its way out.</summary>
+    internal bool IsDisposed => _disposed;
+
+    internal bool IsOf(Module other) => module == other;
+
     internal bool Fits(Module other, long otherKey, long otherBytes) => module == other && key == otherKey && bytes == otherBytes;
 
     /// <summary>Counts a run in, which ends with <see cref="Exit"/>; false when the block is on its way out.</summary>
