@@ -27,6 +27,7 @@ internal static class GraphLowering
         var stretches = ConcatStretches.Of(context.Fused);
         foreach (var group in context.Fused.Groups)
         {
+            context.Program.Group = context.IsLoopBody ? context.Program.Group : group.Name;
             if (group.Strategy != KernelStrategy.Sparse)
             {
                 Densify.Operands(context, group);

@@ -83,6 +83,9 @@ public abstract record HostStatement
 /// <summary>Runs kernel number Kernel of the module over all its chunks; nothing when there are none. Cancellation is looked at before.</summary>
 public sealed record Launch(int Kernel, ValueList<BufferRef> Buffers) : HostStatement
 {
+    /// <summary>The fusion group of the entry for which it is launched; "": none. Groups may share a kernel.</summary>
+    public string Group { get; init; } = "";
+
     public override void Accept(HostStatementVisitor visitor) => visitor.Visit(this);
 }
 

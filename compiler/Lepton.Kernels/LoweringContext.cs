@@ -212,11 +212,11 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
             return null;
         }
 
-        var key = GroupAlone.Key(space.Name, alone);
+        var key = alone.Key(space.Name);
         var planned = schedules.Find(key);
         var problem = planned is null ? null : space.Problem(planned);
         var isPlanned = planned is not null && problem is null;
-        var use = new ScheduleUse(key, space, isPlanned ? planned! : space.Model, problem, isPlanned, alone);
+        var use = new ScheduleUse(key, space, isPlanned ? planned! : space.Model, problem, isPlanned, GroupAlone.Fused(alone));
         Program.Note(use);
         return use;
     }
@@ -229,5 +229,5 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
 
     /// <summary>Adds a kernel and the statement that runs it here.</summary>
     public void Launch(Kernel kernel, ValueList<BufferRef> buffers) =>
-        Program.Add(new Launch(Program.AddKernel(Program.IsPreparing ? kernel : kernel with { Chunks = kernel.Chunks * Only }), buffers));
+        Program.Add(new Launch(Program.AddKernel(Program.IsPreparing ? kernel : kernel with { Chunks = kernel.Chunks * Only }), buffers) { Group = Program.Group });
 }

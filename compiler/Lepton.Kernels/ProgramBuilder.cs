@@ -41,13 +41,16 @@ public sealed class ProgramBuilder
 
     public int Pointers { get; private set; }
 
+    /// <summary>The fusion group of the entry that is lowered now: launches are made for it.</summary>
+    public string Group { get; set; } = "";
+
     /// <summary>Starts a new entry; kernels and constants go on.</summary>
     public void StartEntry()
     {
         _buffers.Clear();
         _prepared.Clear();
         (_statements, _prepare, _beforeLoop) = ([], [], null);
-        (Pointers, _counters) = (0, 0);
+        (Pointers, _counters, Group) = (0, 0, "");
     }
 
     public string UniqueName(string wanted)

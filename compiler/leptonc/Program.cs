@@ -31,6 +31,7 @@ public static class Program
             ExplainCommand.Make(),
             EmitCommand.Make(),
             FmtCommand.Make(),
+            Calibration.CalibrateCommand.Make(),
             DoctorCommand.Make(),
         };
         root.Options.OfType<HelpOption>().Single().Action = new HelpAction { MaxWidth = ErrorText.Width };

@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using Lepton.Abi;
 using Lepton.Graphs;
 
@@ -11,68 +9,17 @@ namespace Lepton.Kernels.Scheduling;
 /// </summary>
 internal static class GroupAlone
 {
-    private const int HashDigits = 8;
-
     /// <summary>The program, or null: sizes are not known, something can fail (its message belongs to its place), or nothing is left to run.</summary>
-    public static FusedGraph? Of(LoweringContext context, FusionGroup group)
+    public static GroupProgram? Of(LoweringContext context, FusionGroup group)
     {
-        var (graph, members) = (context.Graph, group.Members.ToHashSet());
-        var (nodes, inputs) = (new SortedSet<int>(), new List<NodeId>());
-        var (open, seen) = (new Stack<NodeId>(group.Outputs.Reverse()), new HashSet<NodeId>());
-        while (open.TryPop(out var id))
-        {
-            if (!seen.Add(id))
-            {
-                continue;
-            }
-
-            if (members.Contains(id) || (context.PlaceOf(id) is null && graph[id] is SplatNode or SizeNode or IotaNode or ConstantNode))
-            {
-                nodes.Add(id.Value);
-                foreach (var operand in graph[id].Operands.Reverse())
-                {
-                    open.Push(operand);
-                }
-            }
-            else
-            {
-                inputs.Add(id);
-            }
-        }
-
-        if (!inputs.Concat(nodes.Select(n => new NodeId(n))).All(n => IsFixed(graph[n])) || inputs.All(context.IsOnce))
-        {
-            return null;
-        }
-
-        var alone = new GraphAssembler("alone", []);
-        var map = new Dictionary<NodeId, NodeId>();
-        foreach (var input in inputs)
-        {
-            map[input] = alone.Add(new InputNode(graph[input].Type, context.IsOnce(input) ? InputKind.Parameter : InputKind.Argument, $"x{map.Count}"));
-        }
-
-        foreach (var id in nodes.Select(n => new NodeId(n)))
-        {
-            map[id] = alone.Add(graph[id].WithOperands(graph[id].Operands.Select(o => map[o]).ToValueList()));
-        }
-
-        foreach (var (i, output) in group.Outputs.Index())
-        {
-            alone.Output($"y{i}", map[output]);
-        }
-
-        var only = new FusionGroup(
-            "kernel", group.Strategy, group.Members.Where(m => nodes.Contains(m.Value)).Select(m => map[m]).ToValueList(), group.Outputs.Select(o => map[o]).ToValueList());
-        return new FusedGraph(alone.ToGraph(), [only], [], new Dictionary<NodeId, FusedGraph>());
+        var graph = context.Graph;
+        var alone = GroupProgram.Of(
+            graph, group, id => context.PlaceOf(id) is null && graph[id] is SplatNode or SizeNode or IotaNode or ConstantNode, context.IsOnce);
+        return alone.Inputs.Concat(alone.Nodes).All(n => IsFixed(graph[n])) && !alone.Inputs.All(context.IsOnce) ? alone : null;
     }
 
-    /// <summary>The readable name, and some digits for all the rest.</summary>
-    public static string Key(string name, FusedGraph alone)
-    {
-        var text = $"{alone.Groups[0].Strategy} {alone.Groups[0].Outputs}\n{GraphText.Print(alone.Graph)}";
-        return $"{name} #{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)))[..HashDigits]}";
-    }
+    /// <summary>The program in the one group that it is.</summary>
+    public static FusedGraph Fused(GroupProgram alone) => new(alone.Graph, [alone.Group], [], new Dictionary<NodeId, FusedGraph>());
 
     private static bool IsFixed(Node node) => node.Type.Shape.All(s => s.IsConstant) && node switch
     {

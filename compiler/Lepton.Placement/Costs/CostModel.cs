@@ -1,4 +1,5 @@
 using System.Globalization;
+using Lepton.Graphs;
 using Lepton.Placement.Machines;
 
 namespace Lepton.Placement.Costs;
@@ -9,16 +10,32 @@ namespace Lepton.Placement.Costs;
 /// seconds = launch + max(Σ over classes of operations / rate of the class, bytes / bandwidth of the smallest memory that holds them)
 /// </code>
 /// </summary>
-public sealed class CostModel(Machine machine)
+/// <param name="machine">The devices, with their profiles.</param>
+/// <param name="learned">Times that were measured: they stand before the formula.</param>
+public sealed class CostModel(Machine machine, LearnedCosts? learned = null)
 {
     // One core of an ordinary processor with vectors of 256 bits.
     private static readonly DeviceProfile Ordinary = new(30e9, 10e9, 1e-6);
 
     public Machine Machine { get; } = machine;
 
-    /// <summary>How long the work takes on the device with the given index.</summary>
-    public TimeEstimate Estimate(GroupWork work, int device)
+    /// <summary>How long a group takes on the device with the given index.</summary>
+    public TimeEstimate Estimate(FusedGraph fused, FusionGroup group, int device, WorkAssumptions? assumptions = null) =>
+        Abilities.Problem(Machine.Devices[device], fused, group) is { } problem
+            ? new TimeEstimate(double.PositiveInfinity, TimeSource.Given, problem)
+            : Estimate(WorkCounter.Of(fused, group, assumptions), device, GroupKey.Of(fused, group));
+
+    /// <summary>How long some work takes on the device with the given index.</summary>
+    /// <param name="work">The work.</param>
+    /// <param name="device">The index of the device.</param>
+    /// <param name="key">The group's <see cref="GroupKey"/>; null: its time cannot have been learned.</param>
+    public TimeEstimate Estimate(GroupWork work, int device, string? key = null)
     {
+        if (key is not null && learned?.Find(Machine.Devices[device].Name, key) is { } known)
+        {
+            return new TimeEstimate(known, TimeSource.Learned, "measured");
+        }
+
         var profile = Machine.Profiles[device] ?? Ordinary;
         var (seconds, launch, arithmetic, memory, isCalibrated) = (0.0, 0.0, 0.0, 0.0, false);
         foreach (var kernel in work.Kernels)
@@ -27,7 +44,7 @@ public sealed class CostModel(Machine machine)
             var start = of?.LaunchSeconds ?? profile.LaunchSeconds;
             var compute = kernel.Operations.Sum(o => o.Operations / Rate(profile, o.Class, o.Operations));
             var bytes = kernel.BytesRead + kernel.BytesWritten;
-            var move = bytes / Bandwidth(profile, of, bytes);
+            var move = bytes / Bandwidth(profile, kernel.Class, bytes);
             isCalibrated |= of is not null;
             launch += kernel.Times * start;
             arithmetic += kernel.Times * compute;
@@ -41,29 +58,40 @@ public sealed class CostModel(Machine machine)
             $"{work.Flops:G3} FLOPs, {work.BytesRead + work.BytesWritten:G3} bytes: bound by {bound}"));
     }
 
-    private static double Rate(DeviceProfile profile, KernelClass kind, double operations)
+    /// <summary>Operations of a class per second, in a kernel that has so many of them.</summary>
+    public static double Rate(DeviceProfile profile, KernelClass kind, double operations)
     {
         var of = profile.Classes.FirstOrDefault(c => c.Class == kind);
-        var rate = of?.OperationsPerSecond ?? profile.FlopsPerSecond;
-        if (of is not { Sizes.Count: > 0 and var count })
-        {
-            return rate;
-        }
-
-        var next = of.Sizes.Count(s => s.Operations < operations);
-        if (next == 0 || next == count)
-        {
-            return of.Sizes[Math.Min(next, count - 1)].OperationsPerSecond;
-        }
-
-        var (low, high) = (of.Sizes[next - 1], of.Sizes[next]);
-        var share = Math.Log(operations / low.Operations) / Math.Log(high.Operations / low.Operations);
-        return low.OperationsPerSecond * Math.Pow(high.OperationsPerSecond / low.OperationsPerSecond, share);
+        return of is { Sizes.Count: > 0 }
+            ? OnLine([.. of.Sizes.Select(s => (s.Operations, s.OperationsPerSecond))], operations)
+            : of?.OperationsPerSecond ?? profile.FlopsPerSecond;
     }
 
-    private static double Bandwidth(DeviceProfile profile, ClassProfile? of, double bytes)
+    /// <summary>Bytes per second of a kernel of a class whose tensors together have so many bytes.</summary>
+    public static double Bandwidth(DeviceProfile profile, KernelClass kind, double bytes)
     {
+        var of = profile.Classes.FirstOrDefault(c => c.Class == kind);
         var caches = of is { Caches.Count: > 0 } ? of.Caches : profile.Caches;
-        return caches.FirstOrDefault(c => bytes <= c.Bytes)?.BytesPerSecond ?? of?.BytesPerSecond ?? profile.BytesPerSecond;
+        return caches.Count > 0 && bytes <= caches[^1].Bytes
+            ? OnLine([.. caches.Select(c => (c.Bytes, c.BytesPerSecond))], bytes)
+            : of?.BytesPerSecond ?? profile.BytesPerSecond;
+    }
+
+    // Between two points the logarithms lie on a line; beyond the first and the last it is level.
+    private static double OnLine(ReadOnlySpan<(double At, double Value)> points, double at)
+    {
+        var next = 0;
+        while (next < points.Length && points[next].At < at)
+        {
+            next++;
+        }
+
+        if (next == 0 || next == points.Length)
+        {
+            return points[Math.Min(next, points.Length - 1)].Value;
+        }
+
+        var (low, high) = (points[next - 1], points[next]);
+        return low.Value * Math.Pow(high.Value / low.Value, Math.Log(at / low.At) / Math.Log(high.At / low.At));
     }
 }

@@ -8,7 +8,7 @@ public enum KernelClass
     /// <summary>Arithmetic, comparisons, casts, one result each; also what only moves: views, concatenations.</summary>
     Elementwise,
 
-    /// <summary>exp, sin, erf and so on: 10 operations each.</summary>
+    /// <summary>exp, sin, erf and so on: exp counts 10 operations, others by the length of their polynomials.</summary>
     Transcendental,
 
     /// <summary>Philox numbers: 30 operations each.</summary>
@@ -17,8 +17,11 @@ public enum KernelClass
     /// <summary>Sums and maxima over rows or columns: one operation for each element read.</summary>
     Reduction,
 
-    /// <summary>Sums of products over windows that slide over each channel by itself, and pools: one operation for each tap.</summary>
+    /// <summary>Pools: maxima and sums over windows that slide; one operation for each tap.</summary>
     Window,
+
+    /// <summary>Sums of products over windows that slide over each channel by itself; two operations for each tap.</summary>
+    Stencil,
 
     /// <summary>Matrix products: two operations for each multiplication with its addition.</summary>
     Contraction,

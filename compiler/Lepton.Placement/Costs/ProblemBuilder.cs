@@ -67,10 +67,11 @@ internal sealed class ProblemBuilder
     private void Add(FusionGroup group, int together)
     {
         var work = WorkCounter.Of(_fused, group, _stored, _options.Assumptions);
+        var key = GroupKey.Of(_fused, group, _stored);
         var times = _machine.Devices
             .Select((device, d) => Abilities.Problem(device, _fused, group) is { } problem
                 ? new TimeEstimate(double.PositiveInfinity, TimeSource.Given, problem)
-                : _costs.Estimate(work, d))
+                : _costs.Estimate(work, d, key))
             .ToValueList();
         var pin = _options.Pins.TryGetValue(group.Name, out var to) ? DeviceOf(to) : Kernel.NoPin;
         var forbidden = _options.Forbidden.TryGetValue(group.Name, out var names) ? names.Select(DeviceOf).ToValueList() : [];

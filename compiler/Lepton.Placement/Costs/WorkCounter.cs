@@ -13,8 +13,10 @@ namespace Lepton.Placement.Costs;
 /// </summary>
 public static class WorkCounter
 {
-    // Of one Philox number, against one addition; in FLOPs it counts as it always did.
-    private const double RandomOperations = 30;
+    // Of a row besides its elements: lanes that join, lanes that are left over.
+    private const double RowOperations = 64;
+    private const double TileColumns = 16;
+    private const double TileDepth = 8;
 
     /// <summary>The work of one group of the graph.</summary>
     public static GroupWork Of(FusedGraph fused, FusionGroup group, WorkAssumptions? assumptions = null)
@@ -91,7 +93,9 @@ public static class WorkCounter
                 var count = SparseSizes.Elements(done.Over) * share;
                 flops += done.IsFloat ? count * done.Each : 0;
                 var lanes = Math.Max(1, Widest(graph, node) / 4.0);
-                Add(ClassOf(node, whole), count * lanes * (ClassOf(node, whole) == KernelClass.Random ? RandomOperations : done.Each));
+                var waste = node is ContractNode contract && (whole is KernelClass.Contraction or KernelClass.Attention) ? TileWaste(graph, contract) : 1;
+                waste = node is ReduceNode reduce && ClassOf(node, whole) == KernelClass.Reduction ? 1 + (RowOperations / Math.Max(1, SparseSizes.Elements([.. reduce.Axes.Select(a => done.Over[a])]))) : waste;
+                Add(ClassOf(node, whole), count * lanes * waste * (node is MapNode map ? Operations(map.Op) : done.Each));
             }
         }
 
@@ -101,6 +105,43 @@ public static class WorkCounter
 
         void Add(KernelClass kind, double count) => operations[kind] = operations.GetValueOrDefault(kind) + count;
     }
+
+    // A product is made in tiles of whole vectors, and each tile is loaded and stored once:
+    //   columns rounded up to 16 · (depth + 8) / (columns · depth)
+    // with the columns of the factor that has the result's last axis, and the depth of the sum.
+    private static double TileWaste(Graph graph, ContractNode node)
+    {
+        if (node.Factors.Count != 2 || node.Output.Count == 0)
+        {
+            return 1;
+        }
+
+        var right = node.Labels[1].Contains(node.Output[^1]) ? 1 : 0;
+        var (columns, depth) = (1.0, 1.0);
+        foreach (var (label, size) in node.Labels[right].Zip(graph[node.Factors[right]].Type.Shape, (l, s) => (l, SparseSizes.Elements([s]))))
+        {
+            columns *= node.Output.Contains(label) && !node.Labels[1 - right].Contains(label) ? size : 1;
+            depth *= node.Output.Contains(label) ? 1 : size;
+        }
+
+        return columns > 0 && depth > 0 ? Math.Ceiling(columns / TileColumns) * TileColumns / columns * ((depth + TileDepth) / depth) : 1;
+    }
+
+    // What the functions take of the time of exp, which counts 10: they are the same polynomials on every device. In FLOPs all count alike.
+    private static double Operations(MapOp op) => op switch
+    {
+        MapOp.RandomUniform => 30,
+        MapOp.RandomNormal => 90,
+        MapOp.Exp or MapOp.Exp2 or MapOp.Sin or MapOp.Cos => 10,
+        MapOp.Expm1 or MapOp.Sinh or MapOp.Cosh => 22,
+        MapOp.Asin or MapOp.Acos or MapOp.Atan => 26,
+        MapOp.Tan or MapOp.Tanh or MapOp.Atan2 => 35,
+        MapOp.Log or MapOp.Log2 or MapOp.Log10 => 38,
+        MapOp.Erf => 43,
+        MapOp.Log1p or MapOp.Cbrt => 52,
+        MapOp.Pow => 86,
+        _ => op.Info().Transcendental ? WorkCount.TranscendentalFlops : 1,
+    };
 
     // An operation is as wide as its widest operand: a comparison of f64 gives bools, eight bytes at a time.
     private static int Widest(Graph graph, Node node) =>
@@ -131,7 +172,7 @@ public static class WorkCounter
         KernelStrategy.Sort => KernelClass.Sort,
         KernelStrategy.Sparse => KernelClass.Sparse,
         KernelStrategy.Window => KernelClass.Window,
-        KernelStrategy.Contraction when SlidingLabels(graph, group) is { } mixes => mixes ? KernelClass.Convolution : KernelClass.Window,
+        KernelStrategy.Contraction when SlidingLabels(graph, group) is { } mixes => mixes ? KernelClass.Convolution : KernelClass.Stencil,
         KernelStrategy.Contraction => KernelClass.Contraction,
         KernelStrategy.Rowwise => group.Members.Any(m => graph[m] is ViewNode view && Slides(view)) ? KernelClass.Window : KernelClass.Reduction,
         _ => group.Members.Any(m => graph[m] is GatherNode) ? KernelClass.Gather : KernelClass.Elementwise,
@@ -143,6 +184,7 @@ public static class WorkCounter
         MapNode map => map.Op.Info().Transcendental ? KernelClass.Transcendental : KernelClass.Elementwise,
         GatherNode => KernelClass.Gather,
         ReduceNode when whole is KernelClass.Attention => KernelClass.Reduction,
+        ContractNode when whole is KernelClass.Window => KernelClass.Convolution,
         ReduceNode or ContractNode or ScatterNode => whole,
         _ => KernelClass.Elementwise,
     };

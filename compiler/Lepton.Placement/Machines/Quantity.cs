@@ -61,6 +61,22 @@ internal sealed record Quantity(string Name, string Example, params (string Unit
         return factor > 0 && double.IsFinite(amount) ? amount : null;
     }
 
+    /// <summary>
+    /// An amount in its own unit as text that <see cref="Read"/> reads, to four digits: in the unit that leaves the smallest number of at least
+    /// 1. The first unit of each name is preferred (MB to MiB).
+    /// </summary>
+    public string Write(double amount)
+    {
+        if (amount == 0)
+        {
+            return "0";
+        }
+
+        var (unit, factor) = Units.Where(u => u.Factor <= amount * (1 + 1e-9) && !u.Unit.Contains('i', StringComparison.Ordinal))
+            .DefaultIfEmpty(Units.MinBy(u => u.Factor)).MaxBy(u => u.Factor);
+        return $"{double.Parse((amount / factor).ToString("G4", CultureInfo.InvariantCulture), CultureInfo.InvariantCulture).ToString("0.####", CultureInfo.InvariantCulture)} {unit}";
+    }
+
     // 1e9 B: an exponent only where a digit, or a sign and a digit, follows.
     private static bool IsExponent(string text, int at) => text[at] is 'e' or 'E' && at > 0 && at + 1 < text.Length
         && (char.IsAsciiDigit(text[at + 1]) || (text[at + 1] is '+' or '-' && at + 2 < text.Length && char.IsAsciiDigit(text[at + 2])));

@@ -27,6 +27,7 @@ internal static class ProfileCommand
             file, entry, dims, inputs, parameters, threads, seconds, folder, device, target, exact, fast, skip,
         };
         var schedules = new ScheduleOptions(command);
+        var costs = new CostOptions(command);
         command.SetAction(parsed =>
         {
             var sizes = Source.ParseDims(parsed.GetValue(dims)!);
@@ -44,6 +45,7 @@ internal static class ProfileCommand
             var (runs, lost) = Record(chosen, made, count, recorder, Source.AtLeastZero("--seconds", parsed.GetValue(seconds)));
             var profile = Profile.Of(name, count, compilation.Lower([name], made.Sizes).Kernels, runs, Roofline.Measure(count), lost, d => made.SizeOf(d, chosen.Manifest));
             Console.Write(ProfileTable.Of(profile));
+            costs.Compare(parsed, compilation, name, made, runs, chosen.Manifest, count);
             var to = Directory.CreateDirectory(parsed.GetValue(folder)!).FullName;
             Write(Path.Combine(to, name + ".trace.json"), ChromeTrace.Of(profile));
             Write(Path.Combine(to, name + ".profile.html"), ProfilePage.Of(profile));

@@ -30,6 +30,9 @@ internal sealed record Profile(
     /// <summary>Seconds of the typical run that no kernel ran: the host program, copies, waking threads.</summary>
     public double Outside => Typical.Seconds - Typical.Launches.Sum(l => SecondsOf(l.End - l.Start));
 
+    /// <summary>Seconds of the run of median length.</summary>
+    public static double Median(IReadOnlyList<RecordedRun> runs) => runs.Select(r => r.Seconds).Order().ElementAt(runs.Count / 2);
+
     public static double SecondsOf(long ticks) => (double)ticks / Stopwatch.Frequency;
 
     public static Profile Of(string entry, int threads, IReadOnlyList<Kernel> module, IReadOnlyList<RecordedRun> runs, Roofline roofline, long lost, Func<string, long> sizeOf)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Xml.Linq;
 using Lepton.CommandLine;
@@ -45,6 +46,44 @@ public class ProfileTests
         {
             Console.SetOut(before);
             Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    [Fact]
+    public void Predicted_times_stand_beside_measured_ones_and_what_was_learned_is_predicted()
+    {
+        var folder = Directory.CreateTempSubdirectory("lepton-test").FullName;
+        var before = Console.Out;
+        var machine = Path.Combine(folder, "box.yaml");
+        File.WriteAllText(machine, "devices:\n  net: { kind: clr, profile: { compute: 20 GFLOP/s, bandwidth: 10 GB/s } }\n");
+        string[] arguments = ["profile", Repository.PathOf("examples", "mlp.lep"), "--dim", "B=8", "--device", "clr", "-s", "0.02", "-m", machine, "--out", folder, "--learn"];
+        try
+        {
+            var (first, second) = (Lines(), Lines());
+            var groups = first.Skip(2).TakeWhile(l => !l.StartsWith("all kernels", StringComparison.Ordinal)).ToArray();
+            Assert.Equal(3, groups.Length);
+            Assert.All(groups, l => Assert.Contains("profile: ", l));
+            Assert.All(second.Skip(2).Take(3), l => Assert.Contains("learned: measured", l));
+            var costs = File.ReadAllLines(Path.Combine(folder, "box.costs"));
+            Assert.Equal(["lepton-costs 1", "", "[net]"], costs[..3]);
+            Assert.Equal(3, costs[3..].Count(l => l.Contains("  mlp ", StringComparison.Ordinal)));
+
+            // The sum of what was learned is the time that the kernels took then.
+            var (all, again) = (first[5].Split(' ', StringSplitOptions.RemoveEmptyEntries), second[5].Split(' ', StringSplitOptions.RemoveEmptyEntries));
+            Assert.Equal(double.Parse(all[3], CultureInfo.InvariantCulture), double.Parse(again[2], CultureInfo.InvariantCulture), 0.0003);
+        }
+        finally
+        {
+            Console.SetOut(before);
+            Directory.Delete(folder, recursive: true);
+        }
+
+        string[] Lines()
+        {
+            using var output = new StringWriter();
+            Console.SetOut(output);
+            Assert.Equal(0, Program.Main(arguments));
+            return [.. output.ToString().Split('\n').SkipWhile(l => !l.StartsWith("predicted for net", StringComparison.Ordinal))];
         }
     }
 }

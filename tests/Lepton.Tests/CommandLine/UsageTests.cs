@@ -19,6 +19,7 @@ public class UsageTests
     [InlineData("bench")]
     [InlineData("profile")]
     [InlineData("tune")]
+    [InlineData("calibrate")]
     [InlineData("build")]
     [InlineData("explain")]
     [InlineData("emit")]

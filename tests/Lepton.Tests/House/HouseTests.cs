@@ -25,8 +25,8 @@ public class HouseTests
         ],
         ["leptonc"] =
         [
-            "Lepton.Abi", "Lepton.Runtime", "Lepton.Language", "Lepton.Graphs", "Lepton.Optimizer", "Lepton.Kernels", "Lepton.Codegen",
-            "Lepton.Compiler", "Lepton.Embedding",
+            "Lepton.Abi", "Lepton.Runtime", "Lepton.Language", "Lepton.Graphs", "Lepton.Optimizer", "Lepton.Placement", "Lepton.Kernels",
+            "Lepton.Codegen", "Lepton.Compiler", "Lepton.Embedding",
         ],
     };
 

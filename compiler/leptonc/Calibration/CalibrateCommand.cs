@@ -1,0 +1,79 @@
+using System.CommandLine;
+using System.Globalization;
+using Lepton.Abi;
+using Lepton.CommandLine.Commands;
+using Lepton.Compiler;
+using Lepton.Placement.Machines;
+using Lepton.Placement.Problem;
+
+namespace Lepton.CommandLine.Calibration;
+
+/// <summary>Measures the devices of this machine and writes a machine file.</summary>
+internal static class CalibrateCommand
+{
+    public static Command Make()
+    {
+        var to = new Option<string>("--out", "-o") { HelpName = "FILE", Description = "The machine file.", DefaultValueFactory = _ => "machine.yaml" };
+        var force = new Option<bool>("--force") { Description = "Write it even if it is there already: prices and links in it are lost." };
+        var devices = new Option<string>("--devices") { HelpName = "LIST", Description = $"Which devices, with commas between: {string.Join(", ", DeviceChoice.Names)}.", DefaultValueFactory = _ => "cpu" };
+        var threads = new Option<int>("--threads", "-t") { HelpName = "COUNT", Description = "How many threads a device may use; 0: one for each processor.", DefaultValueFactory = _ => 1 };
+        var seconds = new Option<double>("--seconds", "-s") { HelpName = "NUMBER", Description = "For how long to measure, all devices together; compiling comes on top.", DefaultValueFactory = _ => 20 };
+        var command = new Command("calibrate", "Measure the devices of this machine, for placement, and write a machine file.\nExample: leptonc calibrate -o machine.yaml --devices cpu,clr --threads 2")
+        {
+            to, force, devices, threads, seconds,
+        };
+        command.SetAction(parsed =>
+        {
+            var path = parsed.GetValue(to)!;
+            if (File.Exists(path) && !parsed.GetValue(force))
+            {
+                throw new UsageException($"{path} is there already: say --force to write it anew, or another --out");
+            }
+
+            var names = parsed.GetValue(devices)!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Distinct().ToArray();
+            var count = Source.AtLeastZero("--threads", parsed.GetValue(threads));
+            count = count == 0 ? Environment.ProcessorCount : count;
+            var budget = Source.AtLeastZero("--seconds", parsed.GetValue(seconds));
+            var compile = names.Select(n => Source.OptionsHere(n, null, exact: false, fastMath: false)).ToArray();
+            using var cancel = new Cancellation();
+            var profiles = new List<DeviceProfile>();
+            var links = new List<Link>();
+            ProgressBar.Show("measuring", show =>
+            {
+                var (done, all) = (0.0, (double)names.Length * CalibrationProgram.All.Sum(p => p.Sizes.Length));
+                foreach (var (name, options) in names.Zip(compile))
+                {
+                    var runner = new SampleRunner(options, count);
+                    var samples = new List<CalibrationSample>();
+                    foreach (var (program, size) in CalibrationProgram.All.SelectMany(p => p.Sizes.Select(s => (p, s))))
+                    {
+                        cancel.Token.ThrowIfCancellationRequested();
+                        show(done++ / all, $"{name}: {program.Class.ToString().ToLowerInvariant()}");
+                        samples.Add(runner.Run(program, size, budget / all, cancel.Token));
+                    }
+
+                    profiles.Add(ProfileFit.Of(samples));
+                }
+
+                links.AddRange(CopyTimes.Between(names, cancel.Token));
+            });
+            var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+            var machine = new Machine(
+                [.. names.Select(n => new Device(n, n, memory) { Threads = count })], [.. profiles], [.. links], MoneyModel.Busy);
+            MachineFiles.Write(path, MachineText.Print(
+                machine,
+                string.Create(CultureInfo.InvariantCulture, $"Measured by leptonc calibrate: {Environment.ProcessorCount} processors, {(count == 1 ? "1 thread" : $"{count} threads")} each."),
+                "What the keys mean: compiler/Lepton.Placement/Machines/machines.md. Prices are yours to add (price: 0.05 usd/h)."));
+            foreach (var (name, profile) in names.Zip(profiles))
+            {
+                Console.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{name}: {profile.FlopsPerSecond / 1e9:F1} GFLOP/s elementwise, {profile.Classes.Where(c => c.Class == Placement.Costs.KernelClass.Contraction).Max(c => c.OperationsPerSecond) / 1e9:F1} in products, {profile.BytesPerSecond / 1e9:F1} GB/s, {profile.LaunchSeconds * 1e6:F2} us a launch"));
+            }
+
+            Console.WriteLine(path);
+            return 0;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,7 @@
+using Lepton.Placement.Costs;
+
+namespace Lepton.CommandLine.Calibration;
+
+/// <summary>One measurement: what a program did, and the seconds of a run.</summary>
+/// <param name="Launches">Kernels that a run starts.</param>
+internal sealed record CalibrationSample(KernelClass Class, Purpose Purpose, IReadOnlyList<ClassWork> Operations, double Bytes, double Launches, double Seconds);

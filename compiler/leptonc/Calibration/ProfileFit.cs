@@ -1,0 +1,75 @@
+using Lepton.Placement.Costs;
+using Lepton.Placement.Machines;
+
+namespace Lepton.CommandLine.Calibration;
+
+/// <summary>
+/// The profile that explains samples, by what remains when the rest is taken off, class after class in the order of <see cref="KernelClass"/>:
+/// <code>
+/// launch          seconds of the program of many empty kernels / their number
+/// in kernels      seconds - (seconds of a trivial run - launch) - launches · launch
+/// bandwidth(set)  bytes / seconds in kernels                                                       of programs that move
+/// rate(size)      operations of the class / (seconds in kernels - other operations / their rates)  of programs that compute
+/// </code>
+/// </summary>
+internal static class ProfileFit
+{
+    // What other classes are taken for may be wrong: the class itself keeps at least this share of the time.
+    private const double LeastShare = 0.25;
+
+    // A sample that is mostly the run around it says little of its kernels.
+    private const double LeastInKernels = 0.5;
+
+    public static DeviceProfile Of(IReadOnlyList<CalibrationSample> samples)
+    {
+        var start = samples.First(s => s.Purpose == Purpose.Launch);
+        var launch = start.Seconds / start.Launches;
+        var run = Math.Max(0, samples.First(s => s.Purpose == Purpose.Run).Seconds - launch);
+        var profile = new DeviceProfile(1, 1, launch);
+        foreach (var kind in Enum.GetValues<KernelClass>())
+        {
+            var moves = Of(kind, Purpose.Move)
+                .Select(s => new CacheProfile(s.Bytes, s.Bytes / InKernels(s))).OrderBy(c => c.Bytes).ToArray();
+            var sizes = Of(kind, Purpose.Compute).Where(s => Own(s) > 0)
+                .Select(s => new SizeProfile(Own(s), Own(s) / Remaining(s))).OrderBy(s => s.Operations).ToArray();
+            if (kind == KernelClass.Elementwise)
+            {
+                profile = profile with { FlopsPerSecond = sizes[^1].OperationsPerSecond, BytesPerSecond = moves[^1].BytesPerSecond, Caches = [.. moves[..^1]] };
+            }
+            else if (sizes.Length > 0)
+            {
+                profile = profile with
+                {
+                    Classes =
+                    [
+                        .. profile.Classes,
+                        new ClassProfile(kind, sizes[^1].OperationsPerSecond, moves.Length > 0 ? moves[^1].BytesPerSecond : null)
+                        {
+                            Caches = moves.Length > 1 ? [.. moves[..^1]] : [],
+                            Sizes = sizes.Length > 1 ? [.. sizes] : [],
+                        },
+                    ],
+                };
+            }
+        }
+
+        return profile;
+
+        // The largest always counts.
+        IEnumerable<CalibrationSample> Of(KernelClass kind, Purpose purpose)
+        {
+            var all = samples.Where(s => s.Class == kind && s.Purpose == purpose).ToArray();
+            return all.Where(s => s.Seconds - run >= LeastInKernels * s.Seconds || s == all[^1]);
+        }
+
+        double InKernels(CalibrationSample sample) => Math.Max(sample.Seconds - run - (sample.Launches * launch), sample.Seconds * LeastShare);
+
+        double Remaining(CalibrationSample sample)
+        {
+            var rest = sample.Operations.Where(o => o.Class != sample.Class).Sum(o => o.Operations / CostModel.Rate(profile, o.Class, o.Operations));
+            return Math.Max(InKernels(sample) - (profile.FlopsPerSecond > 1 ? rest : 0), InKernels(sample) * LeastShare);
+        }
+    }
+
+    private static double Own(CalibrationSample sample) => sample.Operations.Where(o => o.Class == sample.Class).Sum(o => o.Operations);
+}

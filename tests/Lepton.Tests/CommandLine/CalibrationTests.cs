@@ -1,0 +1,145 @@
+using Lepton.Abi;
+using Lepton.CommandLine.Calibration;
+using Lepton.CommandLine.Commands;
+using Lepton.CommandLine.Profiling;
+using Lepton.Compiler;
+using Lepton.Graphs;
+using Lepton.Language.Text;
+using Lepton.Placement.Costs;
+using Lepton.Placement.Machines;
+using Lepton.Placement.Problem;
+
+namespace Lepton.Tests.CommandLine;
+
+/// <summary>What <c>leptonc calibrate</c> and <c>leptonc profile --learn</c> do with measurements; the measurements themselves are the machine's.</summary>
+public class CalibrationTests
+{
+    [Fact]
+    public void Every_program_does_what_it_is_measured_for()
+    {
+        foreach (var program in CalibrationProgram.All)
+        {
+            var compilation = Compilation.Of(new SourceText("calibration.lep", program.Text));
+            Assert.False(compilation.Report.HasErrors, $"{program.Text}\n{string.Join("\n", compilation.Report.Diagnostics)}");
+            var fused = compilation.Fuse("f", new Dictionary<string, long> { [program.Size] = program.Sizes[^1] });
+            var kernels = fused.Groups.SelectMany(g => WorkCounter.Of(fused, g).Kernels).ToArray();
+            var own = kernels.SelectMany(k => k.Operations).Where(o => o.Class == program.Class).Sum(o => o.Operations);
+            switch (program.Purpose)
+            {
+                case Purpose.Compute:
+                    Assert.True(own > 0 && kernels.Length == 1, $"{program.Class}: {string.Join(", ", kernels.Select(k => $"{k.Class} {k.Operations}"))}");
+                    break;
+                case Purpose.Launch:
+                    Assert.True(Assert.Single(kernels).Times >= 100);
+                    break;
+                default:
+                    Assert.Equal(program.Class, Assert.Single(kernels).Class);
+                    break;
+            }
+        }
+
+        Assert.Equal(Enum.GetValues<KernelClass>(), CalibrationProgram.All.Select(p => p.Class).Distinct().Order());
+    }
+
+    [Fact]
+    public void A_profile_that_made_the_samples_is_found_again()
+    {
+        var truth = new DeviceProfile(40e9, 20e9, 2e-6)
+        {
+            Caches = [new CacheProfile(1e4, 80e9), new CacheProfile(1e6, 40e9)],
+            Classes =
+            [
+                new ClassProfile(KernelClass.Transcendental, 12e9),
+                new ClassProfile(KernelClass.Contraction, 90e9, 15e9) { Caches = [new CacheProfile(1e5, 60e9)], Sizes = [new SizeProfile(1e5, 30e9), new SizeProfile(1e8, 90e9)] },
+            ],
+        };
+        var model = new CostModel(new Machine([new Device("a")], [truth], [], MoneyModel.Busy));
+        const double Run = 3e-6;
+        CalibrationSample[] samples =
+        [
+            Sample(KernelClass.Elementwise, Purpose.Run, 0, 0),
+            Sample(KernelClass.Reduction, Purpose.Launch, 0, 0, 400),
+            .. new double[] { 1e4, 1e6, 1e8 }.Select(b => Sample(KernelClass.Elementwise, Purpose.Move, 0, b)),
+            Sample(KernelClass.Elementwise, Purpose.Compute, 1e8, 0),
+            Sample(KernelClass.Transcendental, Purpose.Compute, 1e8, 0, 1, new ClassWork(KernelClass.Elementwise, 1e7)),
+            .. new double[] { 1e5, 1e8 }.Select(b => Sample(KernelClass.Contraction, Purpose.Move, 0, b)),
+            .. new double[] { 1e5, 1e8 }.Select(o => Sample(KernelClass.Contraction, Purpose.Compute, o, 0)),
+        ];
+        var found = ProfileFit.Of(samples);
+        var machine = new Machine([new Device("a")], [found], [], MoneyModel.Busy);
+        foreach (var sample in samples.Where(s => s.Purpose is Purpose.Move or Purpose.Compute && s.Seconds > 3 * Run))
+        {
+            var work = Work(sample.Class, sample.Operations, sample.Bytes, 1);
+            Assert.InRange(new CostModel(machine).Estimate(work, 0).Seconds / model.Estimate(work, 0).Seconds, 0.98, 1.02);
+        }
+
+        CalibrationSample Sample(KernelClass kind, Purpose purpose, double operations, double bytes, double launches = 1, params ClassWork[] more)
+        {
+            ClassWork[] all = [new ClassWork(kind, operations), .. more];
+            return new CalibrationSample(kind, purpose, all, bytes, launches, Run + model.Estimate(Work(kind, all, bytes, launches), 0).Seconds);
+        }
+
+        static GroupWork Work(KernelClass kind, IReadOnlyList<ClassWork> operations, double bytes, double times) =>
+            new([new KernelWork(kind, operations.ToValueList(), bytes, 0, times)], 0, 0);
+    }
+
+    [Fact]
+    public void A_program_is_measured_on_the_device_without_native_parts()
+    {
+        var program = CalibrationProgram.All.Single(p => p.Class == KernelClass.Sparse);
+        var sample = new SampleRunner(Source.OptionsHere("clr", null, exact: false, fastMath: false), 1).Run(program, 512, 0, CancellationToken.None);
+        Assert.True(sample.Seconds > 0);
+
+        // 1 % of 512 × 512 entries, two operations each, as they were drawn.
+        Assert.InRange(Assert.Single(sample.Operations).Operations, 4500, 6000);
+    }
+
+    [Fact]
+    public void Launches_are_told_apart_by_the_groups_that_they_were_for()
+    {
+        var fused = Compilation.Of(new SourceText("t.lep", """
+            fn f(x: f32[8, 8]) -> (y: f32[8, 8]) {
+              a = x / sum(x)
+              b = a / sum(a)
+              scan t in 5 {
+                state s[i: 8, j: 8] = b[i, j]
+                s'[i, j] = s[i, j] - sum[k] s[i, k]
+              }
+              y = s
+            }
+            """)).Fuse("f");
+        var module = Lepton.Kernels.KernelLowering.Run(fused);
+        var order = new List<int>();
+        foreach (var statement in module.Entries[0].Body)
+        {
+            Follow(statement);
+        }
+
+        // Each launch takes a second more than the one before.
+        var second = System.Diagnostics.Stopwatch.Frequency;
+        var launches = order.Select((kernel, i) => new Lepton.Runtime.Profiling.LaunchRecord(kernel, 1, 0, (i + 1) * second)).ToArray();
+        var seconds = GroupTimes.Of(module.Entries[0], launches);
+        Assert.Equal(launches.Length * (launches.Length + 1) / 2, seconds.Values.Sum(), 9);
+        var loop = fused.Groups.Single(g => g.Strategy == KernelStrategy.Loop).Name;
+        Assert.Equal(Enumerable.Range(launches.Length - 4, 5).Sum(), seconds[loop], 9);
+        Assert.True(seconds.Count >= 2);
+        Assert.All(seconds.Keys, k => Assert.Contains(k, fused.Groups.Select(g => g.Name)));
+
+        void Follow(Lepton.Kernels.HostStatement statement)
+        {
+            switch (statement)
+            {
+                case Lepton.Kernels.Launch launch:
+                    order.Add(launch.Kernel);
+                    break;
+                case Lepton.Kernels.HostLoop host:
+                    for (var i = 0; i < host.Count.AsConstant; i++)
+                    {
+                        host.Body.ToList().ForEach(Follow);
+                    }
+
+                    break;
+            }
+        }
+    }
+}
