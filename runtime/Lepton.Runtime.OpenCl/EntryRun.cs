@@ -1,6 +1,4 @@
-using Lepton.Abi.Devices;
-using Lepton.Runtime.Sizes;
-using Lepton.Runtime.Tensors;
+using Lepton.Runtime.Devices.Steps;
 
 namespace Lepton.Runtime.OpenCl;
 
@@ -10,36 +8,33 @@ namespace Lepton.Runtime.OpenCl;
 ///   copy arguments ─ launch ─ launch ─ … ─ read the byte behind a loop's round ─ launch ─ … ─ results and reports to the host ─ wait
 /// </code>
 /// </summary>
-internal sealed unsafe partial class EntryRun
+internal sealed unsafe partial class EntryRun : StepRun<Location>
 {
-    private readonly EntrySteps _entry;
-    private readonly EntryCall _call;
+    private readonly OpenClEntry _entry;
     private readonly OpenClSession _session;
     private readonly OpenClDevice _device;
     private readonly RunSpace _space;
     private readonly ClKernel?[] _kernels;
     private readonly LaunchClock _clock;
     private readonly nint _queue;
-    private readonly long[] _sizes;
-    private readonly long[] _stack;
     private readonly RunTensors _memory;
-    private long[] _arena = [];
-    private long[] _prepared = [];
     private int _reports;
 
-    internal EntryRun(EntrySteps entry, EntryCall call)
+    internal EntryRun(OpenClEntry entry, EntryCall call)
+        : base(entry, call)
     {
-        (_entry, _call, _session) = (entry, call, entry.Module.Session);
+        (_entry, _session) = (entry, entry.Module.Session);
         _device = _session.Device;
         _space = _session.Rent();
         _kernels = entry.Module.Rent();
         _queue = _space.Queue(call.Recorder is not null);
         _clock = new LaunchClock(_device, _queue, call.Recorder);
         _memory = new RunTensors(entry, call, _space, _queue);
-        _sizes = new long[Math.Max(1, entry.Slots)];
-        _stack = new long[entry.StackDepth];
-        call.Dims.CopyTo(_sizes);
     }
+
+    protected override Location Arena => new(_memory.Arena, 0, 0);
+
+    protected override Location Prepared => new(_memory.Prepared, 0, 0);
 
     /// <summary>Everything from the first copy to the last. Whatever happens, nothing of the call is in use afterwards.</summary>
     internal void Do()
@@ -47,11 +42,10 @@ internal sealed unsafe partial class EntryRun
         var isUsable = false;
         try
         {
-            _call.Cancellation.ThrowIfCancellationRequested();
+            Call.Cancellation.ThrowIfCancellationRequested();
             _memory.Begin();
             Prepare();
-            _arena = Starts(_entry.Arena, out var bytes);
-            Check(bytes, "intermediate results");
+            var bytes = PlaceArena(_entry.Arena);
             _memory.Arena = bytes > 0 ? _space.Arena(bytes).Id : _space.Nothing;
             Steps(_entry.Body);
             _memory.End();
@@ -71,7 +65,7 @@ internal sealed unsafe partial class EntryRun
         catch (OverflowException e)
         {
             isUsable = true;
-            throw new LeptonRunException($"{_call.Description}: a size does not fit into 64 bits", e);
+            throw new LeptonRunException($"{Call.Description}: a size does not fit into 64 bits", e);
         }
         finally
         {
@@ -92,23 +86,13 @@ internal sealed unsafe partial class EntryRun
             return;
         }
 
-        _prepared = Starts(_entry.Prepared, out var bytes);
-        Check(bytes, "what it prepares");
-        var key = _entry.Entry.PreparedHash;
-        foreach (var slot in _entry.PreparedSlots)
-        {
-            key = unchecked((key ^ _sizes[slot]) * (long)0x9E3779B97F4A7C15);
-            key ^= key >>> 29;
-        }
-
-        _memory.Prepared = ((ClBuffer)_call.Keep(key, bytes, () =>
+        var (key, bytes) = PlacePrepared();
+        _memory.Prepared = ((ClBuffer)Call.Keep(key, bytes, () =>
         {
             var block = _device.Allocate(bytes, "what is prepared");
             try
             {
-                _arena = Starts(_entry.PrepareArena, out var needed);
-                Check(needed, "intermediate results");
-                using var arena = _device.Allocate(needed, "intermediate results");
+                using var arena = _device.Allocate(PlaceArena(_entry.PrepareArena), "intermediate results");
                 (_memory.Arena, _memory.Prepared) = (arena.Id, block.Id);
                 Steps(_entry.Prepare);
                 Reported();
@@ -123,85 +107,25 @@ internal sealed unsafe partial class EntryRun
         })).Id;
     }
 
-    private void Steps(Step[] steps)
-    {
-        foreach (var step in steps)
-        {
-            switch (step)
-            {
-                case Step.Launch s:
-                    Launch(s);
-                    break;
-                case Step.Copy s:
-                    Copy(s);
-                    break;
-                case Step.Loop s:
-                    Loop(s);
-                    break;
-                case Step.SetPointer s:
-                    _memory.Pointers[s.Pointer] = At(s.Place);
-                    break;
-                case Step.Swap s:
-                    (_memory.Pointers[s.First], _memory.Pointers[s.Second]) = (_memory.Pointers[s.Second], _memory.Pointers[s.First]);
-                    break;
-                case Step.Allocate s:
-                    _memory.Allocate(s.Pointer, Value(s.Bytes));
-                    break;
-                case Step.ReadSize s:
-                    ReadSize(s);
-                    break;
-                case Step.Give s:
-                    _memory.Give(s.Tensor, s.Pointer);
-                    break;
-            }
-        }
-    }
+    protected override Location Tensor(int number) => _memory.Tensor(number);
 
-    private void Copy(Step.Copy step)
-    {
-        var bytes = Value(step.Bytes);
-        if (bytes > 0)
-        {
-            var (from, to) = (At(step.From), At(step.To));
-            _device.Check(Cl.EnqueueCopyBuffer(_queue, from.Buffer, to.Buffer, (nuint)from.Offset, (nuint)to.Offset, (nuint)bytes, 0, null, null), "clEnqueueCopyBuffer");
-        }
-    }
+    protected override Location Constant(int number) => new(_entry.Module.Constant(number), 0, 0);
 
-    private void Loop(Step.Loop step)
-    {
-        var count = Value(step.Count);
-        for (var i = 0L; i < count; i++)
-        {
-            _sizes[step.Counter] = i;
-            Steps(step.Body);
-            if (step.Until is { } until)
-            {
-                byte isDone;
-                Read(At(until), &isDone, 1);
-                if (isDone != 0)
-                {
-                    return;
-                }
-            }
-        }
-    }
+    protected override Location Behind(Location place, long bytes) => place.From(bytes);
 
-    private void ReadSize(Step.ReadSize step)
-    {
-        long number;
-        Read(At(step.Place), &number, step.Bytes);
-        _sizes[step.Slot] = step.Bytes == 8 ? number : *(int*)&number;
-        if (step.Dim >= 0)
-        {
-            _call.SetDim(step.Dim, _sizes[step.Slot]);
-        }
-    }
+    protected override Location Allocate(long bytes) => _memory.Allocate(bytes);
 
-    // What decides is not read from a run that has failed.
-    private void Read(Location place, void* target, int bytes)
+    protected override void Give(int tensor, Location place) => _memory.Give(tensor, place);
+
+    protected override void Copy(Location from, Location to, long bytes) => _device.Check(
+        Cl.EnqueueCopyBuffer(_queue, from.Buffer, to.Buffer, (nuint)from.Offset, (nuint)to.Offset, (nuint)bytes, 0, null, null), "clEnqueueCopyBuffer");
+
+    protected override long Read(Location place, int bytes)
     {
-        _device.Check(Cl.EnqueueReadBuffer(_queue, place.Buffer, 0, (nuint)place.Offset, (nuint)bytes, target, 0, null, null), "clEnqueueReadBuffer");
+        long number = 0;
+        _device.Check(Cl.EnqueueReadBuffer(_queue, place.Buffer, 0, (nuint)place.Offset, (nuint)bytes, &number, 0, null, null), "clEnqueueReadBuffer");
         Reported();
+        return bytes == 4 ? (int)number : number;
     }
 
     // Waits for all that was submitted. The first launch that failed is the one whose report counts, as if the run had ended there.
@@ -220,47 +144,10 @@ internal sealed unsafe partial class EntryRun
             {
                 var report = _space[i];
                 _space.ClearReports();
-                throw _call.Fail(report.Site, report.Element, report.Value, report.Bound);
+                throw Call.Fail(report.Site, report.Element, report.Value, report.Bound);
             }
         }
 
         _reports = 0;
-    }
-
-    private Location At(SizedPlace place)
-    {
-        var offset = Value(place.Offset);
-        return place.Kind switch
-        {
-            PlaceKind.Tensor => _memory.Tensor(place.Number).From(offset),
-            PlaceKind.Constant => new Location(_entry.Module.Constant(place.Number), offset, 0),
-            PlaceKind.Arena => new Location(_memory.Arena, _arena[place.Number] + offset, 0),
-            PlaceKind.Prepared => new Location(_memory.Prepared, _prepared[place.Number] + offset, 0),
-            _ => _memory.Pointers[place.Number].From(offset),
-        };
-    }
-
-    private long Value(SizeProgram size) => size.Evaluate(_sizes, _stack);
-
-    // Each buffer on a line of its own: [ 0 | b0 rounded up | … ].
-    private long[] Starts(SizeProgram[] buffers, out long total)
-    {
-        var starts = new long[buffers.Length];
-        total = 0;
-        for (var i = 0; i < starts.Length; i++)
-        {
-            starts[i] = total;
-            total = checked(total + ((Value(buffers[i]) + 63) & ~63L));
-        }
-
-        return starts;
-    }
-
-    private void Check(long bytes, string what)
-    {
-        if (bytes is < 0 or > TensorShape.MaxBytes)
-        {
-            throw new LeptonRunException($"{_call.Description} needs {bytes} bytes for {what}: too many");
-        }
     }
 }

@@ -1,3 +1,5 @@
+using Lepton.Runtime.Devices.Steps;
+
 namespace Lepton.Runtime.OpenCl;
 
 /// <summary>The part of a run that launches kernels.</summary>
@@ -9,15 +11,8 @@ internal sealed unsafe partial class EntryRun
     // Drivers compile a kernel for each local size: there is one. On a processor a work-group is what one thread does, and chunks are large.
     private nuint LocalSize => _device.IsCpu ? 1u : 64u;
 
-    private void Launch(Step.Launch step)
+    protected override void Launch(Step.Launch step, long chunks)
     {
-        _call.Cancellation.ThrowIfCancellationRequested();
-        var chunks = Value(step.Chunks);
-        if (chunks <= 0)
-        {
-            return;
-        }
-
         _session.Count();
         if (step.Kernel.CanFail && _reports == RunSpace.Reports)
         {
@@ -36,7 +31,7 @@ internal sealed unsafe partial class EntryRun
 
         foreach (var slot in step.Sizes)
         {
-            Set(kernel, number++, _sizes[slot]);
+            Set(kernel, number++, Sizes[slot]);
         }
 
         var (scratch, together) = (step.Kernel.ScratchBytes, chunks);

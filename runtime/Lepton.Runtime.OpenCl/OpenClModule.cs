@@ -14,7 +14,7 @@ public sealed unsafe class OpenClModule : IDisposable
 
     private readonly ClProgram _program;
     private readonly ClBuffer[] _constants;
-    private readonly Dictionary<string, EntrySteps> _entries;
+    private readonly Dictionary<string, OpenClEntry> _entries;
     private readonly Slots<ClKernel?[]> _kernels = new(64);
 
     internal OpenClModule(OpenClSession session, DeviceModule module)
@@ -35,7 +35,7 @@ public sealed unsafe class OpenClModule : IDisposable
                 }
             }
 
-            _entries = module.Entries.ToDictionary(e => e.Manifest.Symbol, e => new EntrySteps(this, e));
+            _entries = module.Entries.ToDictionary(e => e.Manifest.Symbol, e => new OpenClEntry(this, e));
         }
         catch
         {

@@ -13,7 +13,7 @@ internal readonly record struct Location(nint Buffer, long Offset, nint Host)
 /// Where the tensors of a run lie for its kernels. In place: a memory object over each of them. Else a copy on the device: arguments come with the first step
 /// that uses them, parameters stay from run to run, results go at the end.
 /// </summary>
-internal sealed unsafe class RunTensors(EntrySteps entry, EntryCall call, RunSpace space, nint queue) : IDisposable
+internal sealed unsafe class RunTensors(OpenClEntry entry, EntryCall call, RunSpace space, nint queue) : IDisposable
 {
     private readonly OpenClSession _session = entry.Module.Session;
     private readonly OpenClDevice _device = entry.Module.Session.Device;
@@ -21,9 +21,6 @@ internal sealed unsafe class RunTensors(EntrySteps entry, EntryCall call, RunSpa
     private readonly List<ClBuffer> _owned = [];
     private readonly List<ClBuffer> _late = [];
     private readonly List<(int Tensor, Location Place)> _given = [];
-
-    /// <summary>The pointer variables.</summary>
-    internal Location[] Pointers { get; } = new Location[entry.Entry.Pointers];
 
     /// <summary>The object with the buffers of intermediate results.</summary>
     internal nint Arena { get; set; }
@@ -66,24 +63,23 @@ internal sealed unsafe class RunTensors(EntrySteps entry, EntryCall call, RunSpa
         return known;
     }
 
-    /// <summary>New memory for a pointer.</summary>
-    internal void Allocate(int pointer, long bytes)
+    /// <summary>New memory for an array of a sparse tensor.</summary>
+    internal Location Allocate(long bytes)
     {
         if (!_session.IsInPlace)
         {
-            Pointers[pointer] = new Location(Owned(_device.Allocate(bytes, "a sparse tensor")), 0, 0);
-            return;
+            return new Location(Owned(_device.Allocate(bytes, "a sparse tensor")), 0, 0);
         }
 
         // Results are made of such memory, so it is the host's; on whole lines, and never empty.
         var address = call.Allocate(bytes);
         var buffer = _device.Over(address, Rounded(Math.Max(bytes, 1)), isCopied: false, "a sparse tensor");
         _late.Add(buffer);
-        Pointers[pointer] = new Location(Owned(buffer), 0, address);
+        return new Location(Owned(buffer), 0, address);
     }
 
-    /// <summary>The array of a sparse result is at a pointer. How long it is, is known at the end.</summary>
-    internal void Give(int tensor, int pointer) => _given.Add((tensor, Pointers[pointer]));
+    /// <summary>The array of a sparse result is at a place. How long it is, is known at the end.</summary>
+    internal void Give(int tensor, Location place) => _given.Add((tensor, place));
 
     /// <summary>Submits what brings results to the host.</summary>
     internal void End()

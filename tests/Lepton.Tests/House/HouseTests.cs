@@ -11,12 +11,14 @@ public class HouseTests
         ["Lepton.Abi"] = [],
         ["Lepton.Runtime"] = ["Lepton.Abi"],
         ["Lepton.Runtime.OpenCl"] = ["Lepton.Abi", "Lepton.Runtime"],
+        ["Lepton.Runtime.Ilgpu"] = ["Lepton.Abi", "Lepton.Runtime"],
         ["Lepton.Language"] = ["Lepton.Abi"],
         ["Lepton.Graphs"] = ["Lepton.Abi", "Lepton.Language"],
         ["Lepton.Optimizer"] = ["Lepton.Abi", "Lepton.Graphs"],
         ["Lepton.Placement"] = ["Lepton.Abi", "Lepton.Language", "Lepton.Graphs"],
         ["Lepton.Kernels"] = ["Lepton.Abi", "Lepton.Graphs"],
         ["Lepton.Codegen"] = ["Lepton.Abi", "Lepton.Graphs", "Lepton.Kernels"],
+        ["Lepton.Codegen.Ilgpu"] = ["Lepton.Abi", "Lepton.Graphs", "Lepton.Kernels", "Lepton.Codegen"],
         ["Lepton.Compiler"] = ["Lepton.Abi", "Lepton.Language", "Lepton.Graphs", "Lepton.Optimizer", "Lepton.Kernels", "Lepton.Codegen"],
         ["Lepton.Embedding"] =
         [
@@ -57,6 +59,7 @@ public class HouseTests
             var name = Path.GetFileNameWithoutExtension(project);
             Assert.True(!packages.Contains("Antlr4.Runtime.Standard") || name == "Lepton.Language", $"{name} references ANTLR");
             Assert.True(!packages.Any(p => p.StartsWith("LLVMSharp", StringComparison.Ordinal)) || name == "Lepton.Codegen", $"{name} references LLVM");
+            Assert.True(!packages.Contains("ILGPU") || name.EndsWith(".Ilgpu", StringComparison.Ordinal), $"{name} references ILGPU");
         }
     }
 

@@ -2,17 +2,18 @@ using Lepton.Abi;
 using Lepton.Abi.Devices;
 using Lepton.Runtime.Sizes;
 
-namespace Lepton.Runtime.OpenCl;
+namespace Lepton.Runtime.Devices.Steps;
 
 /// <summary>An entry ready to run: its steps with sizes as programs over the slots of one array. Made once.</summary>
-internal sealed class EntrySteps : IEntryProgram
+internal class EntrySteps
 {
+    private readonly ValueList<DeviceKernel> _kernels;
     private readonly Dictionary<string, int> _slots = [];
     private int _stack = 1;
 
-    internal EntrySteps(OpenClModule module, DeviceEntry entry)
+    internal EntrySteps(DeviceModule module, DeviceEntry entry)
     {
-        (Module, Entry) = (module, entry);
+        (_kernels, Entry) = (module.Kernels, entry);
         foreach (var dim in entry.Manifest.Dims)
         {
             _slots.Add(dim, _slots.Count);
@@ -31,8 +32,6 @@ internal sealed class EntrySteps : IEntryProgram
         Tensors = FirstResult + manifest.Results.Sum(r => r.NativeArrays.Count);
         ParameterKey = manifest.Parameters.Aggregate(unchecked((long)0xCBF29CE484222325), (key, p) => p.Name.Aggregate(key * 31, (k, c) => unchecked((k ^ c) * 0x100000001B3)));
     }
-
-    internal OpenClModule Module { get; }
 
     internal DeviceEntry Entry { get; }
 
@@ -66,12 +65,6 @@ internal sealed class EntrySteps : IEntryProgram
     /// <summary>How long the stack for size programs must be.</summary>
     internal int StackDepth => _stack;
 
-    public void Run(EntryCall call)
-    {
-        var run = new EntryRun(this, call);
-        run.Do();
-    }
-
     // Statements nest as deep as loops are written inside each other.
     private Step[] Steps(ValueList<DeviceStep> steps) => [.. steps.Select(Ready)];
 
@@ -90,7 +83,7 @@ internal sealed class EntrySteps : IEntryProgram
 
     private Step.Launch Launch(LaunchStep step)
     {
-        var kernel = Module.Code.Kernels[step.Kernel];
+        var kernel = _kernels[step.Kernel];
         return new Step.Launch(step.Kernel, kernel, [.. step.Buffers.Select(Place)], [.. kernel.Sizes.Select(Slot)], Program(kernel.Chunks));
     }
 
@@ -116,27 +109,4 @@ internal sealed class EntrySteps : IEntryProgram
         _stack = Math.Max(_stack, program.StackDepth);
         return program;
     }
-}
-
-/// <summary>A place with its offset as a program.</summary>
-internal sealed record SizedPlace(PlaceKind Kind, int Number, SizeProgram Offset);
-
-/// <summary>A step with its sizes as programs.</summary>
-internal abstract record Step
-{
-    internal sealed record Launch(int Number, DeviceKernel Kernel, SizedPlace[] Buffers, int[] Sizes, SizeProgram Chunks) : Step;
-
-    internal sealed record Copy(SizedPlace From, SizedPlace To, SizeProgram Bytes) : Step;
-
-    internal sealed record Loop(SizeProgram Count, int Counter, Step[] Body, SizedPlace? Until) : Step;
-
-    internal sealed record SetPointer(int Pointer, SizedPlace Place) : Step;
-
-    internal sealed record Swap(int First, int Second) : Step;
-
-    internal sealed record Allocate(int Pointer, SizeProgram Bytes) : Step;
-
-    internal sealed record ReadSize(SizedPlace Place, int Bytes, int Slot, int Dim) : Step;
-
-    internal sealed record Give(int Tensor, int Pointer) : Step;
 }
