@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Lepton.Abi;
+using Lepton.Abi.Devices;
 using Lepton.Codegen.Clr;
 using Lepton.Codegen.Llvm;
 using Lepton.Codegen.OpenCl;
@@ -41,6 +42,9 @@ public sealed class Compilation
 
     /// <summary>What the code runs on.</summary>
     public CodeDevice Device => _options.Device;
+
+    /// <summary>Which of the devices of its kind.</summary>
+    public int DeviceNumber => _options.DeviceNumber;
 
     public SourceText Source { get; }
 
@@ -175,6 +179,16 @@ public sealed class Compilation
     public ClrModule CompileMethods(KernelModule kernels) =>
         CompileThread.Run(() => Timed("il", () => ClrModule.Compile(kernels, Target(), _options.Profile)));
 
+    /// <summary>The same as OpenCL C with the host's part as steps, for <see cref="CodeDevice.OpenCl"/>.</summary>
+    /// <param name="kernels">What to translate.</param>
+    /// <param name="needsDoubles">Whether the device must compute in 64-bit floating point.</param>
+    public DeviceModule CompileOpenCl(KernelModule kernels, out bool needsDoubles)
+    {
+        var program = OpenCl(kernels, _options.OpenCl);
+        needsDoubles = program.NeedsDoubles;
+        return DeviceSteps.Of(kernels, program);
+    }
+
     private byte[] Code(string ir)
     {
         var code = _options.Cache?.Find(ir, Target());
@@ -191,7 +205,7 @@ public sealed class Compilation
     public ModuleManifest Manifest(KernelModule kernels) =>
         new(ModuleManifest.CurrentFormat, kernels.Name, Target().ToString(), kernels.Entries.Select(e => e.Manifest).ToValueList());
 
-    private CpuTarget Target() => _options.Target ?? (Device == CodeDevice.Clr ? ClrModule.Target : HostCpu.Detect().Target);
+    private CpuTarget Target() => _options.Target ?? (Device == CodeDevice.Cpu ? HostCpu.Detect().Target : ClrModule.Target);
 
     private T Timed<T>(string step, Func<T> work)
     {

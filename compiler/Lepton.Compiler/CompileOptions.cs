@@ -1,4 +1,5 @@
 using Lepton.Codegen.Llvm;
+using Lepton.Codegen.OpenCl;
 using Lepton.Compiler.Scheduling;
 using Lepton.Language.Text;
 
@@ -14,6 +15,12 @@ public sealed record CompileOptions
 
     /// <summary>What the code runs on.</summary>
     public CodeDevice Device { get; init; }
+
+    /// <summary>Which of the devices of its kind.</summary>
+    public int DeviceNumber { get; init; }
+
+    /// <summary>What OpenCL code is made for.</summary>
+    public OpenClTarget OpenCl { get; init; } = OpenClTarget.Cpu;
 
     /// <summary>Allows rules and instructions that change results in the last bits, or for inf, nan and -0.0.</summary>
     public bool FastMath { get; init; }

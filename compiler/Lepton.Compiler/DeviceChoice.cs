@@ -1,3 +1,4 @@
+using System.Globalization;
 using Lepton.Codegen.Clr;
 using Lepton.Codegen.Llvm;
 
@@ -11,17 +12,30 @@ public enum CodeDevice
 
     /// <summary>IL, by .NET's own JIT: no native library.</summary>
     Clr,
+
+    /// <summary>OpenCL C, by the driver of a device.</summary>
+    OpenCl,
 }
 
 /// <summary>A device of this machine and what code on it is made for.</summary>
+/// <param name="Target">Of an OpenCL device null, unless one was named: its driver knows.</param>
 /// <param name="Note">For the user: why it is not the device that one would expect. Null: it is.</param>
-public sealed record DeviceChoice(CodeDevice Device, CpuTarget Target, string? Note)
+public sealed record DeviceChoice(CodeDevice Device, CpuTarget? Target, string? Note)
 {
-    public static readonly IReadOnlyList<string> Names = ["cpu", "clr"];
+    private const string OpenCl = "opencl";
+
+    public static readonly IReadOnlyList<string> Names = ["cpu", "clr", OpenCl];
+
+    /// <summary>Which of the devices of its kind it is.</summary>
+    public int Number { get; init; }
+
+    /// <summary>Whether a name is one of <see cref="Names"/>, or <c>opencl:1</c> and so on.</summary>
+    public static bool IsName(string name) => Names.Contains(name) || OpenClNumber(name) is not null;
 
     /// <summary>
-    /// The device called <paramref name="device"/> (<c>cpu</c>, <c>clr</c>; null: cpu, or clr where LLVM is missing), with vectors as
+    /// The device called <paramref name="device"/> (<c>cpu</c>, <c>clr</c>, <c>opencl:0</c>; null: cpu, or clr where LLVM is missing), with vectors as
     /// <paramref name="target"/> says. Null, with a message for the user, when it cannot be had. Throws <see cref="LlvmMissingException"/> for cpu.
+    /// Whether there is such an OpenCL device, a runtime finds out.
     /// </summary>
     public static DeviceChoice? Choose(string? device, string? target, out string? error)
     {
@@ -44,21 +58,35 @@ public sealed record DeviceChoice(CodeDevice Device, CpuTarget Target, string? N
                 }
 
             default:
+                if (OpenClNumber(device) is { } number)
+                {
+                    var vectors = VectorTarget(target);
+                    error = vectors is null && !IsNative(target) ? $"'{target}' is not a target of device {device}; say native, avx512, avx2 or sse2, for vectors of 64, 32 or 16 bytes" : null;
+                    return error is null ? new DeviceChoice(CodeDevice.OpenCl, vectors, null) { Number = number } : null;
+                }
+
                 error = $"'{device}' is not a device; say {string.Join(" or ", Names)}";
                 return null;
         }
     }
 
+    private static int? OpenClNumber(string name) => name == OpenCl ? 0
+        : name.StartsWith(OpenCl + ":", StringComparison.Ordinal) && int.TryParse(name.AsSpan(OpenCl.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
+        : null;
+
+    private static bool IsNative(string? target) => target?.ToLowerInvariant() is null or "" or "native";
+
+    private static CpuTarget? VectorTarget(string? name) => name?.ToLowerInvariant() switch
+    {
+        "avx512" => CpuTarget.Avx512,
+        "avx2" => CpuTarget.Avx2,
+        "sse2" => CpuTarget.Sse2,
+        _ => null,
+    };
+
     private static CpuTarget? ClrTarget(string? name, out string? error)
     {
-        var target = name?.ToLowerInvariant() switch
-        {
-            null or "" or "native" => ClrModule.Target,
-            "avx512" => CpuTarget.Avx512,
-            "avx2" => CpuTarget.Avx2,
-            "sse2" => CpuTarget.Sse2,
-            _ => null,
-        };
+        var target = IsNative(name) ? ClrModule.Target : VectorTarget(name);
         error = target is null ? $"'{name}' is not a target of device clr; say native, avx512, avx2 or sse2"
             : target.Level > ClrModule.Target.Level ? $"target {name} needs wider vectors than .NET uses on this machine, which are {ClrModule.Target.Level.ToString().ToLowerInvariant()}'s"
             : null;

@@ -2,6 +2,7 @@ using Lepton.Codegen.Llvm;
 using Lepton.Compiler;
 using Lepton.Kernels;
 using Lepton.Runtime;
+using Lepton.Runtime.OpenCl;
 
 namespace Lepton.Embedding;
 
@@ -13,6 +14,11 @@ public static class DeviceCode
     /// <param name="kernels">What <see cref="Compilation.Lower(string, IReadOnlyList{Graphs.FusedGraph}, IReadOnlyDictionary{string, long}?)"/> gave.</param>
     public static Module Load(Compilation compilation, KernelModule kernels)
     {
+        if (compilation.Device == CodeDevice.OpenCl)
+        {
+            return LoadOpenCl(new OpenClSession(OpenClDevice.Get(compilation.DeviceNumber)), compilation, kernels);
+        }
+
         (Func<string, nint> Lookup, IDisposable Owner) code;
         if (compilation.Device == CodeDevice.Clr)
         {
@@ -34,5 +40,27 @@ public static class DeviceCode
             code.Owner.Dispose();
             throw;
         }
+    }
+
+    /// <summary>The same for a session of an OpenCL device, which is disposed with the module.</summary>
+    public static Module LoadOpenCl(OpenClSession session, Compilation compilation, KernelModule kernels)
+    {
+        OpenClModule? built = null;
+        try
+        {
+            built = OpenClCode.Build(session, compilation, kernels);
+            return Module.FromPrograms(compilation.Manifest(kernels), e => built[e.Symbol], new Owned(built, session));
+        }
+        catch
+        {
+            built?.Dispose();
+            session.Dispose();
+            throw;
+        }
+    }
+
+    private sealed class Owned(params IDisposable[] parts) : IDisposable
+    {
+        public void Dispose() => Array.ForEach(parts, static p => p.Dispose());
     }
 }

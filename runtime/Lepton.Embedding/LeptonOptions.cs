@@ -14,8 +14,9 @@ public sealed record LeptonOptions
     public string Target { get; init; } = "native";
 
     /// <summary>
-    /// What runs the entries: <c>cpu</c> (machine code, by LLVM) or <c>clr</c> (by .NET's own compiler, with its vector types: slower, and no native
-    /// library is needed). Null: cpu, or clr where LLVM is missing.
+    /// What runs the entries: <c>cpu</c> (machine code, by LLVM), <c>clr</c> (by .NET's own compiler, with its vector types: slower, and no native
+    /// library is needed) or <c>opencl</c> (a device that an OpenCL driver knows; <c>opencl:1</c> and so on for others than the first). Null: cpu, or
+    /// clr where LLVM is missing.
     /// </summary>
     public string? Device { get; init; }
 
@@ -45,7 +46,7 @@ public sealed record LeptonOptions
     {
         var beside = program is null ? null : ScheduleFile.PathFor(program);
         var schedules = !UseSchedules ? null : Schedules ?? (File.Exists(beside) ? beside : null);
-        if (Device is not null && !DeviceChoice.Names.Contains(Device))
+        if (Device is not null && !DeviceChoice.IsName(Device))
         {
             throw new ArgumentException($"'{Device}' is not a device; say {string.Join(" or ", DeviceChoice.Names)}", nameof(Device));
         }
@@ -56,7 +57,7 @@ public sealed record LeptonOptions
             Note?.Invoke(note);
         }
 
-        return new CompileOptions
+        var compile = new CompileOptions
         {
             Target = choice.Target,
             Device = choice.Device,
@@ -65,6 +66,7 @@ public sealed record LeptonOptions
             Cache = UseCache && choice.Device == CodeDevice.Cpu ? ObjectCache.OfUser() : null,
             Schedules = schedules is null ? null : Load(schedules),
         };
+        return choice.Device == CodeDevice.OpenCl ? OpenClCode.For(compile, choice.Number) : compile;
     }
 
     private static ScheduleFile Load(string path)

@@ -32,7 +32,7 @@ internal sealed class ProgramCache
     /// <summary>The cache for one program; null when the options have none, or ask for work that must be done each time.</summary>
     public static ProgramCache? For(SourceText source, CompileOptions options)
     {
-        if (options.Cache is not { } store || options.Device == CodeDevice.Clr || options.Verify || options.Timing is not null)
+        if (options.Cache is not { } store || options.Device != CodeDevice.Cpu || options.Verify || options.Timing is not null)
         {
             return null;
         }

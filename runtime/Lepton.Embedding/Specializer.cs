@@ -4,6 +4,7 @@ using Lepton.Compiler;
 using Lepton.Compiler.Scheduling;
 using Lepton.Graphs;
 using Lepton.Runtime;
+using Lepton.Runtime.OpenCl;
 
 namespace Lepton.Embedding;
 
@@ -16,6 +17,7 @@ internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? c
     private readonly Lock _lock = new();
     private readonly List<IDisposable> _modules = [];
     private volatile Specialization[] _table = [];
+    private OpenClSession? _session;
 
     public EntryCode Resolve(EntryManifest entry, ReadOnlySpan<long> dims) =>
         Find(_table, entry.Name, dims, out var code) ? code : Make(entry, dims);
@@ -26,6 +28,7 @@ internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? c
         {
             _modules.ForEach(m => m.Dispose());
             _modules.Clear();
+            _session?.Dispose();
         }
     }
 
@@ -56,11 +59,24 @@ internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? c
             // The last one is for all sizes: it is found whenever the others before it do not fit.
             var isLast = _table.Count(s => ReferenceEquals(s.Entry, entry.Name)) >= options.MaxSpecializations;
             var sizes = isLast ? null : Sizes(entry, dims);
-            var find = device == CodeDevice.Clr ? Methods(entry.Name, sizes) : MachineCode(entry.Name, sizes);
-            code = EntryCode.Of(entry.Symbol, find) with { FirstDim = isLast ? 0 : dims.Length };
+            var firstDim = isLast ? 0 : dims.Length;
+            code = device switch
+            {
+                CodeDevice.OpenCl => EntryCode.Of(Program(entry, sizes), firstDim),
+                CodeDevice.Clr => EntryCode.Of(entry.Symbol, Methods(entry.Name, sizes)) with { FirstDim = firstDim },
+                _ => EntryCode.Of(entry.Symbol, MachineCode(entry.Name, sizes)) with { FirstDim = firstDim },
+            };
             _table = [.. _table, new Specialization(entry.Name, isLast ? null : dims.ToArray(), code)];
             return code;
         }
+    }
+
+    private IEntryProgram Program(EntryManifest entry, Dictionary<string, long>? sizes)
+    {
+        _session ??= new OpenClSession(OpenClDevice.Get(compilation.Value.DeviceNumber));
+        var module = Compiled(entry.Name, () => OpenClCode.Build(_session, compilation.Value, compilation.Value.Lower([entry.Name], sizes)));
+        _modules.Add(module);
+        return module[entry.Symbol];
     }
 
     private Func<string, nint> Methods(string entry, Dictionary<string, long>? sizes)

@@ -131,6 +131,7 @@ internal static class ClNumbers
     internal const uint DeviceMaxComputeUnits = 0x1002;
     internal const uint DeviceMaxMemAllocSize = 0x1010;
     internal const uint DeviceMemBaseAddrAlign = 0x1019;
+    internal const uint DeviceSingleFpConfig = 0x101B;
     internal const uint DeviceGlobalMemSize = 0x101F;
     internal const uint DeviceLocalMemSize = 0x1023;
     internal const uint DeviceEndianLittle = 0x1026;
@@ -140,6 +141,10 @@ internal static class ClNumbers
     internal const uint DeviceVersion = 0x102F;
     internal const uint DeviceExtensions = 0x1030;
     internal const uint DeviceHostUnifiedMemory = 0x1035;
+    internal const uint DeviceNativeVectorWidthFloat = 0x103A;
+
+    internal const ulong FpFma = 1 << 5;
+    internal const ulong FpCorrectlyRoundedDivideSqrt = 1 << 7;
 
     internal const uint ProgramBuildLog = 0x1183;
 

@@ -20,6 +20,9 @@ public sealed unsafe class OpenClDevice
         IsGpu = (Get<ulong>(ClNumbers.DeviceType) & ClNumbers.DeviceTypeGpu) != 0;
         IsCpu = (Get<ulong>(ClNumbers.DeviceType) & ClNumbers.DeviceTypeCpu) != 0;
         HasDoubles = Text(ClNumbers.DeviceExtensions).Split(' ').Contains("cl_khr_fp64");
+        var arithmetic = Get<ulong>(ClNumbers.DeviceSingleFpConfig);
+        (HasFma, RoundsDivision) = ((arithmetic & ClNumbers.FpFma) != 0, (arithmetic & ClNumbers.FpCorrectlyRoundedDivideSqrt) != 0);
+        VectorBytes = 4 * (int)Get<uint>(ClNumbers.DeviceNativeVectorWidthFloat);
         SharesMemory = Get<uint>(ClNumbers.DeviceHostUnifiedMemory) != 0;
         ComputeUnits = (int)Get<uint>(ClNumbers.DeviceMaxComputeUnits);
         MemoryBytes = (long)Math.Min(Get<ulong>(ClNumbers.DeviceGlobalMemSize), long.MaxValue);
@@ -56,6 +59,12 @@ public sealed unsafe class OpenClDevice
     /// <summary>Whether it computes in 64-bit floating point.</summary>
     public bool HasDoubles { get; }
 
+    /// <summary>Whether a·b + c is rounded once.</summary>
+    public bool HasFma { get; }
+
+    /// <summary>How wide its vectors are; 4: it works on numbers one by one.</summary>
+    public int VectorBytes { get; }
+
     /// <summary>Whether it works in the process's own memory, so that nothing is copied.</summary>
     public bool SharesMemory { get; }
 
@@ -69,6 +78,9 @@ public sealed unsafe class OpenClDevice
     public long LocalMemoryBytes { get; }
 
     internal long MaxBufferBytes { get; }
+
+    /// <summary>Whether its compiler can be asked to round quotients and square roots correctly.</summary>
+    internal bool RoundsDivision { get; }
 
     /// <summary>Where a part of a buffer may start, in bytes.</summary>
     internal int BaseAlignment { get; }

@@ -11,6 +11,7 @@ public sealed class OpenClBuildException(string message) : Exception(message);
 public sealed unsafe class OpenClModule : IDisposable
 {
     private const string Options = "-cl-std=CL1.2";
+    private const string Rounding = " -cl-fp32-correctly-rounded-divide-sqrt";
 
     private readonly ClProgram _program;
     private readonly ClBuffer[] _constants;
@@ -106,7 +107,7 @@ public sealed unsafe class OpenClModule : IDisposable
         }
 
         var id = device.Id;
-        error = Cl.BuildProgram(program.Id, 1, &id, Options, 0, 0);
+        error = Cl.BuildProgram(program.Id, 1, &id, device.RoundsDivision ? Options + Rounding : Options, 0, 0);
         if (error == 0)
         {
             return program;

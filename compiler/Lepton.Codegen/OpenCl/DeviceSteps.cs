@@ -12,13 +12,11 @@ public static class DeviceSteps
 {
     /// <summary>The whole module for a device.</summary>
     /// <param name="module">Its kernels and host programs.</param>
-    /// <param name="source">The kernels as source text.</param>
-    /// <param name="functions">Of each kernel the function's name, and the bytes of memory that a work-item needs besides its buffers.</param>
-    public static DeviceModule Of(KernelModule module, string source, IReadOnlyList<(string Name, long ScratchBytes)> functions) => new(
+    /// <param name="program">The kernels as source text.</param>
+    public static DeviceModule Of(KernelModule module, OpenClProgram program) => new(
         module.Name,
-        source,
-        module.Kernels.Select((k, i) => new DeviceKernel(
-            functions[i].Name, k.Buffers.Count, KernelCode.SizeVariables(k).ToValueList(), k.Chunks, functions[i].ScratchBytes, CanFail(k))).ToValueList(),
+        program.Text,
+        program.Kernels.Zip(module.Kernels, (f, k) => new DeviceKernel(f.Function, f.Buffers, f.SizeVariables, k.Chunks, f.ScratchBytes, CanFail(k))).ToValueList(),
         module.Constants.Select(c => c.Bytes).ToValueList(),
         module.Entries.Select(e => Entry(module, e)).ToValueList());
 

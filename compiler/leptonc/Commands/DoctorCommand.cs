@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Lepton.Codegen.Clr;
 using Lepton.Codegen.Llvm;
+using Lepton.Runtime.OpenCl;
 
 namespace Lepton.CommandLine.Commands;
 
@@ -31,6 +32,7 @@ internal static class DoctorCommand
             }
 
             Row("clr", $".NET's own compiler, {ClrModule.Target.Level.ToString().ToLowerInvariant()}; runs where LLVM is missing, or with --device clr");
+            OpenCl();
             Row("cc", Which("cc") ?? $"missing; only leptonc build --shared needs it; install it with: {SharedLibrary.InstallCommand}");
             Row("cache", ObjectCache.OfUser()?.Folder ?? "none: no folder can be written; set LEPTON_CACHE");
             return missing == 0 ? 0 : Program.Wrong;
@@ -38,7 +40,22 @@ internal static class DoctorCommand
         return command;
     }
 
-    private static void Row(string name, string value) => Console.WriteLine($"{name,-8} {value}");
+    // It is a device that one may have, so that it is not missing.
+    private static void OpenCl()
+    {
+        if (OpenClDevice.All.Count == 0)
+        {
+            Row("opencl", $"no device; PoCL runs OpenCL on the processor; to install it: {OpenClMissingException.InstallCommand}");
+        }
+
+        foreach (var device in OpenClDevice.All)
+        {
+            var memory = device.SharesMemory ? "works in the host's memory" : $"{device.MemoryBytes / (1L << 20)} MiB";
+            Row(device.Name, $"{device.Model}, {device.Platform}: {memory}{(device.HasDoubles ? "" : ", no f64")}");
+        }
+    }
+
+    private static void Row(string name, string value) => Console.WriteLine($"{name,-9} {value}");
 
     private static string? Which(string program)
     {

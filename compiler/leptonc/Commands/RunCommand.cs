@@ -31,10 +31,7 @@ internal static class RunCommand
         var parameters = new Option<string?>("--params") { HelpName = "FILE", Description = "Parameters from a .safetensors or .npz file; what it lacks is initialised." };
         var seed = new Option<ulong>("--seed") { HelpName = "NUMBER", Description = "For parameters that no file gives.", DefaultValueFactory = _ => 0 };
         var threads = new Option<int>("--threads", "-t") { HelpName = "COUNT", Description = "How many threads; 0: one for each processor.", DefaultValueFactory = _ => 0 };
-        var device = Source.OneOf(
-            "a device, one of",
-            ["cpu", "clr", "interpreter"],
-            new Option<string?>("--device") { HelpName = "DEVICE", Description = "cpu (machine code, by LLVM), clr (by .NET's own compiler: slower, needs no LLVM) or interpreter (slow and plain). Default: cpu, or clr where LLVM is missing." });
+        var device = Source.Device(interpreter: true);
         var noCache = new Option<bool>("--no-cache") { Description = "Neither read nor write the cache of machine code." };
         var command = new Command("run", "Compile and run an entry. Results without --out are printed as NumPy prints them.\nExample: leptonc run wave.lep --in x=iota --dim N=5")
         {

@@ -75,10 +75,17 @@ internal static class Source
     }
 
     /// <summary>An option that says what runs the entry. Left out: cpu, or clr where LLVM is missing.</summary>
-    public static Option<string?> Device() => OneOf(
-        "a device, one of",
-        DeviceChoice.Names,
-        new Option<string?>("--device") { HelpName = "DEVICE", Description = "cpu (machine code, by LLVM) or clr (by .NET's own compiler: slower, needs no LLVM). Default: cpu, or clr where LLVM is missing." });
+    public static Option<string?> Device(bool interpreter = false)
+    {
+        var words = (string[])[.. DeviceChoice.Names, .. interpreter ? ["interpreter"] : Array.Empty<string>()];
+        var what = "cpu (machine code, by LLVM), clr (by .NET's own compiler: slower, needs no LLVM), opencl[:N] (a device with an OpenCL driver)";
+        var option = new Option<string?>("--device")
+        {
+            HelpName = "DEVICE",
+            Description = $"{what}{(interpreter ? ", interpreter (slow and plain)" : "")}. Default: cpu, or clr where LLVM is missing.",
+        };
+        return OneOf("a device, one of", words, option, DeviceChoice.IsName);
+    }
 
     /// <summary>How to compile what is run here, on a device; says so when it is not the one that was to be expected.</summary>
     public static CompileOptions OptionsHere(string? device, string? target, bool exact, bool fastMath, IReadOnlyList<string>? skip = null)
@@ -89,6 +96,11 @@ internal static class Source
             Console.Error.WriteLine(note);
         }
 
+        if (choice.Device == CodeDevice.OpenCl)
+        {
+            return OpenClCode.For(Options(choice.Target, exact, fastMath, skip), choice.Number);
+        }
+
         return Options(choice.Target, exact, fastMath, skip) with { Device = choice.Device, Cache = choice.Device == CodeDevice.Cpu ? ObjectCache.OfUser() : null };
     }
 
@@ -96,7 +108,7 @@ internal static class Source
     public static CompileOptions Options(string? target, bool exact, bool fastMath, IReadOnlyList<string>? skip = null) =>
         Options(CpuTarget.Parse(target, out var error) ?? throw new UsageException(error!), exact, fastMath, skip);
 
-    private static CompileOptions Options(CpuTarget target, bool exact, bool fastMath, IReadOnlyList<string>? skip)
+    private static CompileOptions Options(CpuTarget? target, bool exact, bool fastMath, IReadOnlyList<string>? skip)
     {
         var unknown = skip?.FirstOrDefault(s => !Optimizer.GraphPasses.Names.Contains(s));
         if (exact && fastMath)
@@ -140,13 +152,17 @@ internal static class Source
     }
 
     /// <summary>An option that takes one of some words.</summary>
-    public static Option<T> OneOf<T>(string what, IReadOnlyList<string> words, Option<T> option)
+    /// <param name="what">What they are, for the message.</param>
+    /// <param name="words">The words.</param>
+    /// <param name="option">Gets them.</param>
+    /// <param name="isAlso">Other words that it takes.</param>
+    public static Option<T> OneOf<T>(string what, IReadOnlyList<string> words, Option<T> option, Func<string, bool>? isAlso = null)
         where T : class?
     {
         option.CompletionSources.Add(_ => words.Select(w => new CompletionItem(w)));
         option.Validators.Add(result =>
         {
-            if (result.Tokens is [{ Value: var word }] && !words.Contains(word))
+            if (result.Tokens is [{ Value: var word }] && !words.Contains(word) && isAlso?.Invoke(word) != true)
             {
                 result.AddError($"{option.Name} {word}: {(words.Count > 4 ? NameSuggestion.Help(word, words) : null) ?? $"expected {what} {string.Join(", ", words)}"}");
             }
