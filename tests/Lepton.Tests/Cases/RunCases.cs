@@ -17,7 +17,11 @@ public sealed class RunCases
 
     [Theory]
     [MemberData(nameof(Files))]
-    public void Gives_its_results_on_every_device(string file)
+    public void Gives_its_results_on_every_device(string file) => Check(file);
+
+    /// <param name="file">Below tests/cases.</param>
+    /// <param name="device">On this device alone.</param>
+    internal static void Check(string file, CodeDevice? device = null)
     {
         var made = CaseFile.Read(Path.Combine(Folder, file));
         Assert.True(made is not null, $"{file} does not start with the line '// case: run'");
@@ -25,7 +29,7 @@ public sealed class RunCases
         var compilation = Compilation.Of(new SourceText(Path.Combine("tests", "cases", file), made.Text));
         Assert.True(compilation.Program is not null, new DiagnosticPrinter().PrintAll(compilation.Report.Diagnostics));
         Assert.Equal(compilation.Entries.Order(), made.Entries.Select(e => e.Name ?? compilation.Entries[0]).Order());
-        var problems = new CaseCheck(compilation, made).Run();
+        var problems = new CaseCheck(compilation, made, device).Run();
         Assert.True(problems.Count == 0, string.Join('\n', problems.Select(p => $"{file}: {p}")));
     }
 

@@ -1,13 +1,14 @@
 using Lepton.Abi;
 using Lepton.Codegen.Llvm;
 using Lepton.Codegen.Llvm.Math;
+using Lepton.Compiler;
 using Lepton.Embedding;
 using Lepton.Runtime.Tensors;
 using Lepton.Tests.Support;
 
 namespace Lepton.Tests.Codegen;
 
-/// <summary>One function of the math library, compiled for a target, over arrays. With LEPTON_TEST_DEVICE=clr: on that device, as a program.</summary>
+/// <summary>One function of the math library, compiled for a target, over arrays. With LEPTON_TEST_DEVICE: on that device, as a program.</summary>
 internal sealed unsafe class MathHarness : IDisposable
 {
     private static readonly MathFunction[] Binary = [MathFunction.Pow, MathFunction.Atan2, MathFunction.Remainder];
@@ -18,9 +19,9 @@ internal sealed unsafe class MathHarness : IDisposable
     public MathHarness(MathFunction function, ElementType type, int lanes, CpuTarget target)
     {
         Lanes = lanes;
-        if (NativeRunner.IsClr)
+        if (NativeRunner.Device != CodeDevice.Cpu)
         {
-            _engine = LeptonEngine.Compile(Program(function, type), new LeptonOptions { Device = "clr", Target = target.Level.ToString().ToLowerInvariant() });
+            _engine = LeptonEngine.Compile(Program(function, type), new LeptonOptions { Device = NativeRunner.Device.ToString().ToLowerInvariant(), Target = target.Level.ToString().ToLowerInvariant() });
             Ir = "";
             return;
         }

@@ -52,7 +52,7 @@ public class ClrDeviceTests
         var compilation = Compilation.Of(new SourceText("bytes.lep", $"fn f(c: {type}[N]) -> (x: {type}[N]) {{ x = c * 3 }}"));
         var sizes = new Dictionary<string, long> { ["N"] = n };
         var kernels = KernelLowering.Run(compilation.Fuse("f", sizes), Compilation.OptionsFor(ClrModule.Target) with { Apart = true });
-        using var run = new GuardedRun(kernels, ClrModule.Target, clr: true);
+        using var run = new GuardedRun(kernels, ClrModule.Target, device: CodeDevice.Clr);
         var x = TensorValue.OfIntegers(ElementTypes.Parse(type)!.Value, [n], [.. Enumerable.Range(0, n).Select(i => (long)i)]);
         var (results, error) = run.Run([x], sizes, atEnd: true, threads: 1);
         Assert.Equal(NativeError.None, error);
@@ -63,10 +63,10 @@ public class ClrDeviceTests
     public void A_device_that_does_not_exist_is_named_with_those_that_do()
     {
         var e = Assert.Throws<ArgumentException>(() => LeptonEngine.Compile(Wave, new LeptonOptions { Device = "gpu" }));
-        Assert.StartsWith("'gpu' is not a device; say cpu or clr", e.Message);
+        Assert.StartsWith("'gpu' is not a device; say cpu or clr or opencl", e.Message);
         var (code, _, errors) = UsageTests.Run("run", "x.lep", "--device", "gpu");
         Assert.Equal(2, code);
-        Assert.Contains("expected a device, one of cpu, clr, interpreter", errors);
+        Assert.Contains("expected a device, one of cpu, clr, opencl, interpreter", errors);
     }
 
     [Fact]

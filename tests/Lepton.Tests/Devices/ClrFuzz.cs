@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using Lepton.Compiler;
 using Lepton.Tests.Fuzz;
 using Lepton.Tests.Support;
 
@@ -17,7 +18,7 @@ public class ClrFuzz
         Parallel.For(First, First + Count, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, seed =>
         {
             FuzzLog.Running($"clr {seed}");
-            if (DifferentialCheck.Run(RandomGraphs.Make(seed, DifferentialFuzz.Options(seed)), clr: true) is { } problem)
+            if (DifferentialCheck.Run(RandomGraphs.Make(seed, DifferentialFuzz.Options(seed)), device: CodeDevice.Clr) is { } problem)
             {
                 problems.Add(problem);
             }

@@ -29,8 +29,8 @@ internal static class DifferentialCheck
     /// <summary>Null when all agree, else what differs.</summary>
     /// <param name="count">Hears of what was compiled.</param>
     /// <param name="forced">The forced choices; null: as the seed says.</param>
-    /// <param name="clr">On device clr instead of as machine code.</param>
-    public static string? Run(RandomCase made, bool withCode = true, StrategyCount? count = null, Func<KernelOptions, KernelOptions>? forced = null, bool clr = false)
+    /// <param name="device">On this device instead of as machine code.</param>
+    public static string? Run(RandomCase made, bool withCode = true, StrategyCount? count = null, Func<KernelOptions, KernelOptions>? forced = null, CodeDevice? device = null)
     {
         IReadOnlyList<TensorValue>? expected = null;
         GraphRunException? failure = null;
@@ -43,7 +43,7 @@ internal static class DifferentialCheck
             failure = e;
         }
 
-        var check = new Check(made, expected, failure, count, clr);
+        var check = new Check(made, expected, failure, count, device);
         var skipped = GraphPasses.Names[made.Seed % GraphPasses.Names.Count];
         forced ??= usual => ForcedChoices.Of(usual, made.Seed, made.AllowsWinograd);
         return check.Run([], withCode, null) ?? check.Run(made.Seed % 2 == 0 ? [] : [skipped], withCode, GuardedPages.IsSupported ? forced : null);
@@ -68,7 +68,7 @@ internal static class DifferentialCheck
         return target.ToGraph();
     }
 
-    private sealed class Check(RandomCase made, IReadOnlyList<TensorValue>? expected, GraphRunException? failure, StrategyCount? count, bool clr)
+    private sealed class Check(RandomCase made, IReadOnlyList<TensorValue>? expected, GraphRunException? failure, StrategyCount? count, CodeDevice? device)
     {
         private readonly Graph _graph = WithParameters(made.Graph, made.Seed / 5);
         private readonly string _target = TargetNames[made.Seed / 3 % TargetNames.Length];
@@ -117,7 +117,7 @@ internal static class DifferentialCheck
             var cpu = NativeRunner.Targets[_target];
             var kernels = KernelLowering.Run(fused, Compilation.OptionsFor(cpu));
             count?.Add(kernels, made.Sizes);
-            using var module = NativeRunner.Load(kernels, cpu, quick: IsQuick(kernels, 0), clr);
+            using var module = NativeRunner.Load(kernels, cpu, quick: IsQuick(kernels, 0), device);
             return Compared([1, 2, 4], threads => Tried(module, threads));
         }
 
@@ -139,13 +139,14 @@ internal static class DifferentialCheck
             var options = forced(Compilation.OptionsFor(cpu));
             var kernels = ForcedChoices.Lower(fused, options, made.Seed);
             count?.Add(kernels, made.Sizes);
-            if (_graph.Nodes.Any(n => n is FormatNode or InputNode { Format: not null }))
+            var isOpenCl = (device ?? NativeRunner.Device) == CodeDevice.OpenCl; // its memory is the driver's
+            if (isOpenCl || _graph.Nodes.Any(n => n is FormatNode or InputNode { Format: not null }))
             {
-                using var module = NativeRunner.Load(kernels, cpu, quick: IsQuick(kernels, 1), clr);
+                using var module = NativeRunner.Load(kernels, cpu, quick: IsQuick(kernels, 1), device);
                 return Compared([1, 2, 4], threads => Tried(module, threads));
             }
 
-            using var run = new GuardedRun(kernels, cpu, quick: IsQuick(kernels, 1), clr);
+            using var run = new GuardedRun(kernels, cpu, quick: IsQuick(kernels, 1), device);
             var problem = Compared(Guarded, how => run.Run(made.Inputs, made.Sizes, how.AtEnd, how.Threads) is { Error: NativeError.None, Results: var results } ? results : null);
             return problem is null ? null : $"{problem}\n{options}";
         }

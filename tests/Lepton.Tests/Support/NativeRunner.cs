@@ -1,41 +1,50 @@
 using Lepton.Abi;
 using Lepton.Codegen.Clr;
 using Lepton.Codegen.Llvm;
+using Lepton.Codegen.OpenCl;
+using Lepton.Compiler;
 using Lepton.Graphs;
 using Lepton.Kernels;
 using Lepton.Runtime;
+using Lepton.Runtime.OpenCl;
 using Lepton.Runtime.Tensors;
 using Module = Lepton.Runtime.Module;
 
 namespace Lepton.Tests.Support;
 
 /// <summary>
-/// Compiles kernel modules to machine code and runs them on values of the interpreter. By LLVM; with LEPTON_TEST_DEVICE=clr as IL, so that all tests
-/// of machine code can run on that device by hand.
+/// Compiles kernel modules to machine code and runs them on values of the interpreter. By LLVM; with LEPTON_TEST_DEVICE=clr as IL, with opencl as OpenCL C,
+/// so that all tests of machine code can run on that device by hand.
 /// </summary>
 internal static class NativeRunner
 {
-    /// <summary>All machine code of tests is IL instead.</summary>
-    public static readonly bool IsClr = Environment.GetEnvironmentVariable("LEPTON_TEST_DEVICE") == "clr";
+    /// <summary>Where all machine code of tests runs.</summary>
+    public static readonly CodeDevice Device =
+        DeviceChoice.Choose(Environment.GetEnvironmentVariable("LEPTON_TEST_DEVICE") is { Length: > 0 } name ? name : "cpu", null, out var error)?.Device ?? throw new ArgumentException(error);
 
-    /// <summary>The targets that this machine can run, by name. On clr they are widths of vectors, of which .NET has all in software.</summary>
+    /// <summary>The targets that this machine can run, by name. On other devices than cpu they are widths of vectors, which they all have in software.</summary>
     public static IReadOnlyDictionary<string, CpuTarget> Targets { get; } = new[] { "sse2", "avx2", "avx512" }
-        .Select(name => (name, Target: IsClr ? CpuTarget.Parse(name, out _) : CpuTarget.Parse(name, out _)!.ForThisHost(out _)))
+        .Select(name => (name, Target: Device != CodeDevice.Cpu ? CpuTarget.Parse(name, out _) : CpuTarget.Parse(name, out _)!.ForThisHost(out _)))
         .Where(t => t.Target is not null)
         .ToDictionary(t => t.name, t => t.Target!);
 
     /// <param name="quick">See <see cref="ObjectCode.Emit"/>.</param>
-    /// <param name="clr">As IL, whatever the environment says.</param>
-    public static Module Load(KernelModule kernels, CpuTarget target, bool quick = false, bool clr = false)
+    /// <param name="device">Where, whatever the environment says.</param>
+    public static Module Load(KernelModule kernels, CpuTarget target, bool quick = false, CodeDevice? device = null)
     {
         var manifest = new ModuleManifest(ModuleManifest.CurrentFormat, kernels.Name, target.ToString(), kernels.Entries.Select(e => e.Manifest).ToValueList());
-        var code = Link(kernels, target, quick, clr);
+        if ((device ?? Device) == CodeDevice.OpenCl)
+        {
+            return LoadOpenCl(manifest, kernels);
+        }
+
+        var code = Link(kernels, target, quick, device);
         return Module.FromAddresses(manifest, code.Lookup, code);
     }
 
-    public static Code Link(KernelModule kernels, CpuTarget target, bool quick, bool clr = false)
+    public static Code Link(KernelModule kernels, CpuTarget target, bool quick, CodeDevice? device = null)
     {
-        if (clr || IsClr)
+        if ((device ?? Device) == CodeDevice.Clr)
         {
             var methods = ClrModule.Compile(kernels, target);
             return new Code(methods.Lookup, methods);
@@ -43,6 +52,24 @@ internal static class NativeRunner
 
         var linked = JitModule.Link([ObjectCode.Emit(LlvmBackend.Emit(kernels, target), target, quick)]);
         return new Code(linked.Lookup, linked);
+    }
+
+    // Half of the modules work on copies, as a device with memory of its own does; which half, their text says.
+    private static Module LoadOpenCl(ModuleManifest manifest, KernelModule kernels)
+    {
+        var steps = DeviceSteps.Of(kernels, OpenClSource.Emit(kernels, OpenClTarget.Cpu));
+        var session = new OpenClSession(OpenClDevice.Get(0)) { IsInPlace = steps.Source.Length % 2 == 0 };
+        var code = session.Build(steps);
+        return Module.FromPrograms(manifest, e => code[e.Symbol], new Both(code, session));
+    }
+
+    private sealed record Both(IDisposable First, IDisposable Second) : IDisposable
+    {
+        public void Dispose()
+        {
+            First.Dispose();
+            Second.Dispose();
+        }
     }
 
     /// <summary>Functions in memory, by name.</summary>

@@ -1,5 +1,6 @@
 using Lepton.Abi;
 using Lepton.Codegen.Llvm;
+using Lepton.Compiler;
 using Lepton.Graphs;
 using Lepton.Kernels;
 using Lepton.Runtime.Threading;
@@ -19,10 +20,10 @@ internal sealed unsafe class GuardedRun : IDisposable
     private readonly nint _prepare;
 
     /// <param name="kernels">One entry, lowered with <see cref="KernelOptions.Apart"/>.</param>
-    public GuardedRun(KernelModule kernels, CpuTarget target, bool quick = true, bool clr = false)
+    public GuardedRun(KernelModule kernels, CpuTarget target, bool quick = true, CodeDevice? device = null)
     {
         _program = GuardedProgram.Of(kernels);
-        _code = NativeRunner.Link(_program.Kernels, target, quick, clr);
+        _code = NativeRunner.Link(_program.Kernels, target, quick, device);
         _manifest = _program.Kernels.Entries[0].Manifest;
         (_run, _prepare) = (_code.Lookup(_manifest.Symbol), _code.Lookup(_manifest.Symbol + "_prepare"));
     }
