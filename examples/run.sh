@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds leptonc and runs the examples; every result is compared with values that NumPy computed (examples/expected.py).
-# examples/run.sh DEVICE: on that device of leptonc run (cpu, clr, interpreter).
+# examples/run.sh DEVICE: on that device of leptonc run (cpu, clr, opencl, interpreter).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/setup.sh

@@ -12,6 +12,10 @@ command -v dotnet >/dev/null || { echo "error: the .NET 10 SDK is missing (comma
 packages=""
 ldconfig -p 2>/dev/null | grep -qE 'libLLVM(\.so\.2[0-9]|-(19|2[0-9])\.so)' || packages="$packages libllvm22"
 command -v cc >/dev/null || packages="$packages gcc libc6-dev"
+# OpenCL on the processor: tests of that device run or fail from here on. Where some driver is installed, it is the one that is tested.
+ls /etc/OpenCL/vendors/*.icd >/dev/null 2>&1 || packages="$packages pocl-opencl-icd"
+ldconfig -p 2>/dev/null | grep -q 'libOpenCL\.so\.1' || packages="$packages ocl-icd-libopencl1"
+export LEPTON_TEST_OPENCL=1
 if [ -n "$packages" ]; then
   echo "installing:$packages"
   as_root apt-get update -qq >/dev/null || true

@@ -21,7 +21,7 @@ public sealed unsafe class OpenClModule : IDisposable
     internal OpenClModule(OpenClSession session, DeviceModule module)
     {
         (Session, Code) = (session, module);
-        _program = Compile(session.Device, module.Source);
+        _program = Compile(session.Device, module.Source, session.IsQuick);
         _constants = new ClBuffer[module.Constants.Count];
         try
         {
@@ -92,8 +92,9 @@ public sealed unsafe class OpenClModule : IDisposable
 
     private static void Release(ClKernel?[] kernels) => Array.ForEach(kernels, static k => k?.Dispose());
 
-    private static ClProgram Compile(OpenClDevice device, string source)
+    private static ClProgram Compile(OpenClDevice device, string source, bool isQuick)
     {
+        var options = Options + (device.RoundsDivision ? Rounding : "") + (isQuick ? " -cl-opt-disable" : "");
         var text = Encoding.UTF8.GetBytes(source);
         int error;
         ClProgram program;
@@ -107,7 +108,7 @@ public sealed unsafe class OpenClModule : IDisposable
         }
 
         var id = device.Id;
-        error = Cl.BuildProgram(program.Id, 1, &id, device.RoundsDivision ? Options + Rounding : Options, 0, 0);
+        error = Cl.BuildProgram(program.Id, 1, &id, options, 0, 0);
         if (error == 0)
         {
             return program;

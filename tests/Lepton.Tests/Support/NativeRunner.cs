@@ -58,7 +58,7 @@ internal static class NativeRunner
     private static Module LoadOpenCl(ModuleManifest manifest, KernelModule kernels)
     {
         var steps = DeviceSteps.Of(kernels, OpenClSource.Emit(kernels, OpenClTarget.Cpu));
-        var session = new OpenClSession(OpenClDevice.Get(0)) { IsInPlace = steps.Source.Length % 2 == 0 };
+        var session = new OpenClSession(OpenClDevice.Get(0)) { IsInPlace = steps.Source.Length % 2 == 0, IsQuick = true };
         var code = session.Build(steps);
         return Module.FromPrograms(manifest, e => code[e.Symbol], new Both(code, session));
     }
