@@ -8,6 +8,9 @@ namespace Lepton.Placement.Machines;
 /// <summary>Reads machine files; what they may say is in machines.md.</summary>
 public static class MachineFile
 {
+    /// <summary>The bandwidth of a link within one memory: nothing is copied.</summary>
+    internal const string Unlimited = "unlimited";
+
     private const int MostStreams = 1024;
     private const int MostThreads = 4096;
 
@@ -117,7 +120,8 @@ public static class MachineFile
 
             // latency + distance / signal speed
             var latency = nodes.Amount(keys, "latency", Quantity.Seconds, 0) + nodes.Amount(keys, "distance", Quantity.Distance, 0);
-            var rate = nodes.Amount(keys, "bandwidth", Quantity.Rate, 1, positive: true);
+            var isShared = keys.TryGetValue("bandwidth", out var speed) && speed is YamlScalarNode { Value: Unlimited };
+            var rate = isShared ? double.PositiveInfinity : nodes.Amount(keys, "bandwidth", Quantity.Rate, 1, positive: true);
             var link = new Link(from, to, latency, rate, nodes.Amount(keys, "price", Quantity.BytePrice, 0));
             var both = nodes.Flag(keys, "both", true);
             if (from >= 0 && from == to)

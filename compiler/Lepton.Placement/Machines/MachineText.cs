@@ -47,7 +47,7 @@ public static class MachineText
             Line(1, $"- from: {Word(machine.Devices[link.From].Name)}");
             Line(2, $"to: {Word(machine.Devices[link.To].Name)}");
             If(link.LatencySeconds > 0, $"latency: {Quantity.Seconds.Write(link.LatencySeconds)}");
-            Line(2, $"bandwidth: {Quantity.Rate.Write(link.BytesPerSecond)}");
+            Line(2, $"bandwidth: {(double.IsFinite(link.BytesPerSecond) ? Quantity.Rate.Write(link.BytesPerSecond) : MachineFile.Unlimited)}");
             If(link.UsdPerGigabyte > 0, string.Create(CultureInfo.InvariantCulture, $"price: {link.UsdPerGigabyte:0.######} usd/GB"));
             If(!machine.Links.Any(b => IsWayBack(b, link)), "both: false");
         }
