@@ -45,7 +45,7 @@ public sealed class CostModel(Machine machine, LearnedCosts? learned = null)
             var compute = kernel.Operations.Sum(o => o.Operations / Rate(profile, o.Class, o.Operations));
             var bytes = kernel.BytesRead + kernel.BytesWritten;
             var move = bytes / Bandwidth(profile, kernel.Class, bytes);
-            isCalibrated |= of is not null;
+            isCalibrated |= of is not null || kernel.Operations.Any(o => profile.Classes.Any(c => c.Class == o.Class));
             launch += kernel.Times * start;
             arithmetic += kernel.Times * compute;
             memory += kernel.Times * move;

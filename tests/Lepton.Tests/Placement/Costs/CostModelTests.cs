@@ -42,7 +42,7 @@ public class CostModelTests
         var kernel = new KernelWork(KernelClass.Elementwise, [new ClassWork(KernelClass.Elementwise, 10e6), new ClassWork(KernelClass.Sort, 10_000)], 6e5, 4e5, 3);
         var estimate = new CostModel(One).Estimate(new GroupWork([kernel], 10e6, 0), 0);
         Assert.Equal(3 * (1e-6 + 1e-3 + 1e-4), estimate.Seconds, 12);
-        Assert.Equal(TimeSource.Profile, estimate.Source);
+        Assert.Equal(TimeSource.Calibrated, estimate.Source);
         Assert.EndsWith("bound by arithmetic", estimate.Reason);
         var nothing = new CostModel(One with { Profiles = [null] }).Estimate(new GroupWork([kernel], 10e6, 0), 0);
         Assert.Equal(TimeSource.Assumed, nothing.Source);
