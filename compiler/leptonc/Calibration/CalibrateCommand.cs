@@ -37,13 +37,13 @@ internal static class CalibrateCommand
             var compile = names.Select(n => Source.OptionsHere(n, null, exact: false, fastMath: false)).ToArray();
             using var cancel = new Cancellation();
             var profiles = new List<DeviceProfile>();
-            var links = new List<Link>();
+            var (links, copies) = (new List<Link>(), new List<CopyTime>());
             ProgressBar.Show("measuring", show =>
             {
                 var (done, all) = (0.0, (double)names.Length * CalibrationProgram.All.Sum(p => p.Sizes.Length));
                 foreach (var (name, options) in names.Zip(compile))
                 {
-                    var runner = new SampleRunner(options, count);
+                    var runner = new SampleRunner(options, count, asksDevice: !IsHost(options));
                     var samples = new List<CalibrationSample>();
                     foreach (var (program, size) in CalibrationProgram.All.SelectMany(p => p.Sizes.Select(s => (p, s))))
                     {
@@ -53,9 +53,10 @@ internal static class CalibrateCommand
                     }
 
                     profiles.Add(ProfileFit.Of(samples));
+                    copies.Add(IsHost(options) ? CopyTime.None : CopyTime.Of(samples));
                 }
 
-                links.AddRange(CopyTimes.Between(names, cancel.Token));
+                links.AddRange(CopyTimes.Between(copies, cancel.Token));
             });
             var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
             var machine = new Machine(
@@ -76,4 +77,6 @@ internal static class CalibrateCommand
         });
         return command;
     }
+
+    private static bool IsHost(CompileOptions options) => options.Device is CodeDevice.Cpu or CodeDevice.Clr;
 }

@@ -9,6 +9,7 @@ namespace Lepton.CommandLine.Calibration;
 /// launch          seconds of the program of many empty kernels / their number
 /// in kernels      seconds - (seconds of a trivial run - launch) - launches · launch
 /// bandwidth(set)  bytes / seconds in kernels                                                       of programs that move
+///                 (or what the device says that they took)
 /// rate(size)      operations of the class / (seconds in kernels - other operations / their rates)  of programs that compute
 /// </code>
 /// </summary>
@@ -59,10 +60,10 @@ internal static class ProfileFit
         IEnumerable<CalibrationSample> Of(KernelClass kind, Purpose purpose)
         {
             var all = samples.Where(s => s.Class == kind && s.Purpose == purpose).ToArray();
-            return all.Where(s => s.Seconds - run >= LeastInKernels * s.Seconds || s == all[^1]);
+            return all.Where(s => s.KernelSeconds > 0 || s.Seconds - run >= LeastInKernels * s.Seconds || s == all[^1]);
         }
 
-        double InKernels(CalibrationSample sample) => Math.Max(sample.Seconds - run - (sample.Launches * launch), sample.Seconds * LeastShare);
+        double InKernels(CalibrationSample sample) => sample.KernelSeconds ?? Math.Max(sample.Seconds - run - (sample.Launches * launch), sample.Seconds * LeastShare);
 
         double Remaining(CalibrationSample sample)
         {

@@ -7,20 +7,25 @@ using Lepton.Graphs;
 using Lepton.Language.Text;
 using Lepton.Placement.Costs;
 using Lepton.Runtime;
+using Lepton.Runtime.Profiling;
 
 namespace Lepton.CommandLine.Calibration;
 
 /// <summary>Compiles calibration programs for a device of this machine and times them.</summary>
-internal sealed class SampleRunner(CompileOptions compile, int threads)
+/// <param name="compile">How to compile for it.</param>
+/// <param name="threads">How many threads it may use.</param>
+/// <param name="asksDevice">Whether a run's time is mostly not the kernels', which the device is asked for: of what is not the host's own processor.</param>
+internal sealed class SampleRunner(CompileOptions compile, int threads, bool asksDevice)
 {
     // A batch is what the clock can measure well; the median of the batches is what a run takes on an ordinary day.
     private const double BatchSeconds = 200e-6;
     private const int LeastBatches = 5;
+    private const int RecordedRuns = 15;
 
     /// <summary>One measurement of about so many seconds.</summary>
     public CalibrationSample Run(CalibrationProgram program, long size, double seconds, CancellationToken cancel)
     {
-        var compilation = Compilation.Of(new SourceText("calibration.lep", program.Text), compile);
+        var compilation = Compilation.Of(new SourceText("calibration.lep", program.Text), compile with { Profile = asksDevice });
         if (compilation.Report.HasErrors)
         {
             throw new CompilerBugException("calibrate", $"{compilation.Report.Diagnostics.First()}: {program.Text}");
@@ -34,6 +39,7 @@ internal sealed class SampleRunner(CompileOptions compile, int threads)
         FillIndices(made, program.Limit);
         using var invocation = made.Bind(entry, new RunOptions { Threads = threads, Parameters = made.Parameters, Sizes = made.Sizes });
         var time = Time(() => invocation.Run(), seconds, cancel);
+        var inKernels = asksDevice ? Recorded(made, entry, seconds) : default(double?);
         var fused = compilation.Fuse(name, given);
         var prepared = PreparedGroup.Of(fused).Groups;
         var stored = fused.Graph.Inputs.Select(i => (InputNode)fused.Graph[i]).Where(i => i.Format is not null)
@@ -48,7 +54,31 @@ internal sealed class SampleRunner(CompileOptions compile, int threads)
                 .Select(g => new ClassWork(g.Key, g.Sum(o => o.Operations)))],
             work.Sum(k => k.Times * (k.BytesRead + k.BytesWritten)),
             work.Sum(k => k.Times),
-            time);
+            time,
+            inKernels);
+    }
+
+    // What the kernels of a run took, by the device's own clock: the median.
+    private double Recorded(Inputs made, Entry entry, double seconds)
+    {
+        using var recorder = new LaunchRecorder();
+        using var invocation = made.Bind(entry, new RunOptions { Threads = threads, Parameters = made.Parameters, Sizes = made.Sizes, Recorder = recorder });
+        var times = new List<double>();
+        var start = Stopwatch.GetTimestamp();
+        while (times.Count < LeastBatches || (times.Count < RecordedRuns && Stopwatch.GetElapsedTime(start).TotalSeconds < seconds))
+        {
+            recorder.Clear();
+            invocation.Run();
+            var ticks = 0L;
+            foreach (var launch in recorder.Launches)
+            {
+                ticks += launch.End - launch.Start;
+            }
+
+            times.Add((double)ticks / Stopwatch.Frequency);
+        }
+
+        return times.Order().ElementAt(times.Count / 2);
     }
 
     /// <summary>Seconds of a call: the median over batches, after a warm-up.</summary>

@@ -72,7 +72,7 @@ internal sealed class CostOptions
     // Of the devices of this kind the one with as many threads, else the first.
     private static int DeviceOf(Machine machine, string path, string kind, int threads)
     {
-        var same = machine.Devices.Index().Where(d => d.Item.Kind == kind).ToArray();
+        var same = machine.Devices.Index().Where(d => d.Item.Kind == kind || d.Item.Kind.StartsWith(kind + ":", StringComparison.Ordinal)).ToArray();
         var (index, device) = same.Where(d => Math.Max(1, d.Item.Threads) == threads).Concat(same).FirstOrDefault((-1, new Device("")));
         return index < 0 ? throw new UserException($"{path} has no device of kind {kind}: measure one with leptonc calibrate --devices {kind}")
             : device.Threads > 0 && device.Threads != threads ? throw new UserException(

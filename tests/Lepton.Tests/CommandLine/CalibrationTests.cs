@@ -83,15 +83,37 @@ public class CalibrationTests
             new([new KernelWork(kind, operations.ToValueList(), bytes, 0, times)], 0, 0);
     }
 
-    [Fact]
-    public void A_program_is_measured_on_the_device_without_native_parts()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_program_is_measured_on_the_device_without_native_parts(bool asksDevice)
     {
         var program = CalibrationProgram.All.Single(p => p.Class == KernelClass.Sparse);
-        var sample = new SampleRunner(Source.OptionsHere("clr", null, exact: false, fastMath: false), 1).Run(program, 512, 0, CancellationToken.None);
-        Assert.True(sample.Seconds > 0);
+        var sample = new SampleRunner(Source.OptionsHere("clr", null, exact: false, fastMath: false), 1, asksDevice).Run(program, 512, 0, CancellationToken.None);
+        Assert.True(sample.Seconds > 0 && (asksDevice ? sample.KernelSeconds > 0 : sample.KernelSeconds is null));
 
         // 1 % of 512 × 512 entries, two operations each, as they were drawn.
         Assert.InRange(Assert.Single(sample.Operations).Operations, 4500, 6000);
+    }
+
+    [Fact]
+    public void Copies_are_what_a_run_takes_besides_its_kernels()
+    {
+        // 20 us besides a trivial kernel, and 96 MB at 12 GB/s besides a large one.
+        CalibrationSample[] samples =
+        [
+            new(KernelClass.Elementwise, Purpose.Run, [], 128, 1, 25e-6, 5e-6),
+            new(KernelClass.Elementwise, Purpose.Move, [], 96e6, 1, 20e-6 + 1e-3 + 8e-3, 1e-3),
+            new(KernelClass.Elementwise, Purpose.Move, [], 96e3, 1, 30e-6, 1e-6),
+        ];
+        var copy = CopyTime.Of(samples);
+        Assert.Equal(10e-6, copy.Seconds, 12);
+        Assert.InRange(copy.BytesPerSecond, 11.99e9, 12.01e9);
+        var shared = CopyTime.Of([samples[0], samples[1] with { Seconds = 1e-3 + 25e-6 }]);
+        Assert.True(double.IsPositiveInfinity(shared.BytesPerSecond));
+        var links = CopyTimes.Between([CopyTime.None, copy], CancellationToken.None).ToArray();
+        Assert.Equal([(0, 1), (1, 0)], links.Select(l => (l.From, l.To)));
+        Assert.All(links, l => Assert.True(l.LatencySeconds > copy.Seconds && l.BytesPerSecond == copy.BytesPerSecond));
     }
 
     [Fact]
