@@ -70,7 +70,8 @@ public sealed record DeviceChoice(CodeDevice Device, CpuTarget? Target, string? 
         }
     }
 
-    private static int? OpenClNumber(string name) => name == OpenCl ? 0
+    /// <summary>The number in <c>opencl</c> (0) and <c>opencl:1</c>; null: it is another name.</summary>
+    public static int? OpenClNumber(string name) => name == OpenCl ? 0
         : name.StartsWith(OpenCl + ":", StringComparison.Ordinal) && int.TryParse(name.AsSpan(OpenCl.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
         : null;
 

@@ -2,6 +2,7 @@ using Lepton.Codegen.Llvm;
 using Lepton.Compiler;
 using Lepton.Kernels;
 using Lepton.Runtime;
+using Lepton.Runtime.Devices;
 using Lepton.Runtime.OpenCl;
 
 namespace Lepton.Embedding;
@@ -12,11 +13,14 @@ public static class DeviceCode
     /// <summary>Makes the code. Dispose the module.</summary>
     /// <param name="compilation">Says how: its device, target and cache.</param>
     /// <param name="kernels">What <see cref="Compilation.Lower(string, IReadOnlyList{Graphs.FusedGraph}, IReadOnlyDictionary{string, long}?)"/> gave.</param>
-    public static Module Load(Compilation compilation, KernelModule kernels)
+    /// <param name="device">Where it is to run; null: any device of that kind.</param>
+    public static Module Load(Compilation compilation, KernelModule kernels, Device? device = null)
     {
         if (compilation.Device == CodeDevice.OpenCl)
         {
-            return LoadOpenCl(new OpenClSession(OpenClDevice.Get(compilation.DeviceNumber)), compilation, kernels);
+            return device is OpenClExecutor executor
+                ? LoadOpenCl(executor.Session, compilation, kernels, ownsSession: false)
+                : LoadOpenCl(new OpenClSession(OpenClDevice.Get(compilation.DeviceNumber)), compilation, kernels, ownsSession: true);
         }
 
         (Func<string, nint> Lookup, IDisposable Owner) code;
@@ -42,19 +46,22 @@ public static class DeviceCode
         }
     }
 
-    /// <summary>The same for a session of an OpenCL device, which is disposed with the module.</summary>
-    public static Module LoadOpenCl(OpenClSession session, Compilation compilation, KernelModule kernels)
+    private static Module LoadOpenCl(OpenClSession session, Compilation compilation, KernelModule kernels, bool ownsSession)
     {
         OpenClModule? built = null;
         try
         {
             built = OpenClCode.Build(session, compilation, kernels);
-            return Module.FromPrograms(compilation.Manifest(kernels), e => built[e.Symbol], new Owned(built, session));
+            return Module.FromPrograms(compilation.Manifest(kernels), e => built[e.Symbol], ownsSession ? new Owned(built, session) : built);
         }
         catch
         {
             built?.Dispose();
-            session.Dispose();
+            if (ownsSession)
+            {
+                session.Dispose();
+            }
+
             throw;
         }
     }

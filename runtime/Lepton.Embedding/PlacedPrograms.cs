@@ -83,7 +83,7 @@ internal sealed class PlacedPrograms(FusedGraph fused, Func<string, Compilation>
         var device = devices[segment.Device];
         var compilation = compile(device.Kind);
         var kernels = compilation.Lower(segment.Name, [compilation.FuseAgain(segment.Graph)]);
-        var module = DeviceCode.Load(compilation, kernels);
+        var module = DeviceCode.Load(compilation, kernels, device);
         return new PlacedSegment(
             segment.Name, device, module.Entries.Single(), [.. segment.Reads.Select(number)], [.. segment.Makes.Select(number)], [.. kernels.Kernels.Select(k => k.Name)]);
     }

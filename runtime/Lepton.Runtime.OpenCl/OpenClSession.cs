@@ -22,6 +22,9 @@ public sealed class OpenClSession(OpenClDevice device) : IDisposable
     /// <summary>Whether kernels work in the memory of the process; else what they read and write is copied.</summary>
     internal bool IsInPlace { get; init; } = device.SharesMemory;
 
+    /// <summary>What stays on the device between runs.</summary>
+    internal ResidentMemory Resident { get; } = new();
+
     /// <summary>The driver's compiler takes less time and makes slower code: for tests.</summary>
     internal bool IsQuick { get; init; }
 

@@ -21,6 +21,7 @@ internal sealed unsafe class RunTensors(OpenClEntry entry, EntryCall call, RunSp
     private readonly List<ClBuffer> _owned = [];
     private readonly List<ClBuffer> _late = [];
     private readonly List<(int Tensor, Location Place)> _given = [];
+    private readonly HashSet<int> _resident = [];
 
     /// <summary>The object with the buffers of intermediate results.</summary>
     internal nint Arena { get; set; }
@@ -57,7 +58,7 @@ internal sealed unsafe class RunTensors(OpenClEntry entry, EntryCall call, RunSp
         ref var known = ref _tensors[number];
         if (known.Buffer == 0)
         {
-            known = Place(call.Address(number), call.Bytes(number), isRead: number < entry.FirstResult);
+            known = Resident(number) ?? Place(call.Address(number), call.Bytes(number), isRead: number < entry.FirstResult);
         }
 
         return known;
@@ -86,7 +87,7 @@ internal sealed unsafe class RunTensors(OpenClEntry entry, EntryCall call, RunSp
     {
         for (var i = entry.FirstResult; i < _tensors.Length; i++)
         {
-            if (_tensors[i].Buffer != 0 && call.Bytes(i) > 0)
+            if (_tensors[i].Buffer != 0 && call.Bytes(i) > 0 && !_resident.Contains(i))
             {
                 ToHost(_tensors[i], call.Address(i), call.Bytes(i));
             }
@@ -123,6 +124,18 @@ internal sealed unsafe class RunTensors(OpenClEntry entry, EntryCall call, RunSp
     }
 
     private static long Rounded(long bytes) => (bytes + 63) & ~63L;
+
+    // On the device already, and there to stay.
+    private Location? Resident(int number)
+    {
+        var found = _session.IsInPlace || call.Bytes(number) == 0 ? null : _session.Resident.Find(call.Address(number));
+        if (found is not null)
+        {
+            _resident.Add(number);
+        }
+
+        return found;
+    }
 
     private Location Place(nint address, long bytes, bool isRead)
     {

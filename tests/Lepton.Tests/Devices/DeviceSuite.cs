@@ -35,10 +35,10 @@ public abstract class DeviceSuite
 
     private readonly Lazy<Compilation> _compilation;
 
-    private Module Load(string entry)
+    private Module Load(Device device, string entry)
     {
         Assert.Empty(_compilation.Value.Report.Diagnostics);
-        return DeviceCode.Load(_compilation.Value, _compilation.Value.Lower([entry]));
+        return DeviceCode.Load(_compilation.Value, _compilation.Value.Lower([entry]), device);
     }
 
     protected DeviceSuite() => _compilation = new(() => Compilation.Of(new SourceText("suite.lep", Program), Options));
@@ -132,7 +132,8 @@ public abstract class DeviceSuite
             last = device.Work.Submit(() => ran++, last);
         }
 
-        Assert.Same(first.Error, Assert.Throws<DeviceFailedException>(() => last.Wait()));
+        var told = Assert.Throws<DeviceFailedException>(() => last.Wait());
+        Assert.Same(first.Error, told);
         Assert.Equal((0, 0L), (ran, last.Start));
         device.Work.Submit(() => ran++).Wait();
         Assert.Equal(1, ran);
@@ -163,7 +164,7 @@ public abstract class DeviceSuite
     public void An_entry_gives_what_it_means_wherever_its_tensors_lie()
     {
         using var device = Open("one");
-        using var module = Load("product");
+        using var module = Load(device, "product");
         float[] x = [.. Enumerable.Range(0, 6).Select(i => (i - 2) * 0.5f)], w = [.. Enumerable.Range(0, 12).Select(i => (i % 5 - 2) * 0.25f)];
         using var parameters = new ParameterSet();
         parameters.Set("w", Tensor.From(w, 3, 4));
@@ -201,7 +202,7 @@ public abstract class DeviceSuite
     public void A_sparse_argument_is_read_where_the_host_has_it()
     {
         using var device = Open("one");
-        using var module = Load("rows");
+        using var module = Load(device, "rows");
         var a = SparseTensor.Csr([0, 1, 1, 3], [1, 0, 2], new float[] { 5, 7, 9 }, [3, 3]);
         var y = new float[3];
         using DeviceMemory x = device.Allocate(12), result = device.Allocate(12);
@@ -220,7 +221,7 @@ public abstract class DeviceSuite
     public void A_program_that_fails_on_its_data_says_where_and_the_device_goes_on()
     {
         using var device = Open("one");
-        using var module = Load("pick");
+        using var module = Load(device, "pick");
         using DeviceMemory x = device.Allocate(12), at = device.Allocate(16), y = device.Allocate(8);
         using var call = module["pick"].Bind();
         Bind(call);
@@ -244,7 +245,7 @@ public abstract class DeviceSuite
     public void A_call_can_be_cancelled_before_and_in_the_middle()
     {
         using var device = Open("one");
-        using var module = Load("long");
+        using var module = Load(device, "long");
         using DeviceMemory x = device.Allocate(4 << 10), y = device.Allocate(4 << 10);
         Copied(device, x, 0, new float[1024], into: true);
         using var call = module["long"].Bind();

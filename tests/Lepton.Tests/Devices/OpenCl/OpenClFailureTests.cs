@@ -38,6 +38,7 @@ public class OpenClFailureTests
     [OpenClFact]
     public void A_device_that_is_lost_is_named_with_its_error_and_stays_lost()
     {
+        _ = OpenClDevice.Get(0).Context; // stays
         var handles = ClHandle.Alive;
         using (var session = new OpenClSession(OpenClDevice.Get(0)) { FailsAtLaunch = 3 })
         {
