@@ -51,7 +51,7 @@ internal sealed class GoalSearch
 
         foreach (var plan in known)
         {
-            Try("earlier goal", plan);
+            Try("earlier search", plan);
         }
 
         SpecialCases();
@@ -75,6 +75,7 @@ internal sealed class GoalSearch
 
     private void Try(string method, Plan plan)
     {
+        _options.Cancel.ThrowIfCancellationRequested();
         var run = Simulator.Run(_problem, plan);
         if (run.Score.Feasible && _goal.Value(run.Score) is var value && value < Value)
         {
@@ -86,6 +87,8 @@ internal sealed class GoalSearch
         {
             (_startEnergy, _start) = (energy, plan);
         }
+
+        _options.Progress?.Invoke(Value, Math.Min(Value, _bound));
     }
 
     private double Unit => _bound > 0 && double.IsFinite(_bound) ? _bound : 1;
@@ -171,6 +174,7 @@ internal sealed class GoalSearch
         }
 
         var answer = solve(_problem, _best?.Plan);
+        _options.Cancel.ThrowIfCancellationRequested();
         if (answer.Best is { } plan)
         {
             Try("solver", plan);

@@ -20,6 +20,15 @@ public sealed record PlacerOptions
 
     /// <summary>Improves a plan of a problem with one absolute goal by large neighbourhoods. Null: do without.</summary>
     public Func<PlacementProblem, Plan, Plan>? Improve { get; init; }
+
+    /// <summary>Plans that are known already, of the same kernels and devices: where the search starts.</summary>
+    public IReadOnlyList<Plan> Known { get; init; } = [];
+
+    /// <summary>Hears of every step of a search: the best value so far (+∞: none) and what no plan is below, in the unit of the goal of that search.</summary>
+    public Action<double, double>? Progress { get; init; }
+
+    /// <summary>Asked between steps.</summary>
+    public CancellationToken Cancel { get; init; }
 }
 
 /// <summary>
@@ -31,6 +40,7 @@ public static class Placer
     // What a later goal may take from an earlier one: rounding only.
     private const double Slack = 1e-9;
 
+    /// <exception cref="OperationCanceledException">As the options ask for.</exception>
     public static PlacementResult Place(PlacementProblem problem, PlacerOptions? options = null)
     {
         options ??= new PlacerOptions();
@@ -39,7 +49,7 @@ public static class Placer
             throw new CompilerBugException("placement", string.Join("; ", wrong));
         }
 
-        var known = new List<Plan>();
+        var known = options.Known.ToList();
         var alternatives = Alternatives(problem);
         var (references, proven) = (References.None, true);
         var relative = problem.Objective.Goals.Where(g => g.Meaning == GoalMeaning.Relative).SelectMany(g => g.Terms).Select(t => t.Metric)

@@ -27,6 +27,7 @@ public static class Program
             BenchCommand.Make(),
             ProfileCommand.Make(),
             TuneCommand.Make(),
+            PlaceCommand.Make(),
             BuildCommand.Make(),
             ExplainCommand.Make(),
             EmitCommand.Make(),

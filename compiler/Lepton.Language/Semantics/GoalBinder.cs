@@ -76,24 +76,25 @@ public static class GoalBinder
         var text = string.Join(" + ", goal.Terms.Select(Written));
         if (terms is [{ Rate: null } only])
         {
-            return new PlanGoal([new PlanTerm(only.Metric, 1)], false, text);
+            return new PlanGoal([new PlanTerm(only.Metric, 1)], false, only.Metric == PlanMetric.Cost ? "usd" : "s", text);
         }
 
-        if (terms.FindIndex(t => t.Rate is not null) is >= 0 and var first)
+        var first = terms.FindIndex(t => t.Rate is not null);
+        if (first >= 0)
         {
             // Every term counts in one unit: by its rate, or by itself.
             var inUsd = terms[first].Rate!.Value.Usd;
             foreach (var term in terms.Where(t => (t.Rate?.Usd ?? (t.Metric == PlanMetric.Cost)) != inUsd))
             {
-                var (unit, other) = inUsd ? ("usd", "seconds") : ("seconds", "usd");
+                var (here, other) = inUsd ? ("usd", "seconds") : ("seconds", "usd");
                 var mend = term.Metric == PlanMetric.Cost ? "give it a rate: `500 ms/usd * cost`" : "give it a rate: `0.002 usd/ms * time`";
-                report.Add(PlanDiagnostics.NoRate, term.Syntax.Span, [unit, $"`{Written(term.Syntax)}`", other],
+                report.Add(PlanDiagnostics.NoRate, term.Syntax.Span, [here, $"`{Written(term.Syntax)}`", other],
                     [new DiagnosticLabel(terms[first].Syntax.Span, "has a rate of exchange")], mend);
             }
         }
 
-        return report.Diagnostics.Count > before ? null
-            : new PlanGoal([.. terms.Select(t => new PlanTerm(t.Metric, t.Weight))], terms.TrueForAll(t => t.Rate is null), text);
+        var unit = first < 0 ? "" : terms[first].Rate!.Value.Usd ? "usd" : "s";
+        return report.Diagnostics.Count > before ? null : new PlanGoal([.. terms.Select(t => new PlanTerm(t.Metric, t.Weight))], first < 0, unit, text);
     }
 
     /// <summary>The limit, or null with messages.</summary>

@@ -24,8 +24,9 @@ public sealed record PlanTerm(PlanMetric Metric, double Weight);
 
 /// <summary>A sum to be minimised.</summary>
 /// <param name="IsRelative">Weights without units: each term is divided by the best that its metric can be alone.</param>
+/// <param name="Unit"><c>s</c> or <c>usd</c>; empty for a relative goal.</param>
 /// <param name="Text">As it is written.</param>
-public sealed record PlanGoal(ValueList<PlanTerm> Terms, bool IsRelative, string Text);
+public sealed record PlanGoal(ValueList<PlanTerm> Terms, bool IsRelative, string Unit, string Text);
 
 /// <summary><c>metric ≤ most</c>, in seconds or usd.</summary>
 /// <param name="Text">As it is written.</param>

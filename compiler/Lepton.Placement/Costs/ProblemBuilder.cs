@@ -48,6 +48,9 @@ internal sealed class ProblemBuilder
         foreach (var output in _graph.Outputs)
         {
             _travels[output.Node].Consumers.Add(AtHome(KernelRole.Result, output.Name));
+
+            // Of a pipeline home is the first stage, and nothing comes back to it: results stay where they are made.
+            _made[^1] = objective.Mentions(Metric.Interval) ? _made[^1] with { Pin = Kernel.NoPin } : _made[^1];
         }
 
         var nodes = _travels.Where(t => t.Value.Consumers.Count > 0).ToArray();

@@ -1,3 +1,4 @@
+using Lepton.Abi;
 using Lepton.Language.Text;
 using Lepton.Placement.Machines;
 
@@ -11,9 +12,29 @@ public static class PlanCheck
     /// <summary>Reports each change (LEP8105); true when there is none.</summary>
     /// <param name="keys">The key of each group that is placed, by name: <see cref="GroupKeys"/>.</param>
     /// <param name="machineKey">Of the machine file's text now: <see cref="PlanFile.KeyOf"/>.</param>
-    public static bool Run(PlanFile plan, IReadOnlyDictionary<string, string> keys, Machine machine, string machineKey, DiagnosticReport report)
+    /// <param name="entry">What would be placed now, and for which sizes and what.</param>
+    public static bool Run(
+        PlanFile plan,
+        string entry,
+        ValueList<(string Name, long Size)> dims,
+        string objective,
+        IReadOnlyDictionary<string, string> keys,
+        Machine machine,
+        string machineKey,
+        DiagnosticReport report)
     {
         var before = report.Diagnostics.Count;
+        if (plan.Entry != entry || plan.Dims != dims)
+        {
+            Stale(plan.EntryPlace, $"it is for {Title(plan.Entry, plan.Dims)}, not for {Title(entry, dims)}");
+            return false;
+        }
+
+        if (plan.Objective != objective)
+        {
+            Stale(plan.ObjectivePlace, $"what is wanted now is: {objective}");
+        }
+
         if (plan.MachineKey != machineKey)
         {
             Stale(plan.MachinePlace, "the machine file has changed");
@@ -45,6 +66,8 @@ public static class PlanCheck
 
         void Stale(SourceSpan? place, string what) => report.Add(PlanFileDiagnostics.Stale, place ?? Nowhere, [what], help: Mend);
     }
+
+    private static string Title(string entry, ValueList<(string Name, long Size)> dims) => entry + string.Concat(dims.Select(d => $" {d.Name}={d.Size}"));
 
     private static SourceSpan Nowhere => new(new SourceText("plan", ""), 0, 0);
 }

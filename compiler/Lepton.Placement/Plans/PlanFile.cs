@@ -46,8 +46,14 @@ public sealed record PlanFile(
     public const int Version = 1;
     public const string Ending = ".plan";
 
-    /// <summary>Where the machine's line was read, and the end of the text; null where the plan was made.</summary>
+    /// <summary>Where lines were read, and the end of the text; null where the plan was made.</summary>
     public SourceSpan? MachinePlace { get; init; }
+
+    /// <inheritdoc cref="MachinePlace"/>
+    public SourceSpan? EntryPlace { get; init; }
+
+    /// <inheritdoc cref="MachinePlace"/>
+    public SourceSpan? ObjectivePlace { get; init; }
 
     /// <inheritdoc cref="MachinePlace"/>
     public SourceSpan? End { get; init; }

@@ -32,9 +32,11 @@ internal sealed partial class PlanFileReader(SourceText source, DiagnosticReport
         }
 
         var program = Header(AnyLine("program"), "the program", "program mlp.lep");
+        var entryPlace = Peek();
         var entry = Header(EntryLine(), "the entry with its sizes", "entry mlp B=32");
-        var place = Peek();
+        var machinePlace = Peek();
         var machine = Header(MachineLine(), "the machine file with its key", "machine edge.yaml #1f2e3d4c");
+        var objectivePlace = Peek();
         var objective = Header(AnyLine("objective"), "the objective", "objective minimize time");
         var status = Header(AnyLine("status"), "the status", "status optimal");
         var time = Number(Header(TimeLine(), "the planned time", "time 1.25 ms"));
@@ -61,7 +63,9 @@ internal sealed partial class PlanFileReader(SourceText source, DiagnosticReport
             cost,
             [.. _groups.OrderBy(g => g.Start)])
         {
-            MachinePlace = place,
+            EntryPlace = entryPlace,
+            MachinePlace = machinePlace,
+            ObjectivePlace = objectivePlace,
             End = Behind(),
         };
     }

@@ -15,7 +15,9 @@ public static class CpLanes
     /// The result of each lane, in order; <see cref="CpOutcome.Cancelled"/> for one that another lane made needless. As many lanes run as there are
     /// engines.
     /// </summary>
-    public static CpResult[] Run(IReadOnlyList<ICpEngine> engines, IReadOnlyList<CpLane> lanes, CancellationToken cancel = default)
+    /// <param name="log">Gets the lines of all lanes, from other threads, where their parameters ask for them.</param>
+    public static CpResult[] Run(
+        IReadOnlyList<ICpEngine> engines, IReadOnlyList<CpLane> lanes, CancellationToken cancel = default, Action<string>? log = null)
     {
         using var proved = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         var tasks = new List<Task<CpResult>>();
@@ -27,19 +29,19 @@ public static class CpLanes
                 Task.WaitAny([.. tasks], HeadStart);
             }
 
-            tasks.Add(proved.IsCancellationRequested ? Task.FromResult(CpSolver.Cancelled) : Task.Run(() => Solve(engine, lane, proved)));
+            tasks.Add(proved.IsCancellationRequested ? Task.FromResult(CpSolver.Cancelled) : Task.Run(() => Solve(engine, lane, log, proved)));
         }
 
         return [.. tasks.Select(t => t.GetAwaiter().GetResult())];
     }
 
-    private static CpResult Solve(ICpEngine engine, CpLane lane, CancellationTokenSource proved)
+    private static CpResult Solve(ICpEngine engine, CpLane lane, Action<string>? log, CancellationTokenSource proved)
     {
-        var result = CpSolver.Solve(engine, lane.Model, lane.Parameters, null, proved.Token);
+        var result = CpSolver.Solve(engine, lane.Model, lane.Parameters, log, proved.Token);
         if (result.Outcome == CpOutcome.EngineFailed && lane.Parameters.Presolve && !proved.IsCancellationRequested)
         {
             // What it got wrong it most likely got wrong while it simplified, and what killed it may have been chance: once more, plainly.
-            result = CpSolver.Solve(engine, lane.Model, lane.Parameters with { Presolve = false }, null, proved.Token);
+            result = CpSolver.Solve(engine, lane.Model, lane.Parameters with { Presolve = false }, log, proved.Token);
         }
 
         if (result.Outcome is CpOutcome.Optimal or CpOutcome.Infeasible)

@@ -16,32 +16,55 @@ public sealed class CpPlacement : IDisposable
 
     private readonly ICpEngine[] _engines;
     private readonly SolverOptions _options;
+    private readonly CancellationToken _cancel;
 
-    private CpPlacement(ICpEngine[] engines, SolverOptions options) => (_engines, _options) = (engines, options);
+    internal CpPlacement(ICpEngine[] engines, SolverOptions options, CancellationToken cancel) => (_engines, _options, _cancel) = (engines, options, cancel);
+
+    /// <summary>What went wrong with the engines, in sentences for the user, the last one first; the answers hold all the same.</summary>
+    public IReadOnlyList<string> Notes { get; private set; } = [];
 
     /// <summary>Null with what is missing and how to get it.</summary>
-    public static CpPlacement? Create(out string missing, SolverOptions? options = null)
+    /// <param name="cancel">Ends the engines in the middle of their work.</param>
+    public static CpPlacement? Create(out string missing, SolverOptions? options = null, CancellationToken cancel = default)
     {
         ICpEngine?[] engines = [CpEngines.Create(out missing), CpEngines.Create(out missing)];
-        return engines.Any(e => e is null) ? null : new CpPlacement([.. engines.OfType<ICpEngine>()], options ?? new SolverOptions());
+        return engines.Any(e => e is null) ? null : new CpPlacement([.. engines.OfType<ICpEngine>()], options ?? new SolverOptions(), cancel);
     }
 
     /// <summary>The options with this solver in them.</summary>
-    public PlacerOptions Options(PlacerOptions? others = null) => (others ?? new PlacerOptions()) with { Solver = Solve, Improve = Improve };
-
-    public SolverAnswer Solve(PlacementProblem problem, Plan? known)
+    /// <param name="seconds">For each goal; null: as this was made with.</param>
+    public PlacerOptions Options(PlacerOptions? others = null, double? seconds = null)
     {
-        if (PipelineSolver.Applies(problem) && PipelineSolver.Solve(problem, _engines, _options.Seconds, _options.Seed).Answer is { Best: not null } pipeline)
+        var options = _options with { Seconds = Math.Min(_options.Seconds, seconds ?? _options.Seconds) };
+        return (others ?? new PlacerOptions()) with { Solver = (p, k) => Solve(p, k, options), Improve = (p, k) => Improve(p, k, options) };
+    }
+
+    public SolverAnswer Solve(PlacementProblem problem, Plan? known) => Solve(problem, known, _options);
+
+    private SolverAnswer Solve(PlacementProblem problem, Plan? known, SolverOptions options)
+    {
+        if (PipelineSolver.Applies(problem))
         {
-            return pipeline;
+            var pipeline = PipelineSolver.Solve(problem, _engines, options.Seconds, options.Seed, _cancel);
+            Note(pipeline.Note);
+            if (pipeline.Answer.Best is not null)
+            {
+                return pipeline.Answer;
+            }
         }
 
         var engines = problem.Kernels.Count > Large && known is not null ? [] : _engines;
-        return PlacementSolver.Solve(problem, known, engines, _options).Answer;
+        var run = PlacementSolver.Solve(problem, known, engines, options, _cancel);
+        Note(run.Note);
+        return run.Answer;
     }
 
-    public Plan Improve(PlacementProblem problem, Plan plan) =>
-        problem.Kernels.Count > Large && !PipelineSolver.Applies(problem) ? Windows.Improve(problem, plan, _engines, _options.Seconds, _options.Seed) : plan;
+    public Plan Improve(PlacementProblem problem, Plan plan) => Improve(problem, plan, _options);
+
+    private Plan Improve(PlacementProblem problem, Plan plan, SolverOptions options) =>
+        problem.Kernels.Count > Large && !PipelineSolver.Applies(problem) ? Windows.Improve(problem, plan, _engines, options.Seconds, options.Seed, _cancel) : plan;
+
+    private void Note(string note) => Notes = note.Length == 0 || Notes.Contains(note) ? Notes : [note, .. Notes];
 
     public void Dispose()
     {

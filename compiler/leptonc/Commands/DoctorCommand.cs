@@ -4,6 +4,7 @@ using System.Runtime.InteropServices;
 using Lepton.Codegen.Clr;
 using Lepton.Codegen.Llvm;
 using Lepton.Runtime.OpenCl;
+using Lepton.Placement.Solver.Engines;
 
 namespace Lepton.CommandLine.Commands;
 
@@ -33,6 +34,7 @@ internal static class DoctorCommand
 
             Row("clr", $".NET's own compiler, {ClrModule.Target.Level.ToString().ToLowerInvariant()}; runs where LLVM is missing, or with --device clr");
             OpenCl();
+            Row("solver", CpEngines.Name(out var lacking) is { } solver ? $"{solver}; leptonc place proves its plans with it" : $"missing; only proofs of leptonc place need it: {lacking}");
             Row("cc", Which("cc") ?? $"missing; only leptonc build --shared needs it; install it with: {SharedLibrary.InstallCommand}");
             Row("cache", ObjectCache.OfUser()?.Folder ?? "none: no folder can be written; set LEPTON_CACHE");
             return missing == 0 ? 0 : Program.Wrong;

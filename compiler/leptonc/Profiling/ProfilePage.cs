@@ -1,6 +1,5 @@
-using System.Globalization;
-using System.Net;
 using System.Text;
+using static Lepton.CommandLine.Profiling.Drawing;
 
 namespace Lepton.CommandLine.Profiling;
 
@@ -98,22 +97,4 @@ internal static class ProfilePage
         html.Append(Inv($"<tr><td>outside kernels</td><td></td><td></td><td>{profile.Outside * 1e3:F4}</td><td>{100 * profile.Outside / profile.Typical.Seconds:F1} %</td></tr>\n"));
         return html + "</table>";
     }
-
-    // 1, 2 or 5 times a power of ten, some ten steps in all.
-    private static double Step(double total)
-    {
-        var power = Math.Pow(10, Math.Floor(Math.Log10(Math.Max(total, 1) / 10)));
-        return power * (total / 10 / power) switch { <= 1 => 1, <= 2 => 2, <= 5 => 5, _ => 10 };
-    }
-
-    // A hue for each name, the same on every page.
-    private static string Color(string name)
-    {
-        var hash = name.Aggregate(2166136261u, (h, c) => (h ^ c) * 16777619u);
-        return Inv($"hsl({hash % 360}, {45 + (hash / 360 % 3 * 10)}%, {65 + (hash / 1080 % 3 * 6)}%)");
-    }
-
-    private static string Text(string text) => WebUtility.HtmlEncode(text);
-
-    private static string Inv(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
 }

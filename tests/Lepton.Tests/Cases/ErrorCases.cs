@@ -45,7 +45,7 @@ public sealed partial class ErrorCases
     private const string HugeTextCode = "LEP1014";
 
     // Not about programs: ScheduleFileTests, MachineFileTests, PlanFileTests.
-    private static readonly string[] CodesOfOtherFiles = ["LEP5", "LEP7", "LEP81"];
+    private static readonly string[] CodesOfOtherFiles = ["LEP5", "LEP7", "LEP81", "LEP82"];
 
     [Fact]
     public void A_huge_text_gives_exactly_one_message()

@@ -11,6 +11,7 @@ public sealed class ConsoleCollection;
 [Collection(nameof(ConsoleCollection))]
 public class UsageTests
 {
+    private static readonly string Lab = Repository.PathOf("tests", "data", "lab.yaml");
     private static readonly string Wave = Repository.PathOf("examples", "wave.lep");
 
     [Theory]
@@ -20,6 +21,7 @@ public class UsageTests
     [InlineData("profile")]
     [InlineData("tune")]
     [InlineData("calibrate")]
+    [InlineData("place")]
     [InlineData("build")]
     [InlineData("explain")]
     [InlineData("emit")]
@@ -48,12 +50,14 @@ public class UsageTests
     [InlineData(2, "--stage kernel: did you mean `kernels`?", "emit", "WAVE", "--stage", "kernel")]
     [InlineData(2, "--dim n=…: there is no such size; did you mean `N`?", "explain", "WAVE", "--dim", "n=3")]
     [InlineData(2, "size N of wave is not known: say how large it is, as in --dim N=8", "tune", "WAVE")]
+    [InlineData(2, "--machine FILE is missing", "place", "WAVE")]
+    [InlineData(2, "size N of wave is not known: say how large it is, as in --dim N=8,", "place", "WAVE", "--machine", "LAB")]
     [InlineData(1, "--schedules no.tune: there is no such file", "run", "WAVE", "--schedules", "no.tune")]
     [InlineData(2, "--schedules and --no-schedules ask for opposite things", "bench", "WAVE", "--schedules", "no.tune", "--no-schedules")]
     [InlineData(2, "there is no entry wav; did you mean wave?", "emit", "WAVE", "--stage", "graph", "--entry", "wav")]
     public void A_wrong_command_line_is_one_message(int code, string message, params string[] arguments)
     {
-        var (found, _, errors) = Run([.. arguments.Select(a => a == "WAVE" ? Wave : a)]);
+        var (found, _, errors) = Run([.. arguments.Select(a => a == "WAVE" ? Wave : a == "LAB" ? Lab : a)]);
         Assert.Equal(code, found);
         Assert.Contains(message, errors);
         Assert.Single(errors.Split('\n'), l => l.StartsWith("error:", StringComparison.Ordinal));

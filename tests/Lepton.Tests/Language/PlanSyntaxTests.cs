@@ -65,10 +65,10 @@ public class PlanSyntaxTests
         Assert.Empty(report.Diagnostics);
         Assert.Equal(
             [
-                new PlanGoal([new(PlanMetric.Time, 0.6), new(PlanMetric.Cost, 0.4)], true, "0.6 * time + 0.4 * cost"),
-                new PlanGoal([new(PlanMetric.Cost, 1), new(PlanMetric.Time, 2000)], false, "cost + 2 usd/ms * time"),
-                new PlanGoal([new(PlanMetric.Interval, 1)], false, "3 * interval"),
-                new PlanGoal([new(PlanMetric.Time, 1), new(PlanMetric.Cost, 0.5)], false, "time + 500 ms/usd * cost"),
+                new PlanGoal([new(PlanMetric.Time, 0.6), new(PlanMetric.Cost, 0.4)], true, "", "0.6 * time + 0.4 * cost"),
+                new PlanGoal([new(PlanMetric.Cost, 1), new(PlanMetric.Time, 2000)], false, "usd", "cost + 2 usd/ms * time"),
+                new PlanGoal([new(PlanMetric.Interval, 1)], false, "s", "3 * interval"),
+                new PlanGoal([new(PlanMetric.Time, 1), new(PlanMetric.Cost, 0.5)], false, "s", "time + 500 ms/usd * cost"),
             ],
             plan.Goals);
         Assert.Equal([new PlanLimit(PlanMetric.Time, 5e-6, "time <= 5 us")], plan.Limits);

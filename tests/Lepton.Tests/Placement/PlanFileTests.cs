@@ -105,7 +105,7 @@ public class PlanFileTests
         string[] Changes(string text, string machineKey = "1f2e3d4c")
         {
             var (plan, report) = Read(text);
-            Assert.Equal(PlanCheck.Run(plan!, keys, machine, machineKey, report), report.Diagnostics.Count == 0);
+            Assert.Equal(PlanCheck.Run(plan!, "mlp", [("B", 32), ("N", 4)], "minimize cost subject to time <= 100 ms", keys, machine, machineKey, report), report.Diagnostics.Count == 0);
             return [.. report.Diagnostics.Select(d => $"{d.Span.StartPosition.Line}:{d.Span.StartPosition.Column} {d.Message}")];
         }
     }

@@ -53,7 +53,7 @@ public static class PipelineSolver
             var results = CpLanes.Run(engines, [new CpLane(model, proof), new CpLane(model, proof with { KeepAllSolutions = false, Seed = seed + 1 })], cancel);
             bound = Math.Max(bound, results.Max(r => r.Bound) * tick);
             best = results.Where(r => r.HasSolution).Select(r => reader.Read(r.Solution)).Append(best).MinBy(p => p.Slowest)!;
-            note = results.FirstOrDefault(r => r.Message.Length > 0 && r.Outcome != CpOutcome.Cancelled)?.Message ?? "";
+            note = results.FirstOrDefault(r => r.Outcome is CpOutcome.EngineFailed or CpOutcome.ModelRefused)?.Message ?? "";
         }
 
         return Judge(problem, graph, best, bound, note);

@@ -16,6 +16,9 @@ public sealed record SolverOptions
     public double? DeterministicTime { get; init; }
 
     public int Seed { get; init; } = 1;
+
+    /// <summary>Hears, from another thread, what the solver has found (+∞: nothing) and proved so far, in the goal's unit.</summary>
+    public Action<double, double>? Progress { get; init; }
 }
 
 /// <param name="Note">What went wrong with a lane, or empty.</param>
@@ -58,19 +61,21 @@ public static class PlacementSolver
             var parameters = new CpParameters
             {
                 MaxSeconds = options.Seconds - watch.Elapsed.TotalSeconds, MaxDeterministicTime = options.DeterministicTime, Seed = options.Seed,
+                Log = options.Progress is not null,
             };
             var proof = PlacementModel.Make(tables, units, goal, EdgeForm.Flow, hint, bound, value);
             var search = PlacementModel.Make(tables, units, goal, EdgeForm.Pair, hint, bound, value);
             var results = CpLanes.Run(
                 engines,
                 [new CpLane(search.Model, Searching(parameters)), new CpLane(proof.Model, parameters with { LinearizationLevel = 2, ProbingLevel = 0 })],
-                cancel);
+                cancel,
+                options.Progress is { } hear ? new ProgressLines(value, bound, units.Goal, hear).Read : null);
             if (best is null && results.Any(r => r.Outcome == CpOutcome.Infeasible))
             {
                 return new SolverRun(new SolverAnswer(null, double.PositiveInfinity, SolverStatus.Infeasible), "");
             }
 
-            note = string.Join("; ", results.Where(r => r.Message.Length > 0 && r.Outcome != CpOutcome.Cancelled).Select(r => r.Message).Distinct());
+            note = string.Join("; ", results.Where(r => r.Outcome is CpOutcome.EngineFailed or CpOutcome.ModelRefused).Select(r => r.Message).Distinct());
             bound = Math.Max(bound, results.Max(r => r.Bound) * units.Goal);
             foreach (var (result, reader) in results.Zip([search.Reader, proof.Reader]).Where(p => p.First.HasSolution))
             {
