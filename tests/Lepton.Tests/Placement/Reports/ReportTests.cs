@@ -148,23 +148,24 @@ public class ReportTests
     {
         using var cancel = new CancellationTokenSource();
         var gaps = new List<(double Value, double Bound)>();
+        var since = new System.Diagnostics.Stopwatch();
         void Hear(double value, double bound)
         {
             lock (gaps)
             {
                 gaps.Add((value, bound));
-                if (gaps.Count >= 5)
+                if (gaps.Count == 2)
                 {
+                    since.Start();
                     cancel.Cancel();
                 }
             }
         }
 
-        using var solver = CpPlacement.Create(out _, new SolverOptions { Seconds = 60, Progress = Hear }, cancel.Token)!;
+        using var solver = CpPlacement.Create(out _, new SolverOptions { Seconds = 300, Progress = Hear }, cancel.Token)!;
         var options = solver.Options(new PlacerOptions { AnnealingWork = 100_000, SearchSteps = 1000, Cancel = cancel.Token });
-        var watch = System.Diagnostics.Stopwatch.StartNew();
         Assert.Throws<OperationCanceledException>(() => Placer.Place(RandomProblems.Layered(3, 60, 4), options));
-        Assert.True(watch.Elapsed.TotalSeconds < 40, $"{watch.Elapsed}");
+        Assert.True(since.Elapsed.TotalSeconds < 20, $"{since.Elapsed}");
         Assert.All(gaps, g => Assert.True(g.Bound <= g.Value));
         Assert.True(gaps[^1].Bound >= gaps[0].Bound && gaps[^1].Value <= gaps[0].Value);
     }
