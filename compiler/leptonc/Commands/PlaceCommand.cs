@@ -21,6 +21,7 @@ internal static class PlaceCommand
         var file = Source.File();
         var (entry, dims, exact, fast, skip) = (Source.Entry(), Source.Dims(), Source.Exact(), Source.FastMath(), Source.Skip());
         var machine = new Option<string>("--machine", "-m") { HelpName = "FILE", Required = true, Description = "The machine file (YAML): devices, links, prices." };
+        var costs = new Option<string?>("--costs") { HelpName = "FILE", Description = "Times that profile --learn has measured; the .costs file beside the machine file when it is not named." };
         var minimize = new Option<string?>("--minimize") { HelpName = "GOALS", Description = "As in \"cost + 0.002 usd/ms * time\" or \"cost, time\"; instead of the plan block's goals." };
         var subject = new Option<string[]>("--subject-to") { HelpName = "LIMITS", Description = "As in \"time <= 100 ms\"; besides the plan block's.", DefaultValueFactory = _ => [] };
         var pins = new Option<string[]>("--pin") { HelpName = "NAME=DEVICE", Description = "Keeps a kernel, or what reads or makes a tensor of this name, on a device.", DefaultValueFactory = _ => [] };
@@ -32,13 +33,13 @@ internal static class PlaceCommand
         var check = new Option<string?>("--check") { HelpName = "FILE", Description = "Only ask whether a plan is stale; exit code 1 when it is." };
         var command = new Command("place", "Place the kernels of an entry on devices, as fast and as cheap as it can be.\nExample: leptonc place mlp.lep --machine lab.yaml --dim B=32 --minimize \"cost, time\" --subject-to \"time <= 2 ms\"")
         {
-            file, entry, dims, machine, minimize, subject, pins, pareto, seconds, json, html, output, check, exact, fast, skip,
+            file, entry, dims, machine, costs, minimize, subject, pins, pareto, seconds, json, html, output, check, exact, fast, skip,
         };
         command.SetAction(parsed =>
         {
             var compilation = Source.Compile(parsed.GetValue(file)!, Source.Options(null, parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)));
             var request = PlaceRequest.Make(compilation, new PlaceArguments(
-                parsed.GetValue(machine)!, parsed.GetValue(entry), parsed.GetValue(dims)!, parsed.GetValue(minimize), parsed.GetValue(subject)!, parsed.GetValue(pins)!));
+                parsed.GetValue(machine)!, parsed.GetValue(entry), parsed.GetValue(dims)!, parsed.GetValue(minimize), parsed.GetValue(subject)!, parsed.GetValue(pins)!) { Costs = parsed.GetValue(costs) });
             if (parsed.GetValue(check) is { } plan)
             {
                 return Check(request, plan);
@@ -51,7 +52,8 @@ internal static class PlaceCommand
             Console.Write(parsed.GetValue(json) ? PlaceJson.Of(request, report, missing, notes) : PlaceText.Of(request, report, missing, notes));
             if (parsed.GetValue(html) is { } page)
             {
-                Write(page, PlacePage.Of(request, report, missing, notes));
+                MachineFiles.Write(page, PlacePage.Of(request, report, missing, notes));
+                Console.Error.WriteLine(page);
             }
 
             if (report.Result.Run is not null && parsed.GetValue(output) is { } to)
@@ -99,13 +101,5 @@ internal static class PlaceCommand
         Source.Print(report);
         Console.WriteLine(isFresh ? $"{path} is up to date" : $"{path} is not up to date");
         return isFresh ? 0 : Program.Wrong;
-    }
-
-    // Whole or not at all.
-    private static void Write(string path, string text)
-    {
-        File.WriteAllText(path + ".tmp", text);
-        File.Move(path + ".tmp", path, overwrite: true);
-        Console.Error.WriteLine(path);
     }
 }

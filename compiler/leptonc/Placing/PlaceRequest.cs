@@ -49,14 +49,16 @@ internal sealed record PlaceRequest(
             throw new UsageException($"on the command line sizes stand in --dim {size.Name}={size.Size}");
         }
 
+        Stop(report);
         var text = Source.Read(arguments.Machine);
         var machine = MachineFile.Read(text, report);
         Stop(report);
+        var costs = new CostModel(machine!, MachineFiles.Costs(arguments.Costs ?? LearnedCosts.PathFor(arguments.Machine)));
         var dims = SizesOf(compilation, name, plan, arguments.Dims);
         var fused = compilation.Fuse(name, dims.ToDictionary(d => d.Name, d => d.Size));
         var pinned = PinNames.Resolve(fused, machine!, pins, report);
         Stop(report);
-        var problem = ProgramProblem.Of(fused, new CostModel(machine!), Objectives.Of(goals, limits), new ProgramOptions { Pins = pinned });
+        var problem = ProgramProblem.Of(fused, costs, Objectives.Of(goals, limits), new ProgramOptions { Pins = pinned });
         var keys = GroupKeys.Of(fused);
         return new PlaceRequest(
             Path.GetFileName(compilation.Source.Path),
@@ -115,4 +117,8 @@ internal sealed record PlaceArguments(
     IReadOnlyList<string> Dims,
     string? Minimize,
     IReadOnlyList<string> SubjectTo,
-    IReadOnlyList<string> Pins);
+    IReadOnlyList<string> Pins)
+{
+    /// <summary>The file of measured times; null: the one beside the machine file, if it is there.</summary>
+    public string? Costs { get; init; }
+}
