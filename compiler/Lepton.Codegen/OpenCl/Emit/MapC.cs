@@ -69,6 +69,12 @@ internal sealed class MapC(Helpers helpers)
             MapOp.Greater => ">",
             _ => ">=",
         };
+        if (a.IsScalar && !a.Type.Element.IsFloat() && a.Parts[0].Text == b.Parts[0].Text)
+        {
+            // Clang remarks that it is known.
+            return Lanes.Of(new LaneType(ElementType.Bool, 1), Term.Name(op is MapOp.Equal or MapOp.LessEqual or MapOp.GreaterEqual ? "true" : "false"));
+        }
+
         var isBool = a.Type.Element == ElementType.Bool && !a.IsScalar;
 
         // false < true: of masks, -1 for true, the other way round.
@@ -159,7 +165,7 @@ internal sealed class MapC(Helpers helpers)
             // 0, -0.0 and nan are their own signs.
             {{head}}x)
             {
-                return (x < 0) | (x > 0) ? copysign(({{type}})(1), x) : x;
+                return ((x < 0) | (x > 0)) ? copysign(({{type}})(1), x) : x;
             }
             """
             : $$"""
