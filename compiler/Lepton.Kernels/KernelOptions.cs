@@ -12,6 +12,7 @@ namespace Lepton.Kernels;
 /// <param name="Miniature">Caches, and what is worth a chunk or a kernel, are taken to be so many times smaller: how tests reach with small sizes what large ones are cut into.</param>
 /// <param name="SparseShare">Weights of any size are stored sparse up to this share (percent) that is not 0; null: as it pays.</param>
 /// <param name="Apart">Every intermediate result keeps memory of its own through the whole run: how tests put it between pages that may not be touched.</param>
+/// <param name="GroupChunks">Products of matrices are made by groups of so many chunks that share memory (<see cref="Loops.Kernel.Group"/>); a power of two. 1: by chunks alone.</param>
 public sealed record KernelOptions(
     int VectorBytes = 64,
     int ChunkElements = 32768,
@@ -22,7 +23,8 @@ public sealed record KernelOptions(
     Schedules? Schedules = null,
     int Miniature = 1,
     int? SparseShare = null,
-    bool Apart = false)
+    bool Apart = false,
+    int GroupChunks = 1)
 {
     public static KernelOptions Default { get; } = new();
 

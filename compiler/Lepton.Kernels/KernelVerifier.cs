@@ -25,6 +25,11 @@ public static class KernelVerifier
                 throw new CompilerBugException("kernels", $"{kernel.Name}: locals take more than {MaxLocalBytes} bytes");
             }
 
+            if (kernel.Group == 1 && kernel.Locals.Any(l => l.IsShared))
+            {
+                throw new CompilerBugException("kernels", $"{kernel.Name}: a shared buffer where chunks are alone");
+            }
+
             new BodyCheck(kernel).Run();
         }
 
@@ -189,6 +194,8 @@ public static class KernelVerifier
                 Of(s.Element) == LaneType.Index && Of(s.Value) == LaneType.Index && Of(s.Bound) == LaneType.Index,
                 "a check's element, value and bound");
         }
+
+        public override void Visit(BarrierStatement s) => Require(kernel.Group > 1, "a barrier where chunks are alone");
 
         public override void Visit(CommentStatement s)
         {

@@ -22,7 +22,8 @@ namespace Lepton.Codegen.OpenCl;
 /// <param name="Buffers">How many buffers it has.</param>
 /// <param name="SizeVariables">The size variables, in order.</param>
 /// <param name="ScratchBytes">Bytes that a chunk needs in the scratch buffer; a multiple of 64.</param>
-public sealed record OpenClKernel(string Function, int Buffers, ValueList<string> SizeVariables, long ScratchBytes);
+/// <param name="Group">Work-items of a work-group, which the launch must have; the chunks of one launch are whole groups. 1: any.</param>
+public sealed record OpenClKernel(string Function, int Buffers, ValueList<string> SizeVariables, long ScratchBytes, int Group);
 
 /// <summary>An OpenCL C 1.2 program, and a kernel function for each kernel of the module, in its order.</summary>
 /// <param name="NeedsDoubles">It is built only where cl_khr_fp64 is.</param>
@@ -73,7 +74,7 @@ public static class OpenClSource
             var code = new KernelC(kernel, target, helpers);
             var function = $"k{i}_{CTypes.Identifier(kernel.Name)}";
             kernels.Append('\n').Append(code.Define(function));
-            functions.Add(new OpenClKernel(function, kernel.Buffers.Count, KernelCode.SizeVariables(kernel).ToValueList(), code.ScratchBytes));
+            functions.Add(new OpenClKernel(function, kernel.Buffers.Count, KernelCode.SizeVariables(kernel).ToValueList(), code.ScratchBytes, kernel.Group));
         }
 
         var body = $"{ErrorType}{helpers.Text}{kernels}";

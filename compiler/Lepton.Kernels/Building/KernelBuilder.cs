@@ -63,6 +63,9 @@ public sealed class KernelBuilder
     /// <summary>What was asked about the kernel's schedule.</summary>
     public ScheduleUse? Use { get; set; }
 
+    /// <inheritdoc cref="Kernel.Group"/>
+    public int ChunkGroup { get; set; } = 1;
+
     /// <summary>See <see cref="Kernel.Remarks"/>.</summary>
     public ValueList<string> Remarks { get; set; } = [];
 
@@ -111,6 +114,13 @@ public sealed class KernelBuilder
         return -_locals.Count;
     }
 
+    /// <summary>Memory that the chunks of a group share. Its number is settled when the kernel is finished.</summary>
+    public int Shared(string name, ElementType element, int count)
+    {
+        _locals.Add(new LocalBuffer($"{name}_{_locals.Count}", element, count) { IsShared = true });
+        return -_locals.Count;
+    }
+
     /// <summary>States that inside the kernel's body this product of sizes is not 0: no chunk runs otherwise.</summary>
     public void AssumePositive(SizeExpr product) => _positive = product;
 
@@ -142,7 +152,7 @@ public sealed class KernelBuilder
         note = Group.Outputs.Any(Context.IsInPlace.Contains) ? note + ", in place" : note;
         Context.Launch(
             new Kernel(
-                Context.Program.UniqueName(Name), Group.Strategy, Buffers.ToValueList(), _locals.ToValueList(), chunks, body, Body.Variables, flops, bytes, note) { Use = Use, Remarks = Remarks },
+                Context.Program.UniqueName(Name), Group.Strategy, Buffers.ToValueList(), _locals.ToValueList(), chunks, body, Body.Variables, flops, bytes, note) { Use = Use, Remarks = Remarks, Group = ChunkGroup },
             _buffers.Select(b => b.Place).ToValueList());
     }
 

@@ -51,6 +51,8 @@ internal static class LocalNumbers
             Condition = Of(s.Condition), Element = Of(s.Element), Value = Of(s.Value), Bound = Of(s.Bound),
         };
 
+        public override void Visit(BarrierStatement s) => _done = s;
+
         public override void Visit(CommentStatement s) => _done = s;
 
         private LoopExpr Of(LoopExpr expr) => expr is NumberExpr or SizeOfExpr or VariableExpr ? expr : expr.Accept(_exprs);

@@ -15,7 +15,11 @@ public enum BufferAccess
 public sealed record KernelBuffer(string Name, ElementType Element, BufferAccess Access);
 
 /// <summary>Memory of one running chunk, on its stack, 64-byte aligned, uninitialised. Buffer numbers go on behind the launch's buffers.</summary>
-public sealed record LocalBuffer(string Name, ElementType Element, int Count);
+public sealed record LocalBuffer(string Name, ElementType Element, int Count)
+{
+    /// <summary>There is one for all chunks of a group.</summary>
+    public bool IsShared { get; init; }
+}
 
 /// <summary>
 /// One launch's work: Body runs for each chunk number 0 … Chunks-1 (variable <see cref="ChunkVariable"/>), in any order, on any threads.
@@ -38,6 +42,12 @@ public sealed record Kernel(
     string Note)
 {
     public const int ChunkVariable = 0;
+
+    /// <summary>
+    /// So many chunks, one behind the other, run at once and have shared buffers and barriers; there are only whole groups. 1: chunks know nothing of each other.
+    /// Only devices that are made so get others.
+    /// </summary>
+    public int Group { get; init; } = 1;
 
     /// <summary>What was asked about its schedule; null: nothing, the model decided.</summary>
     public ScheduleUse? Use { get; init; }

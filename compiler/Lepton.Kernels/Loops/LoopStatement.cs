@@ -72,6 +72,15 @@ public sealed record FailStatement(LoopExpr Condition, int Site, LoopExpr Elemen
     public override void Accept(LoopStatementVisitor visitor) => visitor.Visit(this);
 }
 
+/// <summary>
+/// No chunk of a group (<see cref="Kernel.Group"/>) goes on before all of it have come here; then all see what was written to shared buffers. All chunks of a
+/// group come to the same barriers in the same order.
+/// </summary>
+public sealed record BarrierStatement : LoopStatement
+{
+    public override void Accept(LoopStatementVisitor visitor) => visitor.Visit(this);
+}
+
 /// <summary>What stands in the text form as a comment.</summary>
 public sealed record CommentStatement(string Text) : LoopStatement
 {
@@ -98,6 +107,8 @@ public abstract class LoopStatementVisitor
     public abstract void Visit(PrefetchStatement statement);
 
     public abstract void Visit(FailStatement statement);
+
+    public abstract void Visit(BarrierStatement statement);
 
     public abstract void Visit(CommentStatement statement);
 }

@@ -61,9 +61,10 @@ public static class LoopText
         for (var i = 0; i < kernel.Locals.Count; i++)
         {
             var local = kernel.Locals[i];
-            text.Append($"  local {kernel.Buffers.Count + i} {local.Name} : {local.Element.Name()}[{local.Count}]\n");
+            text.Append($"  {(local.IsShared ? "shared" : "local")} {kernel.Buffers.Count + i} {local.Name} : {local.Element.Name()}[{local.Count}]\n");
         }
 
+        text.Append(kernel.Group == 1 ? "" : $"  group {kernel.Group}\n");
         text.Append($"  chunks {{{kernel.Chunks}}}\n  flops {{{kernel.Flops}}}\n  bytes {{{kernel.Bytes}}}\n");
         new Statements(text).Block(kernel.Body, 1);
         return text.Append("}\n").ToString();
@@ -203,6 +204,8 @@ public static class LoopText
 
         public override void Visit(FailStatement s) => text.Append(
             $"fail {Print(s.Condition)} site {s.Site} element {Print(s.Element)} value {Print(s.Value)} bound {Print(s.Bound)}\n");
+
+        public override void Visit(BarrierStatement s) => text.Append("barrier\n");
 
         public override void Visit(CommentStatement s) => text.Append($"// {s.Text.ReplaceLineEndings(" ")}\n");
 

@@ -50,6 +50,7 @@ public sealed class LoopTextReader
         }
 
         _line++;
+        var group = 1;
         var (buffers, locals, sizes) = (new List<KernelBuffer>(), new List<LocalBuffer>(), new Dictionary<string, SizeExpr>());
         for (; ; _line++)
         {
@@ -61,10 +62,13 @@ public sealed class LoopTextReader
                     var parts = named.Split(' ', 3);
                     buffers.Add(new KernelBuffer(parts[2], Element(element), Enum.Parse<BufferAccess>(parts[1], ignoreCase: true)));
                     continue;
-                case "local":
+                case "group":
+                    group = int.Parse(rest, CultureInfo.InvariantCulture);
+                    continue;
+                case "local" or "shared":
                     var (name, type) = Cut(Cut(rest, " ").Right, " : ");
                     var (of, count) = Cut(type.TrimEnd(']'), "[");
-                    locals.Add(new LocalBuffer(name, Element(of), int.Parse(count, CultureInfo.InvariantCulture)));
+                    locals.Add(new LocalBuffer(name, Element(of), int.Parse(count, CultureInfo.InvariantCulture)) { IsShared = word == "shared" });
                     continue;
                 case "chunks" or "flops" or "bytes":
                     sizes[word] = Size(rest.TrimStart('{').TrimEnd('}'));
@@ -86,7 +90,7 @@ public sealed class LoopTextReader
             _types.Keys.Max() + 1,
             sizes.GetValueOrDefault("flops", SizeExpr.Zero),
             sizes.GetValueOrDefault("bytes", SizeExpr.Zero),
-            note);
+            note) { Group = group };
     }
 
     // Statements up to a line that starts with a closing brace, which stays.
@@ -148,6 +152,8 @@ public sealed class LoopTextReader
                 var far = line.Take("far");
                 var (fetched, place, _, _) = line.Place();
                 return Next(new PrefetchStatement(fetched, place, far));
+            case "barrier":
+                return Next(new BarrierStatement());
             case "fail":
                 var bad = line.Expr();
                 line.Expect("site");

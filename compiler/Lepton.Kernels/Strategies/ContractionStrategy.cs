@@ -57,6 +57,13 @@ public sealed class ContractionStrategy : IStrategy
         var plan = ContractionPlan.Make(group, id, trial);
         if (plan is not null && !(plan.KSize.AsConstant <= ShortSum))
         {
+            if (context.Options.GroupChunks > 1)
+            {
+                InPlace.Take(group, context);
+                GroupContraction.Lower(group, context, plan);
+                return;
+            }
+
             Product(group, context, plan, WinogradPlan.Of(plan, trial, context));
             return;
         }

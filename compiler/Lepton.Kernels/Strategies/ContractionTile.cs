@@ -51,14 +51,29 @@ internal sealed class ContractionTile
         Func<LoopExpr, int, LoopExpr> a,
         Func<LoopExpr, int, LoopExpr> b)
     {
-        var sums = new VariableExpr[rows, vectorCount];
-        Each(sums, (i, v) => sums[i, v] = Body.Declare(BodyMath.Number(_plan.Element, 0, _schedule.Lanes)));
+        var sums = Zeros(rows, vectorCount);
         if (partial is { } earlier)
         {
             Body.If(Body.Not(isFirst!), () => Each(sums, (i, v) =>
                 Body.Assign(sums[i, v], Body.Let(new LoadExpr(Vector, earlier.Buffer, At(earlier.Place, i, v))))));
         }
 
+        Add(sums, from, to, a, b);
+        return sums;
+    }
+
+    /// <summary>Sums of nothing yet.</summary>
+    public VariableExpr[,] Zeros(int rows, int vectors)
+    {
+        var sums = new VariableExpr[rows, vectors];
+        Each(sums, (i, v) => sums[i, v] = Body.Declare(BodyMath.Number(_plan.Element, 0, _schedule.Lanes)));
+        return sums;
+    }
+
+    /// <summary>sums[i, v] += Σ_{from ≤ k &lt; to} a(k, i) · b(k, v), in order.</summary>
+    public void Add(VariableExpr[,] sums, LoopExpr from, LoopExpr to, Func<LoopExpr, int, LoopExpr> a, Func<LoopExpr, int, LoopExpr> b, bool unroll = false)
+    {
+        var (rows, vectorCount) = (sums.GetLength(0), sums.GetLength(1));
         Body.For(from, to, 1, mayBeEmpty: true, k =>
         {
             var pairs = _plan.Narrow ? new ContractionPairs(_kernel, _plan) : null;
@@ -73,8 +88,7 @@ internal sealed class ContractionTile
                         : new PairDotExpr(Vector, scalar, vectors[v], sums[i, v])));
                 }
             }
-        });
-        return sums;
+        }, unroll);
     }
 
     /// <summary>Keeps sums for the next block of k.</summary>

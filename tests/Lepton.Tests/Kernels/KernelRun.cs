@@ -86,6 +86,8 @@ internal sealed class KernelRun : LoopStatementVisitor
         }
     }
 
+    public override void Visit(BarrierStatement s) => throw new NotSupportedException("chunks are run one after the other");
+
     public override void Visit(CommentStatement s)
     {
     }

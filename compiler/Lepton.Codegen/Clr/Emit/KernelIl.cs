@@ -187,6 +187,8 @@ internal sealed class KernelIl : LoopStatementVisitor
         _writer.Il.MarkLabel(good);
     }
 
+    public override void Visit(BarrierStatement statement) => throw new CompilerBugException("clr", $"kernel {_kernel.Name} is for groups of chunks");
+
     public override void Visit(CommentStatement statement)
     {
     }

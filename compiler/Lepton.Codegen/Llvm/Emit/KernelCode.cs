@@ -149,6 +149,8 @@ internal sealed class KernelCode : LoopStatementVisitor
         _text.Label(done);
     }
 
+    public override void Visit(BarrierStatement statement) => throw new CompilerBugException("llvm", $"kernel {_kernel.Name} is for groups of chunks");
+
     public override void Visit(CommentStatement statement) => _text.Line("; " + statement.Text.ReplaceLineEndings(" "));
 
     private static IEnumerable<SizeExpr> SizesOf(Kernel kernel)

@@ -59,6 +59,10 @@ internal sealed class SizeFinder : LoopStatementVisitor
 
     public override void Visit(FailStatement statement) => Look(statement.Condition, statement.Element, statement.Value, statement.Bound);
 
+    public override void Visit(BarrierStatement statement)
+    {
+    }
+
     public override void Visit(CommentStatement statement)
     {
     }

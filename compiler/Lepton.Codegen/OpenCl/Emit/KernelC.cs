@@ -42,9 +42,13 @@ internal sealed class KernelC : LoopStatementVisitor
     {
         _values[Kernel.ChunkVariable] = Counter(Kernel.ChunkVariable);
         Body(_kernel.Body);
-        var text = new StringBuilder($"// {Comment(_kernel.Note.Length > 0 ? _kernel.Note : _kernel.Name)}\nkernel void {function}(\n    ");
+        var group = _kernel.Group > 1 ? $"__attribute__((reqd_work_group_size({_kernel.Group}, 1, 1)))\n" : "";
+        var text = new StringBuilder($"// {Comment(_kernel.Note.Length > 0 ? _kernel.Note : _kernel.Name)}\n{group}kernel void {function}(\n    ");
         text.Append(string.Join(",\n    ", Parameters())).Append(")\n{\n");
-        text.Append("    const long v0 = first + (long)get_global_id(0);\n    if (v0 >= limit)\n    {\n        return;\n    }\n\n");
+
+        // Whole groups: nobody may stay away from a barrier.
+        text.Append("    const long v0 = first + (long)get_global_id(0);\n");
+        text.Append(_kernel.Group > 1 ? "" : "    if (v0 >= limit)\n    {\n        return;\n    }\n\n");
         return text.Append(_head.Before(_writer)).Append("}\n").ToString();
     }
 
@@ -132,6 +136,8 @@ internal sealed class KernelC : LoopStatementVisitor
         _writer.Close();
     }
 
+    public override void Visit(BarrierStatement statement) => _writer.Line("barrier(CLK_LOCAL_MEM_FENCE);");
+
     public override void Visit(CommentStatement statement) => _writer.Line("// " + Comment(statement.Text));
 
     // A work-item that holds the lock gives it back in the same round: so those that run in step with it are not held up for ever.
@@ -194,7 +200,7 @@ internal sealed class KernelC : LoopStatementVisitor
     private (long[] Places, long Total) Offsets()
     {
         var (places, used, total) = (new long[_kernel.Locals.Count], 0L, 0L);
-        foreach (var (i, local) in _kernel.Locals.Index())
+        foreach (var (i, local) in _kernel.Locals.Index().Where(l => !l.Item.IsShared))
         {
             var bytes = ((long)local.Count * local.Element.ByteSize()) + OpenClSource.Alignment - 1;
             bytes -= bytes % OpenClSource.Alignment;
@@ -231,6 +237,13 @@ internal sealed class KernelC : LoopStatementVisitor
         }
 
         var local = _kernel.Locals[number - _kernel.Buffers.Count];
+        if (local.IsShared)
+        {
+            var shared = $"b{number}_{CTypes.Identifier(local.Name)}";
+            _head.Declare(shared, $"local {CTypes.Memory(local.Element)} {shared}[{Math.Max(1, local.Count)}] __attribute__((aligned({OpenClSource.Alignment})));");
+            return _places[number] = new Place(shared, local.Element, "local");
+        }
+
         var (offset, pointer) = (Offsets().Places[number - _kernel.Buffers.Count], $"b{number}_{CTypes.Identifier(local.Name)}");
         if (offset < 0)
         {

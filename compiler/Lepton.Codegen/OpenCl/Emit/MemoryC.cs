@@ -4,7 +4,7 @@ using Lepton.Kernels.Loops;
 namespace Lepton.Codegen.OpenCl.Emit;
 
 /// <summary>A buffer as code sees it: a pointer to its first element.</summary>
-/// <param name="Space">The address space: <c>global</c> or <c>private</c>.</param>
+/// <param name="Space">The address space: <c>global</c>, <c>local</c> or <c>private</c>.</param>
 internal sealed record Place(string Pointer, ElementType Element, string Space);
 
 /// <summary>Loads and stores of lanes. What a mask excludes is neither read nor written.</summary>
@@ -131,7 +131,7 @@ internal sealed class MemoryC(Helpers helpers, CWriter writer)
     private static string Name(string what, Place place, Lanes raw, int part, bool masked)
     {
         var live = raw.Live(part) == raw.Width ? "" : $"_{raw.Live(part)}";
-        return $"{what}_{CTypes.Suffix(raw.Carrier, raw.Width)}{live}{(masked ? "_where" : "")}{(place.Space == "private" ? "_private" : "")}";
+        return $"{what}_{CTypes.Suffix(raw.Carrier, raw.Width)}{live}{(masked ? "_where" : "")}{(place.Space == "global" ? "" : "_" + place.Space)}";
     }
 
     private static string Guarded(bool masked, int lane, string element) => masked ? $"mask{CTypes.Lane(lane)} ? {element} : 0" : element;
