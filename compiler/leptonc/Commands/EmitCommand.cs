@@ -3,6 +3,7 @@ using Lepton.Codegen.Llvm;
 using Lepton.Codegen.OpenCl;
 using Lepton.Compiler;
 using Lepton.Graphs;
+using Lepton.Kernels;
 using Lepton.Kernels.Loops;
 using Lepton.Language.Semantics;
 using Lepton.Language.Syntax;
@@ -14,7 +15,7 @@ namespace Lepton.CommandLine.Commands;
 internal static class EmitCommand
 {
     private static readonly string[] Stages =
-        ["syntax", "program", "graph", .. GraphPasses.List.Select(p => p.Name), "optimized", "groups", "kernels", "llvm", "llvm-optimized", "assembly", "opencl"];
+        ["syntax", "program", "graph", .. GraphPasses.List.Select(p => p.Name), "optimized", "groups", "kernels", "llvm", "llvm-optimized", "assembly", "opencl", "opencl-gpu"];
 
     public static Command Make()
     {
@@ -75,6 +76,8 @@ internal static class EmitCommand
                 return ObjectCode.Assembly(compilation.Ir(compilation.Lower([entry], dims)), target);
             case "opencl":
                 return compilation.OpenCl(compilation.Lower([entry], dims), OpenClTarget.Cpu).Text;
+            case "opencl-gpu":
+                return compilation.OpenCl(KernelLowering.Run(compilation.Fuse(entry, dims), OpenClTarget.Gpu.Kernels), OpenClTarget.Gpu).Text;
             default:
                 compilation.Fuse(entry, dims);
                 return after() is { } graph ? GraphText.Print(graph) : throw new UserException($"the pass {stage} did not run: it was skipped");
