@@ -1,4 +1,7 @@
 using Lepton.Codegen.OpenCl;
+using Lepton.Compiler;
+using Lepton.Kernels;
+using Lepton.Language.Text;
 using Lepton.Tests.Support;
 using Xunit;
 
@@ -12,4 +15,13 @@ public class OpenClSnapshotTests
 
     [Fact]
     public Task Masked_halves() => Verifier.Verify(OpenClSource.Emit(TinyKernels.MaskedHalves, OpenClTarget.Cpu).Text);
+
+    /// <summary>A product of matrices by work-groups, and what follows it.</summary>
+    [Fact]
+    public Task Grouped_product()
+    {
+        var compilation = Compilation.Of(new SourceText("product.lep", "fn product(a: f32[64, 64], b: f32[64, 64], c: f32[64]) -> (r: f32[64, 64]) { r = max(a @ b + c, 0) }"));
+        var module = KernelLowering.Run(compilation.Fuse("product"), OpenClTarget.Gpu.Kernels);
+        return Verifier.Verify(OpenClSource.Emit(module, OpenClTarget.Gpu).Text);
+    }
 }

@@ -12,16 +12,15 @@ internal sealed class KernelRun : LoopStatementVisitor
     private readonly Func<string, long> _size;
     private readonly Scalar[]?[] _variables;
     private readonly Exprs _exprs;
+    private readonly Barrier? _barrier;
 
-    public KernelRun(Kernel kernel, (byte[] Memory, long Offset, long End)[] memory, Func<string, long> size, long chunk)
+    /// <param name="shared">The shared ones among the locals; null: there are none.</param>
+    /// <param name="barrier">Where the chunks of a group meet.</param>
+    public KernelRun(
+        Kernel kernel, (byte[] Memory, long Offset, long End)[] memory, Func<string, long> size, long chunk, byte[]?[]? shared = null, Barrier? barrier = null)
     {
-        (_kernel, _size) = (kernel, size);
-        var locals = kernel.Locals.Select(l =>
-        {
-            var bytes = new byte[l.Count * l.Element.ByteSize()];
-            Array.Fill(bytes, (byte)0x5A);
-            return (bytes, 0L, (long)bytes.Length);
-        });
+        (_kernel, _size, _barrier) = (kernel, size, barrier);
+        var locals = kernel.Locals.Select((l, i) => shared?[i] ?? Rubbish(l)).Select(bytes => (bytes, 0L, (long)bytes.Length));
         _memory = [.. memory, .. locals];
         _variables = new Scalar[]?[kernel.Variables];
         _variables[Kernel.ChunkVariable] = [Scalar.Integer(ElementType.I64, chunk)];
@@ -29,6 +28,14 @@ internal sealed class KernelRun : LoopStatementVisitor
     }
 
     public List<LoopFailure> Failures { get; } = [];
+
+    /// <summary>Memory of a local buffer.</summary>
+    public static byte[] Rubbish(LocalBuffer local)
+    {
+        var bytes = new byte[local.Count * local.Element.ByteSize()];
+        Array.Fill(bytes, (byte)0x5A);
+        return bytes;
+    }
 
     public void Run() => Walk(_kernel.Body);
 
@@ -86,7 +93,7 @@ internal sealed class KernelRun : LoopStatementVisitor
         }
     }
 
-    public override void Visit(BarrierStatement s) => throw new NotSupportedException("chunks are run one after the other");
+    public override void Visit(BarrierStatement s) => _barrier!.SignalAndWait();
 
     public override void Visit(CommentStatement s)
     {

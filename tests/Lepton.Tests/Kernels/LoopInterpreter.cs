@@ -2,6 +2,7 @@ using Lepton.Abi;
 using Lepton.Graphs;
 using Lepton.Kernels;
 using Lepton.Kernels.Loops;
+using Xunit;
 
 namespace Lepton.Tests.Kernels;
 
@@ -53,11 +54,17 @@ public sealed class LoopInterpreter : HostStatementVisitor
     {
         var kernel = _module.Kernels[statement.Kernel];
         var memory = statement.Buffers.Select(Resolve).ToArray();
-        for (var chunk = kernel.Chunks.Evaluate(Size) - 1; chunk >= 0; chunk--)
+        var chunks = kernel.Chunks.Evaluate(Size);
+        Assert.Equal(0, chunks % kernel.Group);
+        for (var chunk = chunks - 1; chunk >= 0; chunk -= kernel.Group)
         {
-            var run = new KernelRun(kernel, memory, Size, chunk);
-            run.Run();
-            foreach (var failure in run.Failures)
+            KernelRun[] runs = kernel.Group > 1 ? Group(kernel, memory, chunk) : [new KernelRun(kernel, memory, Size, chunk)];
+            if (kernel.Group == 1)
+            {
+                runs[0].Run();
+            }
+
+            foreach (var failure in runs.SelectMany(r => r.Failures))
             {
                 if (Failure is null || (failure.Site, failure.Element).CompareTo((Failure.Site, Failure.Element)) < 0)
                 {
@@ -65,6 +72,31 @@ public sealed class LoopInterpreter : HostStatementVisitor
                 }
             }
         }
+    }
+
+    // Each on a thread of its own, on which it waits for the others; one that fails no longer comes.
+    private KernelRun[] Group(Kernel kernel, (byte[] Memory, long Offset, long End)[] memory, long last)
+    {
+        using var barrier = new Barrier(kernel.Group);
+        byte[]?[] shared = [.. kernel.Locals.Select(l => l.IsShared ? KernelRun.Rubbish(l) : null)];
+        KernelRun[] runs = [.. Enumerable.Range(0, kernel.Group).Select(i => new KernelRun(kernel, memory, Size, last - i, shared, barrier))];
+        var problems = new Exception?[runs.Length];
+        Thread[] threads = [.. runs.Select((run, i) => new Thread(() =>
+        {
+            try
+            {
+                run.Run();
+            }
+            catch (Exception e)
+            {
+                problems[i] = e;
+            }
+
+            barrier.RemoveParticipant();
+        }))];
+        Array.ForEach(threads, t => t.Start());
+        Array.ForEach(threads, t => t.Join());
+        return problems.FirstOrDefault(p => p is not null) is { } problem ? throw new InvalidOperationException(problem.Message, problem) : runs;
     }
 
     public override void Visit(Copy statement)

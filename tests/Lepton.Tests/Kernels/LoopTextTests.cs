@@ -15,6 +15,8 @@ public sealed class LoopTextTests
           buffer 0 read x : f32
           buffer 1 write out : f32
           local 2 tile : f16[32]
+          shared 3 block : f32[16]
+          group 64
           chunks {floordiv(N + 31, 32)}
           flops {N}
           bytes {8*N}
@@ -27,6 +29,7 @@ public sealed class LoopTextTests
             v2 := fma.f32x16(v4, v4, v2)
             store b1[v3 stride 1 where v5] = v2
             stream b1[v3] = v2
+            barrier
             prefetch b0[v3]
             prefetch far b2[7]
             store b2[0] = shuffle.f32x2((1 f32x2), (2 f32x2), 3, 0)
