@@ -121,7 +121,8 @@ public sealed class Compilation
     public KernelModule Lower(string name, IReadOnlyList<FusedGraph> fused, IReadOnlyDictionary<string, long>? dims = null)
     {
         var planned = _options.Schedules is { } file ? new PlannedLowering(file, Target(), Warn) : null;
-        var options = OptionsFor(Target()) with { Exact = _options.Exact, Schedules = planned?.Choices };
+        var shape = Device == CodeDevice.OpenCl ? _options.OpenCl.Shape : null;
+        var options = (shape ?? OptionsFor(Target())) with { Exact = _options.Exact, Schedules = planned?.Choices };
         var module = CompileThread.Run(() => Timed("kernels", () => KernelLowering.Run(name, fused, options)));
         planned?.Check(module, fused.Select(f => ScheduleSection.TitleOf(f.Graph.Name, dims ?? new Dictionary<string, long>())));
         return module;

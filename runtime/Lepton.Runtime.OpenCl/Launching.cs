@@ -9,7 +9,7 @@ internal sealed unsafe partial class EntryRun
     private const long MaxScratchBytes = 256L << 20;
 
     // Drivers compile a kernel for each local size: there is one. On a processor a work-group is what one thread does, and chunks are large.
-    private nuint LocalSize => _device.IsCpu ? 1u : 64u;
+    private nuint LocalSize(int group) => group > 1 ? (nuint)group : _device.IsCpu ? 1u : 64u;
 
     protected override void Launch(Step.Launch step, long chunks)
     {
@@ -47,7 +47,7 @@ internal sealed unsafe partial class EntryRun
             var limit = Math.Min(chunks, first + together);
             Set(kernel, number, first);
             Set(kernel, number + 1, limit);
-            nuint local = LocalSize, global = ((nuint)(limit - first) + local - 1) / local * local;
+            nuint local = LocalSize(step.Kernel.Group), global = ((nuint)(limit - first) + local - 1) / local * local;
             nint made = 0;
             _device.Check(Cl.EnqueueNDRangeKernel(_queue, kernel, 1, null, &global, &local, 0, null, _clock.WantsEvent() ? &made : null), "clEnqueueNDRangeKernel");
             _clock.Launched(made, step.Number, limit - first);

@@ -16,7 +16,7 @@ public static class DeviceSteps
     public static DeviceModule Of(KernelModule module, OpenClProgram program) => new(
         module.Name,
         program.Text,
-        program.Kernels.Zip(module.Kernels, (f, k) => new DeviceKernel(f.Function, f.Buffers, f.SizeVariables, k.Chunks, f.ScratchBytes, CanFail(k))).ToValueList(),
+        program.Kernels.Zip(module.Kernels, (f, k) => new DeviceKernel(f.Function, f.Buffers, f.SizeVariables, k.Chunks, f.ScratchBytes, CanFail(k)) { Group = f.Group }).ToValueList(),
         module.Constants.Select(c => c.Bytes).ToValueList(),
         module.Entries.Select(e => Entry(module, e)).ToValueList());
 

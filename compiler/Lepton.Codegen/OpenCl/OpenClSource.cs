@@ -27,11 +27,7 @@ public sealed record OpenClKernel(string Function, int Buffers, ValueList<string
 
 /// <summary>An OpenCL C 1.2 program, and a kernel function for each kernel of the module, in its order.</summary>
 /// <param name="NeedsDoubles">It is built only where cl_khr_fp64 is.</param>
-public sealed record OpenClProgram(string Text, ValueList<OpenClKernel> Kernels, bool NeedsDoubles)
-{
-    /// <summary>With these, arithmetic is rounded as on the other devices.</summary>
-    public const string BuildOptions = "-cl-std=CL1.2 -cl-fp32-correctly-rounded-divide-sqrt";
-}
+public sealed record OpenClProgram(string Text, ValueList<OpenClKernel> Kernels, bool NeedsDoubles);
 
 /// <summary>Kernels as OpenCL C: a chunk is a work-item, vectors of the loop IR are those of OpenCL. Only what is used is written, before its use.</summary>
 public static class OpenClSource

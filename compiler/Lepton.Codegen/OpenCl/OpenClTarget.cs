@@ -18,7 +18,4 @@ public sealed record OpenClTarget(bool HasFma = true, int PrivateBytes = OpenClT
     /// A graphics processor: what does not fit into registers is slow, and there is little of it. A work-item makes one vector; work-groups make products of matrices.
     /// </summary>
     public static readonly OpenClTarget Gpu = new(PrivateBytes: 1024, Shape: new KernelOptions(VectorBytes: 16, ChunkElements: 4, RegisterBytes: 16, GroupChunks: 64));
-
-    /// <summary>How kernels are made for it.</summary>
-    public KernelOptions Kernels => Shape ?? new KernelOptions();
 }

@@ -77,7 +77,7 @@ internal static class EmitCommand
             case "opencl":
                 return compilation.OpenCl(compilation.Lower([entry], dims), OpenClTarget.Cpu).Text;
             case "opencl-gpu":
-                return compilation.OpenCl(KernelLowering.Run(compilation.Fuse(entry, dims), OpenClTarget.Gpu.Kernels), OpenClTarget.Gpu).Text;
+                return compilation.OpenCl(KernelLowering.Run(compilation.Fuse(entry, dims), OpenClTarget.Gpu.Shape), OpenClTarget.Gpu).Text;
             default:
                 compilation.Fuse(entry, dims);
                 return after() is { } graph ? GraphText.Print(graph) : throw new UserException($"the pass {stage} did not run: it was skipped");

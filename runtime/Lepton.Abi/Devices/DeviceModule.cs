@@ -26,7 +26,11 @@ public sealed record DeviceModule(string Name, string Source, ValueList<DeviceKe
 /// <param name="Chunks">How many chunks there are, over the same variables.</param>
 /// <param name="ScratchBytes">Memory of one work-item besides its buffers.</param>
 /// <param name="CanFail">Whether it ever writes the error.</param>
-public sealed record DeviceKernel(string Function, int Buffers, ValueList<string> Sizes, SizeExpr Chunks, long ScratchBytes, bool CanFail);
+public sealed record DeviceKernel(string Function, int Buffers, ValueList<string> Sizes, SizeExpr Chunks, long ScratchBytes, bool CanFail)
+{
+    /// <summary>Work-items of a work-group that share memory, which a launch must have; its chunks are whole groups. 1: any.</summary>
+    public int Group { get; init; } = 1;
+}
 
 /// <summary>An entry as its host runs it.</summary>
 /// <param name="Manifest">Its tensors and sizes; those sizes that the code assumes are not among its dims.</param>

@@ -41,10 +41,10 @@ internal sealed class CaseCheck(Compilation compilation, CaseFile file, CodeDevi
             Count(entries[i].Entry, runs[i].Name, constant[i]);
         }
 
-        Native("symbolic", t => KernelLowering.Run("case", symbolic, Compilation.OptionsFor(t)), runs.SelectMany(r => r.Runs).ToList());
+        Native("symbolic", t => KernelLowering.Run("case", symbolic, NativeRunner.OptionsFor(t)), runs.SelectMany(r => r.Runs).ToList());
         if (compilation.Entries.Any(e => compilation.Graph(e).Dims.Count > 0))
         {
-            Native("constant", t => KernelLowering.Run("case", constant, Compilation.OptionsFor(t)), runs.SelectMany(r => r.Runs.Where(x => SameSizes(x, r.Runs[0]))).ToList());
+            Native("constant", t => KernelLowering.Run("case", constant, NativeRunner.OptionsFor(t)), runs.SelectMany(r => r.Runs.Where(x => SameSizes(x, r.Runs[0]))).ToList());
         }
 
         return _problems;

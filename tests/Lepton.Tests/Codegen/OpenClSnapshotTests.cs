@@ -21,7 +21,7 @@ public class OpenClSnapshotTests
     public Task Grouped_product()
     {
         var compilation = Compilation.Of(new SourceText("product.lep", "fn product(a: f32[64, 64], b: f32[64, 64], c: f32[64]) -> (r: f32[64, 64]) { r = max(a @ b + c, 0) }"));
-        var module = KernelLowering.Run(compilation.Fuse("product"), OpenClTarget.Gpu.Kernels);
+        var module = KernelLowering.Run(compilation.Fuse("product"), OpenClTarget.Gpu.Shape);
         return Verifier.Verify(OpenClSource.Emit(module, OpenClTarget.Gpu).Text);
     }
 }

@@ -115,7 +115,7 @@ internal static class DifferentialCheck
         private string? Native(FusedGraph fused)
         {
             var cpu = NativeRunner.Targets[_target];
-            var kernels = KernelLowering.Run(fused, Compilation.OptionsFor(cpu));
+            var kernels = KernelLowering.Run(fused, NativeRunner.OptionsFor(cpu));
             count?.Add(kernels, made.Sizes);
             using var module = NativeRunner.Load(kernels, cpu, quick: IsQuick(kernels, 0), device);
             return Compared([1, 2, 4], threads => Tried(module, threads));
@@ -136,7 +136,7 @@ internal static class DifferentialCheck
         private string? Guard(FusedGraph fused, Func<KernelOptions, KernelOptions> forced)
         {
             var cpu = NativeRunner.Targets[_target];
-            var options = forced(Compilation.OptionsFor(cpu));
+            var options = forced(NativeRunner.OptionsFor(cpu));
             var kernels = ForcedChoices.Lower(fused, options, made.Seed);
             count?.Add(kernels, made.Sizes);
             var isOpenCl = (device ?? NativeRunner.Device) == CodeDevice.OpenCl; // its memory is the driver's

@@ -28,6 +28,12 @@ internal static class NativeRunner
         .Where(t => t.Target is not null)
         .ToDictionary(t => t.name, t => t.Target!);
 
+    /// <summary>What OpenCL code is made for: LEPTON_TEST_SHAPE=gpu says, for a graphics processor, wherever it runs.</summary>
+    public static readonly OpenClTarget Shape = Environment.GetEnvironmentVariable("LEPTON_TEST_SHAPE") == "gpu" ? OpenClTarget.Gpu : OpenClTarget.Cpu;
+
+    /// <summary>How kernels are made for a target, on the device of the tests.</summary>
+    public static KernelOptions OptionsFor(CpuTarget target) => (Device == CodeDevice.OpenCl ? Shape.Shape : null) ?? Compilation.OptionsFor(target);
+
     /// <param name="quick">See <see cref="ObjectCode.Emit"/>.</param>
     /// <param name="device">Where, whatever the environment says.</param>
     public static Module Load(KernelModule kernels, CpuTarget target, bool quick = false, CodeDevice? device = null)
@@ -35,7 +41,7 @@ internal static class NativeRunner
         var manifest = new ModuleManifest(ModuleManifest.CurrentFormat, kernels.Name, target.ToString(), kernels.Entries.Select(e => e.Manifest).ToValueList());
         if ((device ?? Device) == CodeDevice.OpenCl)
         {
-            return LoadOpenCl(manifest, kernels);
+            return LoadOpenCl(manifest, kernels, Shape);
         }
 
         var code = Link(kernels, target, quick, device);
@@ -54,10 +60,14 @@ internal static class NativeRunner
         return new Code(linked.Lookup, linked);
     }
 
+    /// <summary>On the first OpenCL device, made for another.</summary>
+    public static Module LoadOpenCl(KernelModule kernels, OpenClTarget target) => LoadOpenCl(
+        new ModuleManifest(ModuleManifest.CurrentFormat, kernels.Name, "opencl", kernels.Entries.Select(e => e.Manifest).ToValueList()), kernels, target);
+
     // Half of the modules work on copies, as a device with memory of its own does; which half, their text says.
-    private static Module LoadOpenCl(ModuleManifest manifest, KernelModule kernels)
+    private static Module LoadOpenCl(ModuleManifest manifest, KernelModule kernels, OpenClTarget target)
     {
-        var steps = DeviceSteps.Of(kernels, OpenClSource.Emit(kernels, OpenClTarget.Cpu));
+        var steps = DeviceSteps.Of(kernels, OpenClSource.Emit(kernels, target));
         var session = new OpenClSession(OpenClDevice.Get(0)) { IsInPlace = steps.Source.Length % 2 == 0, IsQuick = true };
         var code = session.Build(steps);
         return Module.FromPrograms(manifest, e => code[e.Symbol], new Both(code, session));
