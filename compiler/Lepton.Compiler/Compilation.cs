@@ -46,6 +46,9 @@ public sealed class Compilation
     /// <summary>Which of the devices of its kind.</summary>
     public int DeviceNumber => _options.DeviceNumber;
 
+    /// <summary>Of a device of ILGPU: its name.</summary>
+    public string? DeviceName => _options.DeviceName;
+
     public SourceText Source { get; }
 
     /// <summary>The files imported by path, directly or not; the standard library is part of the compiler.</summary>
@@ -122,7 +125,7 @@ public sealed class Compilation
     {
         var planned = _options.Schedules is { } file ? new PlannedLowering(file, Target(), Warn) : null;
         var shape = Device == CodeDevice.OpenCl ? _options.OpenCl.Shape : null;
-        var options = (shape ?? OptionsFor(Target())) with { Exact = _options.Exact, Schedules = planned?.Choices };
+        var options = (shape ?? OptionsFor(Target(), Device)) with { Exact = _options.Exact, Schedules = planned?.Choices };
         var module = CompileThread.Run(() => Timed("kernels", () => KernelLowering.Run(name, fused, options)));
         planned?.Check(module, fused.Select(f => ScheduleSection.TitleOf(f.Graph.Name, dims ?? new Dictionary<string, long>())));
         return module;
@@ -141,9 +144,10 @@ public sealed class Compilation
         }
     }
 
-    /// <summary>How kernels are made for a target.</summary>
-    public static KernelOptions OptionsFor(CpuTarget target) =>
-        new() { Registers = target.Level >= SimdLevel.Avx512 ? 32 : 16, RegisterBytes = target.VectorBytes };
+    /// <summary>How kernels are made for a target. On a device of ILGPU a chunk is a work-item, and each of its lanes a scalar: few lanes, small chunks.</summary>
+    public static KernelOptions OptionsFor(CpuTarget target, CodeDevice device = CodeDevice.Cpu) => device == CodeDevice.Ilgpu
+        ? new() { VectorBytes = 16, RegisterBytes = 16, ChunkElements = 16 }
+        : new() { Registers = target.Level >= SimdLevel.Avx512 ? 32 : 16, RegisterBytes = target.VectorBytes };
 
     /// <summary>LLVM IR text.</summary>
     public string Ir(KernelModule kernels) =>

@@ -19,6 +19,9 @@ public sealed record CompileOptions
     /// <summary>Which of the devices of its kind.</summary>
     public int DeviceNumber { get; init; }
 
+    /// <summary>Of a device of ILGPU: its name.</summary>
+    public string? DeviceName { get; init; }
+
     /// <summary>What OpenCL code is made for.</summary>
     public OpenClTarget OpenCl { get; init; } = OpenClTarget.Cpu;
 

@@ -15,6 +15,9 @@ public enum CodeDevice
 
     /// <summary>OpenCL C, by the driver of a device.</summary>
     OpenCl,
+
+    /// <summary>IL, by ILGPU, which compiles it for a device of its own. Only some builds have it.</summary>
+    Ilgpu,
 }
 
 /// <summary>A device of this machine and what code on it is made for.</summary>
@@ -24,13 +27,24 @@ public sealed record DeviceChoice(CodeDevice Device, CpuTarget? Target, string? 
 {
     private const string OpenCl = "opencl";
 
-    public static readonly IReadOnlyList<string> Names = ["cpu", "clr", OpenCl];
+    private const string Ilgpu = "ilgpu";
+
+#if ILGPU
+    private const bool HasIlgpu = true;
+#else
+    private const bool HasIlgpu = false;
+#endif
+
+    public static readonly IReadOnlyList<string> Names = ["cpu", "clr", OpenCl, .. HasIlgpu ? [Ilgpu] : Array.Empty<string>()];
 
     /// <summary>Which of the devices of its kind it is.</summary>
     public int Number { get; init; }
 
+    /// <summary>Of a device of ILGPU: its name.</summary>
+    public string? Name { get; init; }
+
     /// <summary>Whether a name is one of <see cref="Names"/>, or <c>opencl:1</c> and so on.</summary>
-    public static bool IsName(string name) => Names.Contains(name) || OpenClNumber(name) is not null;
+    public static bool IsName(string name) => Names.Contains(name) || OpenClNumber(name) is not null || IsIlgpu(name);
 
     /// <summary>
     /// The device called <paramref name="device"/> (<c>cpu</c>, <c>clr</c>, <c>opencl:0</c>; null: cpu, or clr where LLVM is missing), with vectors as
@@ -65,6 +79,12 @@ public sealed record DeviceChoice(CodeDevice Device, CpuTarget? Target, string? 
                     return error is null ? new DeviceChoice(CodeDevice.OpenCl, vectors, null) { Number = number } : null;
                 }
 
+                if (IsIlgpu(device))
+                {
+                    error = HasIlgpu ? null : "this build has no device ilgpu; one with -p:OfficialPackages=true has";
+                    return HasIlgpu ? new DeviceChoice(CodeDevice.Ilgpu, CpuTarget.Sse2, null) { Name = device } : null;
+                }
+
                 error = $"'{device}' is not a device; say {string.Join(" or ", Names)}";
                 return null;
         }
@@ -74,6 +94,8 @@ public sealed record DeviceChoice(CodeDevice Device, CpuTarget? Target, string? 
     public static int? OpenClNumber(string name) => name == OpenCl ? 0
         : name.StartsWith(OpenCl + ":", StringComparison.Ordinal) && int.TryParse(name.AsSpan(OpenCl.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
         : null;
+
+    private static bool IsIlgpu(string name) => name == Ilgpu || name.StartsWith(Ilgpu + ":", StringComparison.Ordinal);
 
     private static bool IsNative(string? target) => target?.ToLowerInvariant() is null or "" or "native";
 

@@ -23,6 +23,14 @@ public static class DeviceCode
                 : LoadOpenCl(new OpenClSession(OpenClDevice.Get(compilation.DeviceNumber)), compilation, kernels, ownsSession: true);
         }
 
+#if ILGPU
+        if (compilation.Device == CodeDevice.Ilgpu)
+        {
+            var methods = IlgpuPrograms.Build(compilation, kernels);
+            return Module.FromPrograms(compilation.Manifest(kernels), e => methods[e.Symbol], methods);
+        }
+#endif
+
         (Func<string, nint> Lookup, IDisposable Owner) code;
         if (compilation.Device == CodeDevice.Clr)
         {

@@ -15,7 +15,7 @@ public sealed record LeptonOptions
 
     /// <summary>
     /// What runs the entries: <c>cpu</c> (machine code, by LLVM), <c>clr</c> (by .NET's own compiler, with its vector types: slower, and no native
-    /// library is needed) or <c>opencl</c> (a device that an OpenCL driver knows; <c>opencl:1</c> and so on for others than the first). Null: cpu, or
+    /// library is needed) or <c>opencl</c> (a device that an OpenCL driver knows; <c>opencl:1</c> and so on for others than the first). Builds with ILGPU have <c>ilgpu:cpu</c>, <c>ilgpu:cuda:0</c> and so on. Null: cpu, or
     /// clr where LLVM is missing.
     /// </summary>
     public string? Device { get; init; }
@@ -61,6 +61,7 @@ public sealed record LeptonOptions
         {
             Target = choice.Target,
             Device = choice.Device,
+            DeviceName = choice.Name,
             FastMath = FastMath,
             Exact = Exact,
             Cache = UseCache && choice.Device == CodeDevice.Cpu ? ObjectCache.OfUser() : null,

@@ -63,6 +63,9 @@ internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? c
             code = device switch
             {
                 CodeDevice.OpenCl => EntryCode.Of(Program(entry, sizes), firstDim),
+#if ILGPU
+                CodeDevice.Ilgpu => EntryCode.Of(IlgpuProgram(entry, sizes), firstDim),
+#endif
                 CodeDevice.Clr => EntryCode.Of(entry.Symbol, Methods(entry.Name, sizes)) with { FirstDim = firstDim },
                 _ => EntryCode.Of(entry.Symbol, MachineCode(entry.Name, sizes)) with { FirstDim = firstDim },
             };
@@ -79,6 +82,15 @@ internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? c
         return module[entry.Symbol];
     }
 
+#if ILGPU
+    private IEntryProgram IlgpuProgram(EntryManifest entry, Dictionary<string, long>? sizes)
+    {
+        var module = Compiled(entry.Name, () => IlgpuPrograms.Build(compilation.Value, compilation.Value.Lower([entry.Name], sizes)));
+        _modules.Add(module);
+        return module[entry.Symbol];
+    }
+
+#endif
     private Func<string, nint> Methods(string entry, Dictionary<string, long>? sizes)
     {
         var module = Compiled(entry, () => compilation.Value.CompileMethods([entry], sizes));

@@ -13,10 +13,18 @@ public static class DeviceSteps
     /// <summary>The whole module for a device.</summary>
     /// <param name="module">Its kernels and host programs.</param>
     /// <param name="program">The kernels as source text.</param>
-    public static DeviceModule Of(KernelModule module, OpenClProgram program) => new(
+    public static DeviceModule Of(KernelModule module, OpenClProgram program) =>
+        Of(module, program.Text, [.. program.Kernels.Select(k => (k.Function, k.ScratchBytes))]);
+
+    /// <summary>The same for kernels of any kind.</summary>
+    /// <param name="module">Its kernels and host programs.</param>
+    /// <param name="source">The kernels as source text; empty: they are no text.</param>
+    /// <param name="functions">Of each kernel the function's name, and the bytes of memory that a work-item needs besides its buffers.</param>
+    public static DeviceModule Of(KernelModule module, string source, IReadOnlyList<(string Name, long ScratchBytes)> functions) => new(
         module.Name,
-        program.Text,
-        program.Kernels.Zip(module.Kernels, (f, k) => new DeviceKernel(f.Function, f.Buffers, f.SizeVariables, k.Chunks, f.ScratchBytes, CanFail(k)) { Group = f.Group }).ToValueList(),
+        source,
+        functions.Zip(module.Kernels, (f, k) => new DeviceKernel(
+            f.Name, k.Buffers.Count, KernelCode.SizeVariables(k).ToValueList(), k.Chunks, f.ScratchBytes, CanFail(k)) { Group = k.Group }).ToValueList(),
         module.Constants.Select(c => c.Bytes).ToValueList(),
         module.Entries.Select(e => Entry(module, e)).ToValueList());
 

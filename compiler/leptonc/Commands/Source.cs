@@ -101,7 +101,7 @@ internal static class Source
             return OpenClCode.For(Options(choice.Target, exact, fastMath, skip), choice.Number);
         }
 
-        return Options(choice.Target, exact, fastMath, skip) with { Device = choice.Device, Cache = choice.Device == CodeDevice.Cpu ? ObjectCache.OfUser() : null };
+        return Options(choice.Target, exact, fastMath, skip) with { Device = choice.Device, DeviceName = choice.Name, Cache = choice.Device == CodeDevice.Cpu ? ObjectCache.OfUser() : null };
     }
 
     /// <summary>How to compile for a target that may be another machine's.</summary>

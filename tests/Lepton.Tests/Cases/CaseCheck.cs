@@ -41,10 +41,10 @@ internal sealed class CaseCheck(Compilation compilation, CaseFile file, CodeDevi
             Count(entries[i].Entry, runs[i].Name, constant[i]);
         }
 
-        Native("symbolic", t => KernelLowering.Run("case", symbolic, NativeRunner.OptionsFor(t)), runs.SelectMany(r => r.Runs).ToList());
+        Native("symbolic", t => KernelLowering.Run("case", symbolic, NativeRunner.OptionsFor(t, device)), runs.SelectMany(r => r.Runs).ToList());
         if (compilation.Entries.Any(e => compilation.Graph(e).Dims.Count > 0))
         {
-            Native("constant", t => KernelLowering.Run("case", constant, NativeRunner.OptionsFor(t)), runs.SelectMany(r => r.Runs.Where(x => SameSizes(x, r.Runs[0]))).ToList());
+            Native("constant", t => KernelLowering.Run("case", constant, NativeRunner.OptionsFor(t, device)), runs.SelectMany(r => r.Runs.Where(x => SameSizes(x, r.Runs[0]))).ToList());
         }
 
         return _problems;
@@ -174,6 +174,11 @@ internal sealed class CaseCheck(Compilation compilation, CaseFile file, CodeDevi
         if ((device ?? NativeRunner.Device) == CodeDevice.OpenCl)
         {
             return [("opencl", CpuTarget.Avx2, CodeDevice.OpenCl)];
+        }
+
+        if ((device ?? NativeRunner.Device) == CodeDevice.Ilgpu)
+        {
+            return [("ilgpu", CpuTarget.Sse2, CodeDevice.Ilgpu)];
         }
 
         var isLast = mode == "constant" || compilation.Entries.All(e => compilation.Graph(e).Dims.Count == 0);

@@ -22,7 +22,7 @@ public class HouseTests
         ["Lepton.Compiler"] = ["Lepton.Abi", "Lepton.Language", "Lepton.Graphs", "Lepton.Optimizer", "Lepton.Kernels", "Lepton.Codegen"],
         ["Lepton.Embedding"] =
         [
-            "Lepton.Abi", "Lepton.Runtime", "Lepton.Runtime.OpenCl", "Lepton.Language", "Lepton.Graphs", "Lepton.Placement", "Lepton.Kernels", "Lepton.Codegen",
+            "Lepton.Abi", "Lepton.Runtime", "Lepton.Runtime.OpenCl", "Lepton.Runtime.Ilgpu", "Lepton.Language", "Lepton.Graphs", "Lepton.Placement", "Lepton.Kernels", "Lepton.Codegen", "Lepton.Codegen.Ilgpu",
             "Lepton.Compiler",
         ],
         ["leptonc"] =

@@ -32,7 +32,8 @@ internal static class NativeRunner
     public static readonly OpenClTarget Shape = Environment.GetEnvironmentVariable("LEPTON_TEST_SHAPE") == "gpu" ? OpenClTarget.Gpu : OpenClTarget.Cpu;
 
     /// <summary>How kernels are made for a target, on the device of the tests.</summary>
-    public static KernelOptions OptionsFor(CpuTarget target) => (Device == CodeDevice.OpenCl ? Shape.Shape : null) ?? Compilation.OptionsFor(target);
+    public static KernelOptions OptionsFor(CpuTarget target, CodeDevice? device = null) =>
+        ((device ?? Device) == CodeDevice.OpenCl ? Shape.Shape : null) ?? Compilation.OptionsFor(target, device ?? Device);
 
     /// <param name="quick">See <see cref="ObjectCode.Emit"/>.</param>
     /// <param name="device">Where, whatever the environment says.</param>
@@ -43,6 +44,15 @@ internal static class NativeRunner
         {
             return LoadOpenCl(manifest, kernels, Shape);
         }
+
+#if ILGPU
+        if ((device ?? Device) == CodeDevice.Ilgpu)
+        {
+            var emitted = Lepton.Codegen.Ilgpu.IlgpuCode.Emit(kernels);
+            var methods = new Lepton.Runtime.Ilgpu.IlgpuModule(Lepton.Runtime.Ilgpu.IlgpuDevice.Get("ilgpu:cpu"), emitted.Host, emitted.Kernels);
+            return Module.FromPrograms(manifest, e => methods[e.Symbol], methods);
+        }
+#endif
 
         var code = Link(kernels, target, quick, device);
         return Module.FromAddresses(manifest, code.Lookup, code);
