@@ -66,7 +66,7 @@ public class ClrDeviceTests
         Assert.StartsWith("'gpu' is not a device; say cpu or clr or opencl", e.Message);
         var (code, _, errors) = UsageTests.Run("run", "x.lep", "--device", "gpu");
         Assert.Equal(2, code);
-        Assert.Contains("expected a device, one of cpu, clr, opencl, interpreter", errors);
+        Assert.Contains($"expected a device, one of {string.Join(", ", DeviceChoice.Names)}, interpreter", errors);
     }
 
     [Fact]
