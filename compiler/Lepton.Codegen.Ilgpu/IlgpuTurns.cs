@@ -102,11 +102,12 @@ public struct IlgpuTurns
         return (x1 * y1) + (middle >> 32) + (((middle & 0xFFFFFFFF) + (x0 * y1)) >> 32);
     }
 
-    // a b - product, exactly: Dekker.
+    private static double Half(double x) => BitConverter.Int64BitsToDouble(BitConverter.DoubleToInt64Bits(x) & ~0x7FFFFFFL);
+
+    // a b - product, but for some 2^-105 of it: Dekker, with halves cut by bits.
     private static double ProductRest(double a, double b, double product)
     {
-        double scaledA = a * 134217729.0, scaledB = b * 134217729.0; // 2^27 + 1
-        double ah = scaledA - (scaledA - a), bh = scaledB - (scaledB - b);
+        double ah = Half(a), bh = Half(b);
         double al = a - ah, bl = b - bh;
         return (((ah * bh) - product) + (ah * bl) + (al * bh)) + (al * bl);
     }

@@ -188,8 +188,8 @@ internal abstract class MathBody
     /// <summary>One instruction; asked for only where the target has it.</summary>
     protected abstract Flt FusedMulAdd(Flt a, Flt b, Flt c);
 
-    // Veltkamp: the high half of the bits, and the rest.
-    private static (Flt High, Flt Low) Split(Flt a)
+    /// <summary>The high half of the bits, and the rest: Veltkamp.</summary>
+    protected virtual (Flt High, Flt Low) Split(Flt a)
     {
         var scaled = a * 134217729.0; // 2^27 + 1
         var high = scaled - (scaled - a);

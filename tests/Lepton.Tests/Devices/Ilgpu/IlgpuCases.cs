@@ -5,6 +5,7 @@ using Lepton.Tests.Cases;
 namespace Lepton.Tests.Devices.Ilgpu;
 
 /// <summary>The right programs of tests/cases on ILGPU's device for the processor, which simulates a graphics processor, slowly.</summary>
+[Collection("ilgpu")]
 public class IlgpuCases
 {
     public static TheoryData<string> Files() => RunCases.Files();

@@ -7,6 +7,7 @@ using Lepton.Runtime.Ilgpu;
 namespace Lepton.Tests.Devices.Ilgpu;
 
 /// <summary>The device <c>ilgpu</c> as an app chooses it.</summary>
+[Collection("ilgpu")]
 public class IlgpuDeviceTests
 {
 #if ILGPU
