@@ -4,8 +4,8 @@ using Lepton.Abi;
 namespace Lepton.Codegen.Ilgpu;
 
 /// <summary>
-/// What emitted kernels call on the device. ILGPU reads these methods as IL, so they keep to what it knows: static methods, numbers, structs, views; nothing of
-/// .NET that it has no counterpart for. Public, because the kernels lie in an assembly of their own.
+/// What emitted kernels call on the device. ILGPU reads these methods as IL, so they keep to what it knows: static methods, numbers, structs, views;
+/// nothing of .NET that it has no counterpart for. Public, because the kernels lie in an assembly of their own.
 /// </summary>
 public static class IlgpuSupport
 {
@@ -22,8 +22,8 @@ public static class IlgpuSupport
         where T : unmanaged => scratch.SubView(start, bytes).Cast<T>();
 
     /// <summary>
-    /// Keeps the report with the smallest (site, element) in { lock, error, site, element, value, bound }. Who holds the lock gives it back in the same round,
-    /// so that work-items that run in step with it are not held up for ever.
+    /// Keeps the report with the smallest (site, element) in { lock, error, site, element, value, bound }. Who holds the lock gives it back in the same
+    /// round, so that work-items that run in step with it are not held up for ever.
     /// </summary>
     public static void Fail(ArrayView<long> report, long site, long element, long value, long bound)
     {
@@ -63,7 +63,9 @@ public static class IlgpuSupport
     public static long ToInt64(double x) =>
         x >= 9223372036854775808.0 ? long.MaxValue : x > -9223372036854775808.0 ? (long)x : x <= -9223372036854775808.0 ? long.MinValue : 0;
 
-    /// <summary>f16, as bits, to f32. Exponent and mantissa at their f32 places are the value times 2^-112, subnormals too; inf and nan keep all exponent bits.</summary>
+    /// <summary>
+    /// f16, as bits, to f32. Exponent and mantissa at their f32 places are the value times 2^-112, subnormals too; inf and nan keep all exponent bits.
+    /// </summary>
     public static float FromHalf(int bits)
     {
         var magnitude = (bits & 0x7FFF) << 13;
@@ -107,8 +109,8 @@ public static class IlgpuSupport
     }
 
     /// <summary>
-    /// Philox 4x32-10 (Salmon, Moraes, Dror, Shaw, SC 2011): the same words as Lepton.Graphs.Philox. The counter's four words as two numbers, low word first; so
-    /// are the first two words of the result.
+    /// Philox 4x32-10 (Salmon, Moraes, Dror, Shaw, SC 2011): the same words as Lepton.Graphs.Philox. The counter's four words as two numbers, low word
+    /// first; so are the first two words of the result.
     /// </summary>
     public static long Philox(long key, long counter01, long counter23)
     {
@@ -130,7 +132,9 @@ public static class IlgpuSupport
         return (long)(a | ((ulong)b << 32));
     }
 
-    /// <summary>Floors; by 0 it is 0; wraps. ILGPU divides constants when it compiles, also where the division would not be reached: it never sees a 0 or -1.</summary>
+    /// <summary>
+    /// Floors; by 0 it is 0; wraps. ILGPU divides constants when it compiles, also where the division would not be reached: it never sees a 0 or -1.
+    /// </summary>
     public static int Divide(int x, int y)
     {
         var divisor = y == 0 || y == -1 ? 1 : y;

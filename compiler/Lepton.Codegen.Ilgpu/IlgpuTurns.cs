@@ -19,7 +19,7 @@ public struct IlgpuTurns
         return turns;
     }
 
-    /// <summary>The number of the first of the four words of 2/π that matter for an argument, of 64 zero bits and the bits of 2/π behind them.</summary>
+    /// <summary>The number of the first of four words that matter for an argument, of 64 zero bits and the bits of 2/π behind them.</summary>
     public static int FirstWord(double x) => (int)(Start(x) >> 6);
 
     /// <summary>
@@ -79,7 +79,8 @@ public struct IlgpuTurns
         var behind = (high << 53) | (low >> 11);
 
         // The 64 bits as two numbers of 32.
-        var following = (((double)(long)(behind >> 32) * 4294967296.0) + (double)(long)(behind & 0xFFFFFFFF)) * 5.421010862427522e-20 * scale; // 2^-64
+        var words = ((double)(long)(behind >> 32) * 4294967296.0) + (double)(long)(behind & 0xFFFFFFFF);
+        var following = words * 5.421010862427522e-20 * scale; // 2^-64
         var product = leading * p0;
         var rest = ProductRest(leading, p0, product) + ((leading * p1) + (following * p0));
         var sum = product + rest;

@@ -8,12 +8,19 @@ using ILGPU.Runtime.OpenCL;
 
 namespace Lepton.Runtime.Ilgpu;
 
-/// <summary>This machine lacks a device that was asked for. The message says which there are.</summary>
-public sealed class IlgpuMissingException(string message) : Exception(message);
+/// <summary>This machine lacks a device that was asked for, or the name is none.</summary>
+public sealed class IlgpuMissingException : LeptonException
+{
+    /// <summary>Makes the exception.</summary>
+    public IlgpuMissingException(string message, Exception? inner = null)
+        : base(message, inner)
+    {
+    }
+}
 
 /// <summary>
-/// A device that ILGPU knows, with its context and accelerator, which live as long as the process: <c>ilgpu:cpu</c> (which simulates a graphics processor,
-/// slowly), <c>ilgpu:cuda:0</c>, <c>ilgpu:opencl:0</c>. Thread-safe; runs on it follow each other.
+/// A device that ILGPU knows, with its context and accelerator, which live as long as the process: <c>ilgpu:cpu</c> (which simulates a graphics
+/// processor, slowly), <c>ilgpu:cuda:0</c>, <c>ilgpu:opencl:0</c>. Thread-safe; runs on it follow each other.
 /// </summary>
 public sealed class IlgpuDevice
 {
@@ -95,7 +102,8 @@ public sealed class IlgpuDevice
     {
         var parts = name.Split(':');
         var number = 0;
-        if (parts[0] != "ilgpu" || parts.Length > 3 || (parts.Length == 3 && !int.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out number)))
+        if (parts[0] != "ilgpu" || parts.Length > 3
+            || (parts.Length == 3 && !int.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out number)))
         {
             return null;
         }
@@ -123,10 +131,15 @@ public sealed class IlgpuDevice
                 ? new IlgpuDevice(NameOf(kind, number), context, devices[number].CreateAccelerator(context))
                 : throw new IlgpuMissingException($"there is no device {NameOf(kind, number)}; of its kind ILGPU finds {devices.Count} on this machine");
         }
-        catch (Exception e)
+        catch (AcceleratorException e)
         {
             context.Dispose();
-            throw e is AcceleratorException ? new IlgpuMissingException($"device {NameOf(kind, number)} cannot be opened: {e.Message}") : e;
+            throw new IlgpuMissingException($"device {NameOf(kind, number)} cannot be opened: {e.Message}", e);
+        }
+        catch
+        {
+            context.Dispose();
+            throw;
         }
     }
 }

@@ -7,8 +7,8 @@ using Lepton.Runtime.Devices.Steps;
 namespace Lepton.Runtime.Ilgpu;
 
 /// <summary>
-/// A compiled module on a device. Its kernels are static methods, compiled by ILGPU when they are first launched. Thread-safe. Dispose it when no run is in
-/// flight.
+/// A compiled module on a device. Its kernels are static methods, compiled by ILGPU when they are first launched. Thread-safe. Dispose it when no run
+/// is in flight.
 /// </summary>
 public sealed unsafe class IlgpuModule : IDisposable
 {
@@ -74,8 +74,16 @@ public sealed unsafe class IlgpuModule : IDisposable
     internal DeviceBuffer Constant(int number) => _constants[number];
 
     /// <summary>A kernel, compiled. Under the device's gate.</summary>
-    internal Loaded Kernel(int number) => _kernels[number] ??= new Loaded(
-        Device.Accelerator.LoadAutoGroupedKernel(_methods[number]), [.. _methods[number].GetParameters().Skip(1).Take(Code.Kernels[number].Buffers).Select(p => Typed(p.ParameterType))]);
+    internal Loaded Kernel(int number)
+    {
+        if (_kernels[number] is { } known)
+        {
+            return known;
+        }
+
+        var buffers = _methods[number].GetParameters().Skip(1).Take(Code.Kernels[number].Buffers);
+        return _kernels[number] = new Loaded(Device.Accelerator.LoadAutoGroupedKernel(_methods[number]), [.. buffers.Select(p => Typed(p.ParameterType))]);
+    }
 
     /// <summary>A view of so many elements, given the bytes from its first one on, as the argument of a kernel that wants this type.</summary>
     private static Func<ArrayView<byte>, object> Typed(Type view) => view == typeof(ArrayView<float>) ? Cast<float>

@@ -7,13 +7,13 @@ using Lepton.Runtime.Profiling;
 namespace Lepton.Runtime.Ilgpu;
 
 /// <summary>A place in memory that kernels see.</summary>
-/// <param name="Buffer">The memory; null: it is empty.</param>
+/// <param name="Buffer">The memory.</param>
 /// <param name="Offset">Bytes from its start.</param>
 internal readonly record struct ViewPlace(DeviceBuffer Buffer, long Offset);
 
 /// <summary>
-/// One run of an entry: carries out its steps on one stream, which does one thing after the other. Arguments come to the device with the first step that uses
-/// them, parameters stay from run to run, results go at the end.
+/// One run of an entry: carries out its steps on one stream, which does one thing after the other. Arguments come to the device with the first step
+/// that uses them, parameters stay from run to run, results go at the end.
 /// </summary>
 internal sealed unsafe class IlgpuRun : StepRun<ViewPlace>, IDisposable
 {

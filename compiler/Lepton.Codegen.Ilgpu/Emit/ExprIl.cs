@@ -7,7 +7,8 @@ using Lepton.Kernels.Loops;
 namespace Lepton.Codegen.Ilgpu.Emit;
 
 /// <summary>Expressions of a kernel as nodes of scalars.</summary>
-internal sealed class ExprIl(ScalarMath math, IReadOnlyList<Place> places, Func<SizeExpr, Node> size, Func<VariableExpr, Lanes> variable) : LoopExprVisitor<Lanes>
+internal sealed class ExprIl(
+    ScalarMath math, IReadOnlyList<Place> places, Func<SizeExpr, Node> size, Func<VariableExpr, Lanes> variable) : LoopExprVisitor<Lanes>
 {
     private readonly MapIl _map = new(math);
 
@@ -101,7 +102,8 @@ internal sealed class ExprIl(ScalarMath math, IReadOnlyList<Place> places, Func<
         while (parts.Length > 1)
         {
             var half = (parts.Length + 1) / 2;
-            parts = [.. Enumerable.Range(0, half).Select(l => l + half < parts.Length ? _map.One(op, expr.Type.Element, expr.Type.Element, [parts[l], parts[l + half]]) : parts[l])];
+            Node Pair(int l) => _map.One(op, expr.Type.Element, expr.Type.Element, [parts[l], parts[l + half]]);
+            parts = [.. Enumerable.Range(0, half).Select(l => l + half < parts.Length ? Pair(l) : parts[l])];
         }
 
         return new Lanes(expr.Type, parts);

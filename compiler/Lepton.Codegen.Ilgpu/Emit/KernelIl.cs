@@ -26,6 +26,12 @@ internal sealed class KernelIl : LoopStatementVisitor
     private KernelIl(Kernel kernel, MethodBuilder method, IReadOnlyList<string> sizes, ScalarMath math)
     {
         (_kernel, _sizes) = (kernel, sizes);
+        if (kernel.Group != 1)
+        {
+            throw Grouped();
+        }
+
+
         _writer = new IlWriter(method.GetILGenerator());
         _values = new Lanes?[kernel.Variables];
         _mutable = new LocalBuilder[]?[kernel.Variables];
@@ -154,14 +160,15 @@ internal sealed class KernelIl : LoopStatementVisitor
         _writer.Il.MarkLabel(good);
     }
 
-    public override void Visit(BarrierStatement statement) => throw new CompilerBugException("ilgpu", $"kernel {_kernel.Name} is for groups of chunks");
+    public override void Visit(BarrierStatement statement) => throw Grouped();
 
     public override void Visit(CommentStatement statement)
     {
     }
 
     // Never empty: a view starts before the end of what it is of.
-    private static long Bytes(LocalBuffer local) => (((long)Math.Max(1, local.Count) * local.Element.ByteSize()) + Alignment - 1) / Alignment * Alignment;
+    private static long Bytes(LocalBuffer local) =>
+        (((long)Math.Max(1, local.Count) * local.Element.ByteSize()) + Alignment - 1) / Alignment * Alignment;
 
     private static long ScratchBytes(Kernel kernel) => kernel.Locals.Sum(Bytes);
 
@@ -181,7 +188,8 @@ internal sealed class KernelIl : LoopStatementVisitor
             var view = _writer.NewLocal(Place.ViewOf(local.Element));
             var start = ((_chunk - Node.Argument(typeof(long), First)) * Node.Int64(total)) + Node.Int64(offset);
             _writer.Push([new Node(typeof(ArrayView<byte>), w => w.Il.Emit(OpCodes.Ldarg, (short)Scratch)), start, Node.Int64(Bytes(local))]);
-            _writer.Il.Emit(OpCodes.Call, typeof(IlgpuSupport).GetMethod(nameof(IlgpuSupport.Piece))!.MakeGenericMethod(Place.MemoryOf(local.Element)));
+            var piece = typeof(IlgpuSupport).GetMethod(nameof(IlgpuSupport.Piece))!;
+            _writer.Il.Emit(OpCodes.Call, piece.MakeGenericMethod(Place.MemoryOf(local.Element)));
             _writer.Il.Emit(OpCodes.Stloc, view);
             offset += Bytes(local);
             yield return Place.Local(view, local.Element);
@@ -197,6 +205,8 @@ internal sealed class KernelIl : LoopStatementVisitor
             statement.Accept(this);
         }
     }
+
+    private CompilerBugException Grouped() => new("ilgpu", $"kernel {_kernel.Name} is for groups of chunks");
 
     private Lanes Variable(VariableExpr expr) => _values[expr.Variable]
         ?? throw new CompilerBugException("ilgpu", $"kernel {_kernel.Name} uses variable {expr.Variable} before it is set");

@@ -13,7 +13,9 @@ internal sealed class MapIl(ScalarMath math)
 {
     private const double Unit = 1.0 / (1 << 24);
 
-    /// <summary>op(arguments) with all arguments of type <paramref name="from"/> (of select: of the second operand) and a result of type <paramref name="to"/>.</summary>
+    /// <summary>
+    /// op(arguments) with all arguments of type <paramref name="from"/> (of select: of the second operand) and a result of type <paramref name="to"/>.
+    /// </summary>
     public Lanes Emit(MapOp op, ElementType from, LaneType to, Lanes[] a) =>
         Lanes.Of(to, l => One(op, from, to.Element, [.. a.Select(v => v.Parts[l])]));
 

@@ -19,7 +19,8 @@ internal static class MemoryIl
     public static void Store(IlWriter writer, Place place, Func<int, Node> indices, Lanes value, Lanes? mask)
     {
         var lanes = value.Type.Lanes;
-        var bound = writer.Bind([.. Enumerable.Range(0, lanes).Select(indices), .. value.Parts.Select(p => ToMemory(place.Element, p)), .. mask?.Parts ?? []]);
+        var raw = value.Parts.Select(p => ToMemory(place.Element, p));
+        var bound = writer.Bind([.. Enumerable.Range(0, lanes).Select(indices), .. raw, .. mask?.Parts ?? []]);
         for (var l = 0; l < lanes; l++)
         {
             var done = writer.Il.DefineLabel();

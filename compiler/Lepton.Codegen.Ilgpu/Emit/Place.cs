@@ -26,9 +26,11 @@ internal sealed record Place(Node View, ElementType Element)
 
     public static Type ViewOf(ElementType element) => typeof(ArrayView<>).MakeGenericType(MemoryOf(element));
 
-    public static Place Argument(int number, ElementType element) => new(new Node(typeof(nint), w => w.Il.Emit(OpCodes.Ldarga, (short)number)) { IsLocal = true }, element);
+    public static Place Argument(int number, ElementType element) =>
+        new(new Node(typeof(nint), w => w.Il.Emit(OpCodes.Ldarga, (short)number)) { IsLocal = true }, element);
 
-    public static Place Local(LocalBuilder local, ElementType element) => new(new Node(typeof(nint), w => w.Il.Emit(OpCodes.Ldloca, local)) { IsLocal = true }, element);
+    public static Place Local(LocalBuilder local, ElementType element) =>
+        new(new Node(typeof(nint), w => w.Il.Emit(OpCodes.Ldloca, local)) { IsLocal = true }, element);
 
     /// <summary>The value of an element as memory has it.</summary>
     public Node Read(Node index) => new(
@@ -49,6 +51,7 @@ internal sealed record Place(Node View, ElementType Element)
         writer.Il.Emit(OpCodes.Stobj, Memory);
     }
 
-    private static MethodInfo Item(Type memory) =>
-        typeof(ArrayView<>).MakeGenericType(memory).GetProperties().First(p => p.GetIndexParameters() is [{ ParameterType: var type }] && type == typeof(long)).GetMethod!;
+    // Of the indexers, the one that takes a long.
+    private static MethodInfo Item(Type memory) => typeof(ArrayView<>).MakeGenericType(memory).GetProperties()
+        .First(p => p.GetIndexParameters() is [{ ParameterType: var type }] && type == typeof(long)).GetMethod!;
 }

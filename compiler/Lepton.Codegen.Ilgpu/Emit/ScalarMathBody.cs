@@ -78,10 +78,10 @@ internal sealed class ScalarMathBody(ElementType type, CpuTarget target, List<No
     public override Int Select(Mask mask, Int yes, Int no) => new(this, Add(Chosen(mask, WholeType, yes.Name, no.Name)));
 
     public override Int BitsOf(Flt a) =>
-        new(this, Add(Node.Call(typeof(BitConverter).GetMethod(Single ? nameof(BitConverter.SingleToInt32Bits) : nameof(BitConverter.DoubleToInt64Bits))!, Value(a.Name))));
+        new(this, Add(Converted(Single ? nameof(BitConverter.SingleToInt32Bits) : nameof(BitConverter.DoubleToInt64Bits), Value(a.Name))));
 
     public override Flt FromBits(Int a) =>
-        new(this, Add(Node.Call(typeof(BitConverter).GetMethod(Single ? nameof(BitConverter.Int32BitsToSingle) : nameof(BitConverter.Int64BitsToDouble))!, Value(a.Name))));
+        new(this, Add(Converted(Single ? nameof(BitConverter.Int32BitsToSingle) : nameof(BitConverter.Int64BitsToDouble), Value(a.Name))));
 
     public override Flt CopySign(Flt magnitude, Flt sign) => FromBits((BitsOf(magnitude) & ~SignMask) | (BitsOf(sign) & SignMask));
 
@@ -108,12 +108,18 @@ internal sealed class ScalarMathBody(ElementType type, CpuTarget target, List<No
         var whole = Value(usual.K.Name);
         var often = Parts(nameof(IlgpuTurns.Of), Wide(usual.R), Wide(usual.Low), Single ? Node.Op(OpCodes.Conv_I8, typeof(long), whole) : whole);
         var first = Parts(nameof(IlgpuTurns.FirstWord), Wide(x));
-        var rare = Parts(
-            nameof(IlgpuTurns.Huge),
-            [Wide(x), Node.Int32((int)turn), Node.Double(TrigReduction.HalfPi.High), Node.Double(TrigReduction.HalfPi.Low), .. Enumerable.Range(0, 4).Select(i => math.Word(first + Node.Int32(i)))]);
+        var words = Enumerable.Range(0, 4).Select(i => math.Word(first + Node.Int32(i)));
+        var (p0, p1) = TrigReduction.HalfPi;
+        var rare = Parts(nameof(IlgpuTurns.Huge), [Wide(x), Node.Int32((int)turn), Node.Double(p0), Node.Double(p1), .. words]);
         var turns = ClrMathBody.Rarely(Value(huge.Name), often, rare);
-        Node Field(string name) => new(typeof(IlgpuTurns).GetField(name)!.FieldType, w => w.Il.Emit(OpCodes.Ldfld, typeof(IlgpuTurns).GetField(name)!), turns);
-        var (rest, low, k) = (new Flt(wide, Add(Field(nameof(IlgpuTurns.Rest)))), new Flt(wide, Add(Field(nameof(IlgpuTurns.Low)))), Field(nameof(IlgpuTurns.K)));
+        Node Field(string name)
+        {
+            var field = typeof(IlgpuTurns).GetField(name)!;
+            return new Node(field.FieldType, w => w.Il.Emit(OpCodes.Ldfld, field), turns);
+        }
+
+        var (rest, low) = (new Flt(wide, Add(Field(nameof(IlgpuTurns.Rest)))), new Flt(wide, Add(Field(nameof(IlgpuTurns.Low)))));
+        var k = Field(nameof(IlgpuTurns.K));
         if (!Single)
         {
             return (new(this, rest.Name), new(this, low.Name), new(this, Add(k)));
@@ -131,8 +137,8 @@ internal sealed class ScalarMathBody(ElementType type, CpuTarget target, List<No
         return new(this, Add(Single ? Node.Op(OpCodes.Conv_R4, typeof(float), rest) : rest));
     }
 
-    // By bits: CUDA's assembler fuses products and sums as it likes, which Veltkamp's splitting does not survive. The rest has 27 bits, not 26: what is lost
-    // in the product of two of them is below 2^-105 of the whole.
+    // By bits: CUDA's assembler fuses products and sums as it likes, which Veltkamp's splitting does not survive. The rest has 27 bits, not 26: what is
+    // lost in the product of two of them is below 2^-105 of the whole.
     protected override (Flt High, Flt Low) Split(Flt a)
     {
         var high = FromBits(BitsOf(a) & ~0x7FFFFFFL);
@@ -143,6 +149,8 @@ internal sealed class ScalarMathBody(ElementType type, CpuTarget target, List<No
     protected override Flt FusedMulAdd(Flt a, Flt b, Flt c) => throw new Graphs.CompilerBugException("ilgpu", "no fused multiplication");
 
     private long SignMask => Single ? int.MinValue : long.MinValue;
+
+    private static Node Converted(string name, Node value) => Node.Call(typeof(BitConverter).GetMethod(name)!, value);
 
     private static Node Opposite(Node truth) => Node.Op(OpCodes.Ceq, typeof(int), truth, Node.Int32(0));
 

@@ -139,8 +139,8 @@ internal static class DifferentialCheck
             var options = forced(NativeRunner.OptionsFor(cpu));
             var kernels = ForcedChoices.Lower(fused, options, made.Seed);
             count?.Add(kernels, made.Sizes);
-            var isOpenCl = (device ?? NativeRunner.Device) == CodeDevice.OpenCl; // its memory is the driver's
-            if (isOpenCl || _graph.Nodes.Any(n => n is FormatNode or InputNode { Format: not null }))
+            var isApart = (device ?? NativeRunner.Device) is CodeDevice.OpenCl or CodeDevice.Ilgpu; // its memory is its own
+            if (isApart || _graph.Nodes.Any(n => n is FormatNode or InputNode { Format: not null }))
             {
                 using var module = NativeRunner.Load(kernels, cpu, quick: IsQuick(kernels, 1), device);
                 return Compared([1, 2, 4], threads => Tried(module, threads));

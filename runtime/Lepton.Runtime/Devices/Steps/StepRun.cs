@@ -56,7 +56,9 @@ internal abstract class StepRun<TPlace>
     /// <summary>Submits a copy of some bytes, at least one.</summary>
     protected abstract void Copy(TPlace from, TPlace to, long bytes);
 
-    /// <summary>A number of 1, 4 or 8 bytes, once all that was submitted is done. Throws where that failed: what decides is not read from a run that has failed.</summary>
+    /// <summary>
+    /// A number of 1, 4 or 8 bytes, once all that was submitted is done. Throws where that failed: what decides is not read from a run that has failed.
+    /// </summary>
     protected abstract long Read(TPlace place, int bytes);
 
     /// <summary>New memory for an array of a sparse tensor.</summary>
