@@ -31,6 +31,11 @@ internal static class CalibrateCommand
             }
 
             var names = parsed.GetValue(devices)!.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).Distinct().ToArray();
+            if (names.Length == 0)
+            {
+                throw new UsageException($"--devices: expected some of {string.Join(", ", DeviceChoice.Names)}, with commas between");
+            }
+
             var count = Source.AtLeastZero("--threads", parsed.GetValue(threads));
             count = count == 0 ? Environment.ProcessorCount : count;
             var budget = Source.AtLeastZero("--seconds", parsed.GetValue(seconds));

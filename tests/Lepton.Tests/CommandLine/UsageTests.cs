@@ -54,6 +54,10 @@ public class UsageTests
     [InlineData(2, "size N of wave is not known: say how large it is, as in --dim N=8,", "place", "WAVE", "--machine", "LAB")]
     [InlineData(1, "--schedules no.tune: there is no such file", "run", "WAVE", "--schedules", "no.tune")]
     [InlineData(2, "--schedules and --no-schedules ask for opposite things", "bench", "WAVE", "--schedules", "no.tune", "--no-schedules")]
+    [InlineData(2, "is there already: say --force", "calibrate", "--out", "WAVE")]
+    [InlineData(2, "--devices: expected some of cpu, clr", "calibrate", "--out", "none.yaml", "--devices", ",")]
+    [InlineData(2, "'gpu' is not a device", "calibrate", "--out", "none.yaml", "--devices", "gpu")]
+    [InlineData(1, "there is no file none.yaml", "profile", "WAVE", "--dim", "N=8", "-s", "0", "--device", "clr", "-m", "none.yaml")]
     [InlineData(2, "there is no entry wav; did you mean wave?", "emit", "WAVE", "--stage", "graph", "--entry", "wav")]
     public void A_wrong_command_line_is_one_message(int code, string message, params string[] arguments)
     {
