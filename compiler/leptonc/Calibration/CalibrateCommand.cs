@@ -5,6 +5,7 @@ using Lepton.CommandLine.Commands;
 using Lepton.Compiler;
 using Lepton.Placement.Machines;
 using Lepton.Placement.Problem;
+using Lepton.Runtime.OpenCl;
 
 namespace Lepton.CommandLine.Calibration;
 
@@ -63,12 +64,10 @@ internal static class CalibrateCommand
 
                 links.AddRange(CopyTimes.Between(copies, cancel.Token));
             });
-            var memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
-            var machine = new Machine(
-                [.. names.Select(n => new Device(n, n, memory) { Threads = count })], [.. profiles], [.. links], MoneyModel.Busy);
+            var machine = new Machine([.. names.Zip(compile, (n, o) => DeviceOf(n, o, count))], [.. profiles], [.. links], MoneyModel.Busy);
             MachineFiles.Write(path, MachineText.Print(
                 machine,
-                string.Create(CultureInfo.InvariantCulture, $"Measured by leptonc calibrate: {Environment.ProcessorCount} processors, {(count == 1 ? "1 thread" : $"{count} threads")} each."),
+                string.Create(CultureInfo.InvariantCulture, $"Measured by leptonc calibrate: {Environment.ProcessorCount} processors, {(count == 1 ? "1 thread" : $"{count} threads")} of each device among them."),
                 "What the keys mean: compiler/Lepton.Placement/Machines/machines.md. Prices are yours to add (price: 0.05 usd/h)."));
             foreach (var (name, profile) in names.Zip(profiles))
             {
@@ -81,6 +80,18 @@ internal static class CalibrateCommand
             return 0;
         });
         return command;
+    }
+
+    // What the runtime says of it, which is not measured.
+    private static Device DeviceOf(string name, CompileOptions options, int threads)
+    {
+        if (IsHost(options))
+        {
+            return new Device(name, name, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) { Threads = threads };
+        }
+
+        var device = OpenClDevice.Get(options.DeviceNumber);
+        return new Device(name, name, device.MemoryBytes) { Lacks = device.HasDoubles ? [] : ["f64"] };
     }
 
     private static bool IsHost(CompileOptions options) => options.Device is CodeDevice.Cpu or CodeDevice.Clr;

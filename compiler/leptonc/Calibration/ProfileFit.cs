@@ -9,7 +9,7 @@ namespace Lepton.CommandLine.Calibration;
 /// launch          seconds of the program of many empty kernels / their number
 /// in kernels      seconds - (seconds of a trivial run - launch) - launches · launch
 /// bandwidth(set)  bytes / seconds in kernels                                                       of programs that move
-///                 (or what the device says that they took)
+///                 (of a device that was asked: what it says that they took - what a trivial one took, which launch has)
 /// rate(size)      operations of the class / (seconds in kernels - other operations / their rates)  of programs that compute
 /// </code>
 /// </summary>
@@ -26,6 +26,7 @@ internal static class ProfileFit
         var start = samples.First(s => s.Purpose == Purpose.Launch);
         var launch = start.Seconds / start.Launches;
         var run = Math.Max(0, samples.First(s => s.Purpose == Purpose.Run).Seconds - launch);
+        var trivial = samples.First(s => s.Purpose == Purpose.Run).KernelSeconds ?? 0;
         var profile = new DeviceProfile(1, 1, launch);
         foreach (var kind in Enum.GetValues<KernelClass>())
         {
@@ -60,10 +61,10 @@ internal static class ProfileFit
         IEnumerable<CalibrationSample> Of(KernelClass kind, Purpose purpose)
         {
             var all = samples.Where(s => s.Class == kind && s.Purpose == purpose).ToArray();
-            return all.Where(s => s.KernelSeconds > 0 || s.Seconds - run >= LeastInKernels * s.Seconds || s == all[^1]);
+            return all.Where(s => s == all[^1] || (s.KernelSeconds is { } told ? told - trivial >= LeastInKernels * told : s.Seconds - run >= LeastInKernels * s.Seconds));
         }
 
-        double InKernels(CalibrationSample sample) => sample.KernelSeconds ?? Math.Max(sample.Seconds - run - (sample.Launches * launch), sample.Seconds * LeastShare);
+        double InKernels(CalibrationSample sample) => sample.KernelSeconds is { } told ? Math.Max(told - trivial, told * LeastShare) : Math.Max(sample.Seconds - run - (sample.Launches * launch), sample.Seconds * LeastShare);
 
         double Remaining(CalibrationSample sample)
         {
