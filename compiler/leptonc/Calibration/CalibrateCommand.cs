@@ -12,6 +12,12 @@ namespace Lepton.CommandLine.Calibration;
 /// <summary>Measures the devices of this machine and writes a machine file.</summary>
 internal static class CalibrateCommand
 {
+    // What else the machine does comes and goes, and only ever slows down: each program is measured again after all the others.
+    private const int Passes = 2;
+
+    // Of the programs, how many may be measured far apart.
+    private const double MostApart = 0.3;
+
     public static Command Make()
     {
         var to = new Option<string>("--out", "-o") { HelpName = "FILE", Description = "The machine file.", DefaultValueFactory = _ => "machine.yaml" };
@@ -44,26 +50,33 @@ internal static class CalibrateCommand
             using var cancel = new Cancellation();
             var profiles = new List<DeviceProfile>();
             var (links, copies) = (new List<Link>(), new List<CopyTime>());
+            var busy = false;
             ProgressBar.Show("measuring", show =>
             {
-                var (done, all) = (0.0, (double)names.Length * CalibrationProgram.All.Sum(p => p.Sizes.Length));
+                var each = CalibrationProgram.All.SelectMany(p => p.Sizes.Select(s => (Program: p, Size: s))).ToArray();
+                var (done, all) = (0.0, (double)Passes * names.Length * each.Length);
                 foreach (var (name, options) in names.Zip(compile))
                 {
                     var runner = new SampleRunner(options, count, asksDevice: !IsHost(options));
-                    var samples = new List<CalibrationSample>();
-                    foreach (var (program, size) in CalibrationProgram.All.SelectMany(p => p.Sizes.Select(s => (p, s))))
+                    var passes = Enumerable.Range(0, Passes).Select(_ => each.Select(e =>
                     {
                         cancel.Token.ThrowIfCancellationRequested();
-                        show(done++ / all, $"{name}: {program.Class.ToString().ToLowerInvariant()}");
-                        samples.Add(runner.Run(program, size, budget / all, cancel.Token));
-                    }
-
+                        show(done++ / all, $"{name}: {e.Program.Class.ToString().ToLowerInvariant()}");
+                        return runner.Run(e.Program, e.Size, budget / all, cancel.Token);
+                    }).ToArray()).ToArray();
+                    var samples = CalibrationSample.Best(passes, out var apart);
+                    busy |= apart > MostApart;
                     profiles.Add(ProfileFit.Of(samples));
                     copies.Add(IsHost(options) ? CopyTime.None : CopyTime.Of(samples));
                 }
 
                 links.AddRange(CopyTimes.Between(copies, cancel.Token));
             });
+            if (busy)
+            {
+                Console.Error.WriteLine("warning: the machine was busy with something else: times of the same kernels were far apart; measure again when it is not");
+            }
+
             var machine = new Machine([.. names.Zip(compile, (n, o) => DeviceOf(n, o, count))], [.. profiles], [.. links], MoneyModel.Busy);
             MachineFiles.Write(path, MachineText.Print(
                 machine,

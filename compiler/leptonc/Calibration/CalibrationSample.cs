@@ -6,4 +6,17 @@ namespace Lepton.CommandLine.Calibration;
 /// <param name="Launches">Kernels that a run starts.</param>
 /// <param name="KernelSeconds">Of them, what the device says that its kernels took; null: it was not asked.</param>
 internal sealed record CalibrationSample(
-    KernelClass Class, Purpose Purpose, IReadOnlyList<ClassWork> Operations, double Bytes, double Launches, double Seconds, double? KernelSeconds = null);
+    KernelClass Class, Purpose Purpose, IReadOnlyList<ClassWork> Operations, double Bytes, double Launches, double Seconds, double? KernelSeconds = null)
+{
+    private const double Far = 1.25;
+
+    /// <summary>Of several measurements of the same programs the fastest of each.</summary>
+    /// <param name="passes">Each with all programs in the same order.</param>
+    /// <param name="apart">The share of the programs whose slowest measurement took a quarter more than the fastest.</param>
+    public static IReadOnlyList<CalibrationSample> Best(IReadOnlyList<IReadOnlyList<CalibrationSample>> passes, out double apart)
+    {
+        var each = Enumerable.Range(0, passes[0].Count).Select(i => passes.Select(p => p[i]).OrderBy(s => s.KernelSeconds ?? s.Seconds).ToArray()).ToArray();
+        apart = each.Count(s => (s[^1].KernelSeconds ?? s[^1].Seconds) > Far * (s[0].KernelSeconds ?? s[0].Seconds)) / (double)each.Length;
+        return [.. each.Select(s => s[0])];
+    }
+}

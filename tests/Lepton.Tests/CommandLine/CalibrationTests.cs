@@ -117,6 +117,16 @@ public class CalibrationTests
     }
 
     [Fact]
+    public void Of_several_passes_the_fastest_counts()
+    {
+        var best = CalibrationSample.Best([[At(1), At(3), At(5, 2)], [At(1.2), At(2), At(6, 1)]], out var apart);
+        Assert.Equal([1, 2, 6], best.Select(s => s.Seconds));
+        Assert.Equal(2 / 3.0, apart, 12);
+
+        static CalibrationSample At(double seconds, double? kernels = null) => new(KernelClass.Sort, Purpose.Compute, [], 0, 1, seconds, kernels);
+    }
+
+    [Fact]
     public void Launches_are_told_apart_by_the_groups_that_they_were_for()
     {
         var fused = Compilation.Of(new SourceText("t.lep", """
