@@ -74,8 +74,16 @@ public static class DeviceCode
         }
     }
 
-    private sealed class Owned(params IDisposable[] parts) : IDisposable
+    private sealed class Owned(OpenClModule module, OpenClSession session) : IKeepsMemory, IDisposable
     {
-        public void Dispose() => Array.ForEach(parts, static p => p.Dispose());
+        public long ReservedBytes => session.ReservedBytes;
+
+        public void Trim() => session.Trim();
+
+        public void Dispose()
+        {
+            module.Dispose();
+            session.Dispose();
+        }
     }
 }

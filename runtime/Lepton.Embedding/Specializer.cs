@@ -12,15 +12,19 @@ namespace Lepton.Embedding;
 /// Makes an entry's code for the sizes of a call on first use, and answers from a table afterwards: reading takes no lock and allocates
 /// nothing. When an entry was called with too many different sizes, further ones share code with symbolic sizes.
 /// </summary>
-internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? cache, LeptonOptions options, CodeDevice device) : IEntryCodeSource, IDisposable
+internal sealed class Specializer(Lazy<Compilation> compilation, ProgramCache? cache, LeptonOptions options, CodeDevice device) : IEntryCodeSource, IKeepsMemory, IDisposable
 {
     private readonly Lock _lock = new();
     private readonly List<IDisposable> _modules = [];
     private volatile Specialization[] _table = [];
-    private OpenClSession? _session;
+    private volatile OpenClSession? _session;
 
     public EntryCode Resolve(EntryManifest entry, ReadOnlySpan<long> dims) =>
         Find(_table, entry.Name, dims, out var code) ? code : Make(entry, dims);
+
+    public long ReservedBytes => _session?.ReservedBytes ?? 0;
+
+    public void Trim() => _session?.Trim();
 
     public void Dispose()
     {

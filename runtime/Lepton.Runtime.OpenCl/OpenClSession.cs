@@ -8,7 +8,7 @@ namespace Lepton.Runtime.OpenCl;
 /// modules, when no run is in flight.
 /// </summary>
 /// <param name="device">Where the runs are.</param>
-public sealed class OpenClSession(OpenClDevice device) : IDisposable
+public sealed class OpenClSession(OpenClDevice device) : IKeepsMemory, IDisposable
 {
     private readonly Slots<RunSpace> _free = new(64);
     private long _launches;

@@ -16,6 +16,16 @@ public interface IEntryProgram
     void Run(EntryCall call);
 }
 
+/// <summary>Keeps memory for the next runs of a module, outside of the process's own.</summary>
+public interface IKeepsMemory
+{
+    /// <summary>How much just now, in bytes.</summary>
+    long ReservedBytes { get; }
+
+    /// <summary>Gives it back.</summary>
+    void Trim();
+}
+
 /// <summary>A call of an entry, bound and checked, as an <see cref="IEntryProgram"/> sees it. Valid until the program returns.</summary>
 public sealed unsafe class EntryCall
 {

@@ -132,11 +132,15 @@ public sealed class Module : IDisposable
     public static Module FromSource(ModuleManifest manifest, IEntryCodeSource source, IDisposable? owner) =>
         new(manifest, entry => new EntryPlan(entry, default, source), owner);
 
-    /// <summary>Native memory that is kept for runs just now, in bytes: for intermediate results, when no run uses it, and what entries prepared.</summary>
-    public long ReservedBytes => Arenas.Bytes + Prepared.Bytes;
+    /// <summary>Native memory that is kept for runs just now, in bytes, also that of a device: for intermediate results, when no run uses it, and what entries prepared.</summary>
+    public long ReservedBytes => Arenas.Bytes + Prepared.Bytes + ((_owner as IKeepsMemory)?.ReservedBytes ?? 0);
 
     /// <summary>Gives back the memory that is kept for the next runs.</summary>
-    public void Trim() => Arenas.Clear();
+    public void Trim()
+    {
+        Arenas.Clear();
+        (_owner as IKeepsMemory)?.Trim();
+    }
 
     /// <summary>Refuses new runs; releases everything when the last run in flight is over, at once when there is none.</summary>
     public void Dispose()

@@ -37,6 +37,21 @@ public class OpenClDeviceTests
     }
 
     [OpenClFact]
+    public void What_a_device_keeps_for_the_next_run_can_be_given_back()
+    {
+        using var engine = LeptonEngine.Compile("fn f(x: f32[N, N]) -> (y: f32[N, N]) { y = x @ x @ x }", new LeptonOptions { Device = "opencl" });
+        var (x, y) = (Enumerable.Repeat(1f, 400).ToArray(), new float[400]);
+        var before = engine["f"].Module.ReservedBytes;
+        engine["f"].Run<float, float>(x, [20, 20], y);
+        Assert.Equal(400f, y[7]);
+        Assert.Equal(0, before);
+        Assert.InRange(engine["f"].Module.ReservedBytes, 1, 1 << 20);
+        engine["f"].Module.Trim();
+        Assert.Equal(0, engine["f"].Module.ReservedBytes);
+        engine["f"].Run<float, float>(x, [20, 20], y);
+    }
+
+    [OpenClFact]
     public void A_device_by_number_is_one_that_there_is()
     {
         var e = Assert.Throws<OpenClMissingException>(() => LeptonEngine.Compile(Wave, new LeptonOptions { Device = "opencl:999" }));
