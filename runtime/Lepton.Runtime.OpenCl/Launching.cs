@@ -37,7 +37,9 @@ internal sealed unsafe partial class EntryRun
         var (scratch, together) = (step.Kernel.ScratchBytes, chunks);
         if (scratch > 0)
         {
-            together = Math.Clamp(MaxScratchBytes / scratch, 1, chunks);
+            // Whole groups: chunks that work together are not parted.
+            var group = Math.Max(1, step.Kernel.Group);
+            together = Math.Min(chunks, Math.Max(1, MaxScratchBytes / scratch / group) * group);
             Set(kernel, number++, _space.Scratch(together * scratch).Id);
         }
 
