@@ -10,8 +10,8 @@ public static class Abilities
     /// <summary>Why a group cannot run on a device, in words; null: it can.</summary>
     public static string? Problem(Device device, FusedGraph fused, FusionGroup group)
     {
-        // How much a sparse result stores is known in the run alone, and memory on such a device is planned before.
-        var plans = device.Kind.Split(':')[0] is "ilgpu" || device.Lacks.Contains("sparse");
+        // How much a sparse result stores is known in the run alone, and memory on these devices is planned before.
+        var plans = device.Kind.Split(':')[0] is "opencl" or "ilgpu" || device.Lacks.Contains("sparse");
         if (plans && group.Outputs.Any(o => fused.Graph[o] is FormatNode stored && stored.Format.Levels.Any(l => l.Kind != LevelKind.Dense)))
         {
             return $"{device.Name} stores no sparse results";
