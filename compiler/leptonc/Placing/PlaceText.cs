@@ -75,9 +75,14 @@ internal sealed class PlaceText
 
         var (time, money, interval) = result.References;
         var references = new[] { time > 0 ? $"time {Shown.Time(time)}" : "", money > 0 ? $"cost {Shown.Usd(money)}" : "", interval > 0 ? $"interval {Shown.Time(interval)}" : "" }.Where(r => r.Length > 0).ToArray();
+        if (_problem.NeedsPipeline)
+        {
+            Wrapped("pipeline", "arguments come from home one after the other; results stay where they are made");
+        }
+
         if (references.Length > 0)
         {
-            Wrapped("references", $"each term is divided by the best it can be alone: {string.Join(", ", references)}{(result.ReferencesProven ? "" : ", not proven")}");
+            Wrapped("references", $"each term is divided by the best it can be alone: {string.Join(", ", references)}{(result.ReferencesProven ? "" : ", not proven")}; one that can be 0 is not divided");
         }
 
         if (result.Run is { Score: var score })

@@ -93,6 +93,18 @@ public sealed class PlaceTests : IDisposable
     }
 
     [Fact]
+    public void The_transformer_block_on_four_devices_has_a_front_of_twelve_points()
+    {
+        var (code, json, _) = UsageTests.Run(
+            "place", Repository.PathOf("tests", "Lepton.Benchmarks", "models", "transformer.lep"), "--machine", Repository.PathOf("tests", "data", "lab.yaml"),
+            "--dim", "B=4", "--dim", "S=128", "--pareto", "12", "--json");
+        Assert.Equal(0, code);
+        var front = JsonDocument.Parse(json).RootElement.GetProperty("front").EnumerateArray().Select(p => (p.GetProperty("time").GetDouble(), p.GetProperty("cost").GetDouble())).ToList();
+        Assert.Equal(12, front.Count);
+        Assert.All(front.Zip(front.Skip(1)), p => Assert.True(p.First.Item1 < p.Second.Item1 && p.First.Item2 > p.Second.Item2));
+    }
+
+    [Fact]
     public void A_plan_that_is_stale_says_why_and_fails()
     {
         Assert.Equal(0, Place("--out", At("mlp.plan")).Code);
