@@ -13,9 +13,9 @@ namespace Lepton.Embedding;
 /// </summary>
 /// <example>
 /// <code>
-/// using Device first = new HostDevice("cpu:0", threads: 1), second = new HostDevice("cpu:1", threads: 1);
-/// using var placed = PlacedEngine.Compile("mlp.lep", "mlp", new() { ["B"] = 32 }, [first, second],
-///     fused => PlacedEngine.Assign(fused, new() { ["contract_2"] = "cpu:1" }, otherwise: "cpu:0"));
+/// using Device first = LeptonDevices.Open("cpu:0", "cpu", threads: 1), second = LeptonDevices.Open("cpu:1", "cpu", threads: 1);
+/// using var placed = PlacedEngine.Compile("mlp.lep", "mlp", new Dictionary&lt;string, long&gt; { ["B"] = 32 }, [first, second],
+///     fused => PlacedEngine.Assign(fused, new Dictionary&lt;string, string&gt; { ["contract_2"] = "cpu:1" }, otherwise: "cpu:0"));
 /// using var results = placed.Evaluate([x], new PlacedOptions { Parameters = weights });
 /// </code>
 /// </example>

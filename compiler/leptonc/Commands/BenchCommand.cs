@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using Lepton.Abi;
+using Lepton.CommandLine.Placing;
 using Lepton.Embedding;
 using Lepton.Kernels;
 using Lepton.Runtime;
@@ -26,17 +27,29 @@ internal static class BenchCommand
             file, entry, dims, inputs, threads, seconds, json, device, target, exact, fast, skip,
         };
         var schedules = new ScheduleOptions(command);
+        var line = new PlacedLine(command);
         command.SetAction(parsed =>
         {
+            var placed = line.Read(parsed);
             var sizes = Source.ParseDims(parsed.GetValue(dims)!);
+            sizes = placed?.Dims(sizes) ?? sizes;
             var path = parsed.GetValue(file)!;
             var options = schedules.Apply(parsed, path, Source.OptionsHere(parsed.GetValue(device), parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)));
             var compilation = Source.Compile(path, options);
             using var engine = LeptonEngine.Of(compilation);
-            var name = Source.ChooseEntry(compilation, parsed.GetValue(entry));
+            var name = Source.ChooseEntry(compilation, placed is null ? parsed.GetValue(entry) : placed.Entry(parsed.GetValue(entry)));
             var chosen = engine[name];
             var specs = parsed.GetValue(inputs)!.Select(InputSpec.Parse).ToList();
             using var made = Inputs.Make(chosen, specs, sizes, null, 1, i => Standard(chosen.Manifest.Arguments[i], i));
+            if (placed is not null)
+            {
+                using var session = placed.Open(
+                    path, name, made.Sizes, kind => Source.OptionsHere(kind, parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)), parsed.GetValue(threads));
+                var measured = PlacedMeasure.Of(session, made, Source.AtLeastZero("--seconds", parsed.GetValue(seconds)), kernels: false);
+                Console.WriteLine(parsed.GetValue(json) ? measured.ToJson(session) : measured.ToText(session));
+                return 0;
+            }
+
             var run = new RunOptions { Threads = Source.AtLeastZero("--threads", parsed.GetValue(threads)), Parameters = made.Parameters, Sizes = made.Sizes };
             using var model = options.Schedules is null ? null : LeptonEngine.Of(Source.Compile(path, options with { Schedules = null }));
             var times = Measure(model is null ? [chosen] : [chosen, model[name]], made, run, Source.AtLeastZero("--seconds", parsed.GetValue(seconds)));

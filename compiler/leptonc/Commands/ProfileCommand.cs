@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using Lepton.CommandLine.Placing;
 using Lepton.CommandLine.Profiling;
 using Lepton.Embedding;
 using Lepton.Runtime;
@@ -28,19 +29,36 @@ internal static class ProfileCommand
         };
         var schedules = new ScheduleOptions(command);
         var costs = new CostOptions(command);
+        var line = new PlacedLine(command);
         command.SetAction(parsed =>
         {
+            var placed = line.Read(parsed);
             var sizes = Source.ParseDims(parsed.GetValue(dims)!);
+            sizes = placed?.Dims(sizes) ?? sizes;
             var path = parsed.GetValue(file)!;
             var options = schedules.Apply(parsed, path, Source.OptionsHere(parsed.GetValue(device), parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)) with { Profile = true });
             var compilation = Source.Compile(path, options);
             using var engine = LeptonEngine.Of(compilation);
-            var name = Source.ChooseEntry(compilation, parsed.GetValue(entry));
+            var name = Source.ChooseEntry(compilation, placed is null ? parsed.GetValue(entry) : placed.Entry(parsed.GetValue(entry)));
             var chosen = engine[name];
             var specs = parsed.GetValue(inputs)!.Select(InputSpec.Parse).ToList();
             using var made = Inputs.Make(chosen, specs, sizes, parsed.GetValue(parameters), 1, i => BenchCommand.Standard(chosen.Manifest.Arguments[i], i));
             var count = Source.AtLeastZero("--threads", parsed.GetValue(threads));
             count = count == 0 ? Environment.ProcessorCount : count;
+            if (placed is not null)
+            {
+                using var session = placed.Open(
+                    path,
+                    name,
+                    made.Sizes,
+                    kind => Source.OptionsHere(kind, parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)) with { Profile = true },
+                    count);
+                var measured = PlacedMeasure.Of(session, made, Source.AtLeastZero("--seconds", parsed.GetValue(seconds)), kernels: true);
+                Console.WriteLine(measured.ToText(session));
+                Write(Path.Combine(Directory.CreateDirectory(parsed.GetValue(folder)!).FullName, name + ".trace.json"), PlacedTrace.Of(measured.Typical, session.Planned()));
+                return 0;
+            }
+
             using var recorder = new LaunchRecorder();
             var (runs, lost) = Record(chosen, made, count, recorder, Source.AtLeastZero("--seconds", parsed.GetValue(seconds)));
             var profile = Profile.Of(name, count, compilation.Lower([name], made.Sizes).Kernels, runs, Roofline.Measure(count), lost, d => made.SizeOf(d, chosen.Manifest));

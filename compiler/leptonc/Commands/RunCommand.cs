@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using Lepton.CommandLine.Placing;
 using Lepton.Compiler;
 using Lepton.Embedding;
 using Lepton.Graphs;
@@ -38,12 +39,15 @@ internal static class RunCommand
             file, entry, inputs, dims, parameters, seed, outputs, expect, tolerance, outliers, threads, device, target, exact, fast, skip, noCache,
         };
         var schedules = new ScheduleOptions(command);
+        var line = new PlacedLine(command);
         command.SetAction(parsed =>
         {
+            var placed = line.Read(parsed);
             var specs = parsed.GetValue(inputs)!.Select(InputSpec.Parse).ToList();
             var outs = Pairs("--out", parsed.GetValue(outputs)!);
             var expected = Pairs("--expect", parsed.GetValue(expect)!);
             var sizes = Source.ParseDims(parsed.GetValue(dims)!);
+            sizes = placed?.Dims(sizes) ?? sizes;
             using var cancel = new Cancellation();
             var path = parsed.GetValue(file)!;
             var interpret = parsed.GetValue(device) == "interpreter";
@@ -53,18 +57,33 @@ internal static class RunCommand
                 Cache = parsed.GetValue(noCache) ? null : compile.Cache,
             });
             using var engine = Source.Open(path, options);
-            var chosen = engine[Source.ChooseEntry(path == "-" ? "standard input" : path, [.. engine.Entries.Select(e => e.Name)], parsed.GetValue(entry))];
+            var chosen = engine[Source.ChooseEntry(path == "-" ? "standard input" : path, [.. engine.Entries.Select(e => e.Name)], placed is null ? parsed.GetValue(entry) : placed.Entry(parsed.GetValue(entry)))];
             CheckNames("--out", chosen, outs.Keys);
             CheckNames("--expect", chosen, expected.Keys);
             using var made = Inputs.Make(chosen, specs, sizes, parsed.GetValue(parameters), parsed.GetValue(seed), generate: null);
-            var results = !interpret
-                ? chosen.Evaluate(made.References, new RunOptions { Threads = Source.AtLeastZero("--threads", parsed.GetValue(threads)), Parameters = made.Parameters, Sizes = made.Sizes }, cancel.Token)
-                    .Select(r => r.IsSparse ? new GivenTensor(null, r.Sparse) : new GivenTensor(r.Dense, null)).ToArray()
-                : Interpret(engine.Compilation, chosen, made, cancel.Token);
+            var count = Source.AtLeastZero("--threads", parsed.GetValue(threads));
+            GivenTensor[] results;
+            if (placed is not null)
+            {
+                CompileOptions On(string kind) => Source.OptionsHere(kind, parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip));
+                using var session = placed.Open(path, chosen.Name, made.Sizes, kind => On(kind) with { Cache = parsed.GetValue(noCache) ? null : On(kind).Cache }, count);
+                results = Given(session.Engine.Evaluate(made.References, session.Options(made.Parameters), cancel.Token));
+                Console.Error.WriteLine(session.Summary());
+            }
+            else
+            {
+                results = interpret
+                    ? Interpret(engine.Compilation, chosen, made, cancel.Token)
+                    : Given(chosen.Evaluate(made.References, new RunOptions { Threads = count, Parameters = made.Parameters, Sizes = made.Sizes }, cancel.Token));
+            }
+
             return Report(chosen, results, outs, expected, (parsed.GetValue(tolerance), parsed.GetValue(outliers)));
         });
         return command;
     }
+
+    private static GivenTensor[] Given(EntryResults results) =>
+        [.. results.Select(r => r.IsSparse ? new GivenTensor(null, r.Sparse) : new GivenTensor(r.Dense, null))];
 
     private static int Report(Entry entry, GivenTensor[] results, Dictionary<string, string> outs, Dictionary<string, string> expected, (double Tolerance, double Outliers) allowed)
     {
