@@ -23,7 +23,7 @@ internal sealed class PlacedLine
     private readonly Option<string[]> _place = new("--place")
     {
         HelpName = "KERNEL=DEVICE",
-        Description = "Run a kernel on a device, as in --place contract_2=cpu:1; *=DEVICE for all that are not named. Devices: cpu, clr, and several of them as cpu:0, cpu:1.",
+        Description = "Run a kernel on a device, as in --place contract_2=cpu:1; *=DEVICE for all that are not named. Devices: cpu, clr, opencl, and several of them as cpu:0, cpu:1.",
         AllowMultipleArgumentsPerToken = true,
         DefaultValueFactory = _ => [],
     };

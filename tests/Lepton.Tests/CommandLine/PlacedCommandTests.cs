@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Lepton.Tests.Devices.OpenCl;
 using Lepton.Tests.House;
 using Lepton.Tests.Runtime;
 
@@ -50,6 +51,16 @@ public class PlacedCommandTests
         (code, var json, _) = UsageTests.Run("bench", Program, "--plan", folder["mlp.plan"], "--seconds", "0.01", "--json");
         Assert.Equal(0, code);
         Assert.True(JsonDocument.Parse(json).RootElement.GetProperty("planned_ms").GetDouble() > 0);
+    }
+
+    [OpenClFact]
+    public void An_OpenCL_device_beside_another_gives_the_same()
+    {
+        using var folder = new TempFolder();
+        string[] run = ["run", Program, "--dim", "B=2", "--in", "x=uniform(7)"];
+        Assert.Equal(0, UsageTests.Run([.. run, "--device", "clr", "--out", $"p={folder["p.npy"]}"]).Code);
+        var (code, output, errors) = UsageTests.Run([.. run, "--place", "*=clr", "contract_add_1=opencl:0", "--expect", $"p={folder["p.npy"]}"]);
+        Assert.True(code == 0 && output.StartsWith("p: as expected", StringComparison.Ordinal), output + errors);
     }
 
     [Fact]
