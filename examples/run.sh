@@ -71,6 +71,21 @@ dotnet run --project examples/placement -c Release -v quiet | tee "$out/placemen
 check placement "$out/placement.txt" "tasks on nodes: Optimal, 16 usd" "the exact answer is never worse"
 
 echo
+echo "== edge: a camera and a server 40 km away, in 100 ms (examples/placement/edge.lep, edge.yaml)"
+$leptonc place examples/placement/edge.lep --machine examples/placement/edge.yaml -o "$out/edge.plan" >"$out/edge.txt" || failed=$((failed + 1))
+sed -n '3,24p' "$out/edge.txt"
+check edge "$out/edge.txt" "OPTIMAL" "copy of                             from          to"
+check edge "$out/edge.plan" "sum_0 " " on camera at " " on server at "
+
+echo
+echo "== mlp on two devices: its second layer by OpenCL, the rest by LLVM (examples/placement/two.yaml)"
+$leptonc place examples/mlp.lep --dim B=4 --machine examples/placement/two.yaml --minimize time --pin contract_add_1=opencl -o "$out/mlp.plan" >"$out/mlp.txt" ||
+  failed=$((failed + 1))
+sed -n '3,16p' "$out/mlp.txt"
+[ -n "$device" ] || example "mlp, as planned, compared with NumPy" examples/mlp.lep --in x="uniform(7)" --dim B=4 --plan "$out/mlp.plan" \
+  --machine examples/placement/two.yaml --expect p=$data/mlp.p.npy
+
+echo
 echo "== trimmed: an app without compiler and LLVM that runs a module built ahead of time (examples/trimmed/Program.cs)"
 $leptonc build examples/wave.lep --out "$out/built"
 if dotnet restore examples/trimmed -r linux-x64 -v quiet >"$out/restore.txt" 2>&1; then
