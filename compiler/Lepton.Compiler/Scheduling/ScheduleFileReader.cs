@@ -18,14 +18,14 @@ internal sealed partial class ScheduleFileReader(SourceText source, DiagnosticRe
     private readonly List<ScheduleSection> _sections = [];
     private readonly List<ScheduledKernel> _kernels = [];
     private (string Title, int Threads)? _section;
-    private int _next;
+    private readonly LineCursor _lines = new(source);
 
     public ScheduleFile Read()
     {
-        var head = Take();
+        var head = _lines.Take();
         if (head is not { Text: var first } || HeadLine().Match(first) is not { Success: true } match)
         {
-            report.Add(ScheduleDiagnostics.NotSchedules, head ?? Behind(), [], help: $"the first line is: lepton-schedules {ScheduleFile.Version}");
+            report.Add(ScheduleDiagnostics.NotSchedules, head ?? _lines.Behind(), [], help: $"the first line is: lepton-schedules {ScheduleFile.Version}");
             return new ScheduleFile(source.Path, "", []);
         }
 
@@ -35,14 +35,14 @@ internal sealed partial class ScheduleFileReader(SourceText source, DiagnosticRe
             return new ScheduleFile(source.Path, "", []);
         }
 
-        var target = Take();
+        var target = _lines.Take();
         var cpu = target is { Text: var second } && TargetLine().Match(second) is { Success: true } named ? named.Groups[1].Value : null;
         if (cpu is null)
         {
             Expected(target, "the target", "target znver3");
         }
 
-        while (Take() is { } line)
+        while (_lines.Take() is { } line)
         {
             Line(line);
         }
@@ -74,7 +74,7 @@ internal sealed partial class ScheduleFileReader(SourceText source, DiagnosticRe
         var choice = planned is { } p ? ChoiceOf(p) : null;
         if (planned is null || (choice is null && planned.Value.Text.Trim() != "model"))
         {
-            Expected(planned ?? Peek(), "the kernel's choice", $"{ScheduleFile.Indent}{Example}, or {ScheduleFile.Indent}model");
+            Expected(planned ?? _lines.Peek(), "the kernel's choice", $"{ScheduleFile.Indent}{Example}, or {ScheduleFile.Indent}model");
             SkipIndented();
             return;
         }
@@ -83,7 +83,7 @@ internal sealed partial class ScheduleFileReader(SourceText source, DiagnosticRe
         if (times is null || TimesLine().Match(times.Value.Text) is not { Success: true } match || match.Groups[2].Success != choice is not null
             || !Seconds(match.Groups[1], out var seconds) || !Seconds(match.Groups[match.Groups[2].Success ? 2 : 1], out var model))
         {
-            Expected(times ?? Peek(), "what was measured", choice is null ? "  1.2 us" : "  21.4 us, model 25.9 us");
+            Expected(times ?? _lines.Peek(), "what was measured", choice is null ? "  1.2 us" : "  21.4 us, model 25.9 us");
             SkipIndented();
             return;
         }
@@ -120,36 +120,9 @@ internal sealed partial class ScheduleFileReader(SourceText source, DiagnosticRe
     }
 
     private void Expected(SourceSpan? place, string what, string example) =>
-        report.Add(ScheduleDiagnostics.Expected, place ?? Behind(), [what], help: $"as in: {example.Trim()}");
+        report.Add(ScheduleDiagnostics.Expected, place ?? _lines.Behind(), [what], help: $"as in: {example.Trim()}");
 
-    // Lines without their ends; what is for people is passed over.
-    private SourceSpan? Peek()
-    {
-        while (_next < source.Text.Length)
-        {
-            var end = source.Text.IndexOf('\n', _next);
-            end = end < 0 ? source.Text.Length : end;
-            var line = source.Text[_next..end].TrimEnd();
-            if (line.Length > 0 && line[0] != '#')
-            {
-                return new SourceSpan(source, _next, line.Length);
-            }
-
-            _next = end + 1;
-        }
-
-        return null;
-    }
-
-    private SourceSpan? Take()
-    {
-        var line = Peek();
-        var end = line is null ? -1 : source.Text.IndexOf('\n', line.Value.End);
-        _next = line is null ? _next : end < 0 ? source.Text.Length : end + 1;
-        return line;
-    }
-
-    private SourceSpan? TakeIndented() => Peek() is { Text: var text } && text.StartsWith(' ') ? Take() : null;
+    private SourceSpan? TakeIndented() => _lines.Peek() is { Text: var text } && text.StartsWith(' ') ? _lines.Take() : null;
 
     // The rest of a kernel that could not be read.
     private void SkipIndented()
@@ -158,8 +131,6 @@ internal sealed partial class ScheduleFileReader(SourceText source, DiagnosticRe
         {
         }
     }
-
-    private SourceSpan Behind() => new(source, source.Text.Length, 0);
 
     [GeneratedRegex(@"^lepton-schedules (\d+)$")]
     private static partial Regex HeadLine();

@@ -13,15 +13,15 @@ internal sealed partial class PlanFileReader(SourceText source, DiagnosticReport
 {
     private readonly Dictionary<string, SourceSpan> _known = [];
     private readonly List<PlannedGroup> _groups = [];
-    private int _next;
+    private readonly LineCursor _lines = new(source);
 
     public PlanFile? Read()
     {
         var before = report.Diagnostics.Count;
-        var head = Take();
+        var head = _lines.Take();
         if (head is not { Text: var first } || HeadLine().Match(first) is not { Success: true } match)
         {
-            report.Add(PlanFileDiagnostics.NotAPlan, head ?? Behind(), [], help: $"the first line is: lepton-plan {PlanFile.Version}");
+            report.Add(PlanFileDiagnostics.NotAPlan, head ?? _lines.Behind(), [], help: $"the first line is: lepton-plan {PlanFile.Version}");
             return null;
         }
 
@@ -32,16 +32,16 @@ internal sealed partial class PlanFileReader(SourceText source, DiagnosticReport
         }
 
         var program = Header(AnyLine("program"), "the program", "program mlp.lep");
-        var entryPlace = Peek();
+        var entryPlace = _lines.Peek();
         var entry = Header(EntryLine(), "the entry with its sizes", "entry mlp B=32");
-        var machinePlace = Peek();
+        var machinePlace = _lines.Peek();
         var machine = Header(MachineLine(), "the machine file with its key", "machine edge.yaml #1f2e3d4c");
-        var objectivePlace = Peek();
+        var objectivePlace = _lines.Peek();
         var objective = Header(AnyLine("objective"), "the objective", "objective minimize time");
         var status = Header(AnyLine("status"), "the status", "status optimal");
         var time = Number(Header(TimeLine(), "the planned time", "time 1.25 ms"));
         var cost = Number(Header(CostLine(), "the planned cost", "cost 0.0001 usd"));
-        while (Take() is { } line)
+        while (_lines.Take() is { } line)
         {
             Group(line);
         }
@@ -66,7 +66,7 @@ internal sealed partial class PlanFileReader(SourceText source, DiagnosticReport
             EntryPlace = entryPlace,
             MachinePlace = machinePlace,
             ObjectivePlace = objectivePlace,
-            End = Behind(),
+            End = _lines.Behind(),
         };
     }
 
@@ -91,16 +91,16 @@ internal sealed partial class PlanFileReader(SourceText source, DiagnosticReport
     // A line of the head; where it is not there, the line stays for what comes next.
     private Match? Header(Regex form, string what, string example)
     {
-        if (Peek() is { } line && form.Match(line.Text) is { Success: true } match)
+        if (_lines.Peek() is { } line && form.Match(line.Text) is { Success: true } match)
         {
-            Take();
+            _lines.Take();
             return match;
         }
 
-        Expected(Peek(), what, example);
-        if (Peek()?.Text.Split(' ')[0] == example.Split(' ')[0])
+        Expected(_lines.Peek(), what, example);
+        if (_lines.Peek()?.Text.Split(' ')[0] == example.Split(' ')[0])
         {
-            Take();
+            _lines.Take();
         }
 
         return null;
@@ -112,36 +112,7 @@ internal sealed partial class PlanFileReader(SourceText source, DiagnosticReport
         double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out number) && double.IsFinite(number) && number >= 0;
 
     private void Expected(SourceSpan? place, string what, string example) =>
-        report.Add(PlanFileDiagnostics.Expected, place ?? Behind(), [what], help: $"as in: {example}");
-
-    // The next line without its end; what is for people is passed over.
-    private SourceSpan? Peek()
-    {
-        while (_next < source.Text.Length)
-        {
-            var end = source.Text.IndexOf('\n', _next);
-            end = end < 0 ? source.Text.Length : end;
-            var line = source.Text[_next..end].TrimEnd();
-            if (line.Length > 0 && line[0] != '#')
-            {
-                return new SourceSpan(source, _next, line.Length);
-            }
-
-            _next = end + 1;
-        }
-
-        return null;
-    }
-
-    private SourceSpan? Take()
-    {
-        var line = Peek();
-        var end = line is null ? -1 : source.Text.IndexOf('\n', line.Value.End);
-        _next = line is null ? _next : end < 0 ? source.Text.Length : end + 1;
-        return line;
-    }
-
-    private SourceSpan Behind() => new(source, source.Text.Length, 0);
+        report.Add(PlanFileDiagnostics.Expected, place ?? _lines.Behind(), [what], help: $"as in: {example}");
 
     private static Regex AnyLine(string word) => new($"^{word} (.+)$");
 
