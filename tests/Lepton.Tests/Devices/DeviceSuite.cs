@@ -25,7 +25,7 @@ public abstract class DeviceSuite
         fn rows(a: f32[N, M] in csr, x: f32[M]) -> (y: f32[N]) { y[i] = sum[j] a[i, j] * x[j] }
 
         fn long(x: f32[N, N]) -> (y: f32[N, N]) {
-          scan t in 2000000 {
+          scan t in 200000000 {
             state s[i: N, j: N] = x[i, j]
             s'[i, j] = sum[k] s[i, k] * x[k, j]
           }

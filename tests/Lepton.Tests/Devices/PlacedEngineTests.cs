@@ -152,7 +152,7 @@ public class PlacedEngineTests
     {
         const string Long = """
             fn long(x: f32[N, N], n: f32[N]) -> (y: f32[N, N], z: f32[N]) {
-              scan t in 400000 {
+              scan t in 200000000 {
                 state s[i: N, j: N] = x[i, j]
                 s'[i, j] = sum[k] s[i, k] * x[k, j]
               }
