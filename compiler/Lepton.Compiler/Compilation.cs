@@ -144,10 +144,13 @@ public sealed class Compilation
         }
     }
 
-    /// <summary>How kernels are made for a target. On a device of ILGPU a chunk is a work-item, and each of its lanes a scalar: few lanes, small chunks.</summary>
+    /// <summary>
+    /// How kernels are made for a target. On a device of ILGPU a chunk is a work-item, and each of its lanes a scalar: few lanes, small chunks. .NET's
+    /// compiler spills what several passes in one loop need.
+    /// </summary>
     public static KernelOptions OptionsFor(CpuTarget target, CodeDevice device = CodeDevice.Cpu) => device == CodeDevice.Ilgpu
         ? new() { VectorBytes = 16, RegisterBytes = 16, ChunkElements = 16 }
-        : new() { Registers = target.Level >= SimdLevel.Avx512 ? 32 : 16, RegisterBytes = target.VectorBytes };
+        : new() { Registers = target.Level >= SimdLevel.Avx512 ? 32 : 16, RegisterBytes = target.VectorBytes, Pipelines = device != CodeDevice.Clr };
 
     /// <summary>LLVM IR text.</summary>
     public string Ir(KernelModule kernels) =>

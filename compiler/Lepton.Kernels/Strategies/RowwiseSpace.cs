@@ -41,7 +41,7 @@ internal sealed class RowwiseSpace(LoweringContext context, FusionGroup group, R
         SizeExpr.FloorDiv(context.Options.ChunkElements, SizeExpr.Max(SizeExpr.One, plan.RowLength * (layout.AlongRow ? 1 : width.Tile))));
 
     public RowwiseOrder ModelOrder =>
-        RowwisePipeline.Suits(group, plan, layout, ModelChunk) ? RowwiseOrder.Pipeline
+        context.Options.Pipelines && RowwisePipeline.Suits(group, plan, layout, ModelChunk) ? RowwiseOrder.Pipeline
         : IsReadOnce && width.Chains > 2 && ModelChunk.AsConstant >= Streams && plan.RowLength.AsConstant >= context.Options.Limit(StreamedRow) ? RowwiseOrder.Beside
         : RowwiseOrder.Single;
 
