@@ -13,7 +13,7 @@ internal static class Fills
         var kernel = new KernelBuilder(context, name, new FusionGroup(name, KernelStrategy.Sparse, [], []));
         var (body, buffer) = (kernel.Body, kernel.Buffer("out", element, BufferAccess.Write, place));
         var lanes = context.Options.VectorBytes / Math.Max(4, element.ByteSize());
-        var block = context.Options.ChunkElements / lanes * lanes;
+        var block = Math.Max(1, context.Options.ChunkElements / lanes) * lanes;
         var from = body.Mul(BodyBuilder.Chunk, BodyMath.Index(block));
         var to = body.Min(body.Add(from, BodyMath.Index(block)), BodyMath.Index(count));
         var tail = body.Sub(to, body.Rem(body.Sub(to, from), BodyMath.Index(lanes)));

@@ -37,7 +37,7 @@ internal sealed class ElementwiseScan
 
         // The steps make up for elements: chunks are smaller than those of one pass. Twice the lanes: one step waits for the one before.
         var steps = Math.Clamp(scan.Count.AsConstant ?? 16, 1, 16);
-        var options = outer.Options with { ChunkElements = (int)(outer.Options.ChunkElements / steps), VectorBytes = 2 * outer.Options.VectorBytes };
+        var options = outer.Options with { ChunkElements = (int)Math.Max(1, outer.Options.ChunkElements / steps), VectorBytes = 2 * outer.Options.VectorBytes };
         _body = new LoweringContext(body, outer.Program, options) { Parameters = outer.Parameters };
         _states = [.. body.Graph.Inputs.Where(i => Kind(body.Graph, i) == InputKind.State)];
         _step = body.Graph.Inputs.Select(i => (NodeId?)i).FirstOrDefault(i => Kind(body.Graph, i!.Value) == InputKind.Step);

@@ -50,7 +50,7 @@ internal sealed class WindowReduction
         }
         else
         {
-            _blocks = Math.Max(1, _height * plan.Column.Count / context.Options.ChunkElements);
+            _blocks = Math.Clamp(_height * plan.Column.Count / context.Options.ChunkElements, 1, Math.Max(1, _height));
         }
 
         var sums = plan.Inner is null ? 1 : WindowPlan.Taps(plan.Windows, 0) / WindowPlan.Taps(plan.Windows, _own);
