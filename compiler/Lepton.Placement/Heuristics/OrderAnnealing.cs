@@ -17,7 +17,6 @@ internal sealed class OrderAnnealing
     private const double Hot = 0.5;
     private const double Cold = 0.02;
 
-    private readonly Tables _tables;
     private readonly Weights _goal;
     private readonly int _kernels, _devices;
     private readonly double[] _seconds, _tail;
@@ -25,13 +24,19 @@ internal sealed class OrderAnnealing
     private readonly int[][] _to;
     private readonly int[][] _near;
     private readonly double[] _copy;
+    private readonly int[][] _members;
+    private readonly int[] _variableOf;
+    private readonly bool[] _movable;
+    private readonly Prices? _prices;
     private readonly int[] _device, _order, _place;
     private readonly double[] _end, _newEnd, _ready, _newReady, _most, _newMost;
     private readonly List<(int Kernel, int Behind)> _chain = [];
 
     private OrderAnnealing(Tables tables, Weights goal, Plan from)
     {
-        (_tables, _goal, _kernels, _devices) = (tables, goal, tables.Kernels, tables.Devices);
+        (_goal, _kernels, _devices) = (goal, tables.Kernels, tables.Devices);
+        (_members, _variableOf, _prices) = (tables.Members, tables.VariableOf, goal.Money > 0 ? new Prices(tables) : null);
+        _movable = [.. _members.Select(m => Enumerable.Range(0, _devices).Count(d => tables.Allowed(m[0], d)) > 1)];
         (_seconds, _tail) = (new double[_kernels * _devices], new double[_kernels * _devices]);
         var paths = new PathBounds(tables);
         for (var i = 0; i < _seconds.Length; i++)
@@ -84,10 +89,10 @@ internal sealed class OrderAnnealing
         }
 
         Take(0);
-        var (money, value) = (Usd(), 0.0);
-        value = (_goal.Time * _most[_kernels]) + money;
+        var money = _prices is null ? 0 : _goal.Money * _prices.Of(_device);
+        var value = (_goal.Time * _most[_kernels]) + money;
         var (bestValue, bestDevice, bestOrder) = (value, _device.ToArray(), _order.ToArray());
-        int[] movable = [.. Enumerable.Range(0, _tables.Members.Length).Where(x => Choices(x) > 1)];
+        int[] movable = [.. Enumerable.Range(0, _members.Length).Where(x => _movable[x])];
         var hot = Hot / _kernels * value;
         Chain();
         for (long step = 0; step < steps; step++)
@@ -120,17 +125,17 @@ internal sealed class OrderAnnealing
             }
             else
             {
-                var x = _tables.VariableOf[v];
-                x = Choices(x) > 1 ? x : movable[random.Next(movable.Length)];
-                var (old, to) = (_device[_tables.Members[x][0]], Choose(random, x));
+                var x = _variableOf[v];
+                x = _movable[x] ? x : movable[random.Next(movable.Length)];
+                var (old, to) = (_device[_members[x][0]], Choose(random, x));
                 if (to == old)
                 {
                     continue;
                 }
 
-                var before = _goal.Money > 0 ? UsdAround(x) : 0;
+                var before = UsdAround(x);
                 var first = Set(x, to);
-                var paid = money + (_goal.Money > 0 ? UsdAround(x) - before : 0);
+                var paid = money + (UsdAround(x) - before);
                 if ((_goal.Time * Look(first, (most - paid) / _goal.Time)) + paid is var next && next <= most)
                 {
                     Take(first);
@@ -146,7 +151,9 @@ internal sealed class OrderAnnealing
             Chain();
             if (value < bestValue)
             {
-                (bestValue, bestDevice, bestOrder) = (value, _device.ToArray(), _order.ToArray());
+                bestValue = value;
+                _device.CopyTo(bestDevice, 0);
+                _order.CopyTo(bestOrder, 0);
             }
         }
 
@@ -289,7 +296,7 @@ internal sealed class OrderAnnealing
     private int Set(int variable, int to)
     {
         var first = _kernels;
-        foreach (var v in _tables.Members[variable])
+        foreach (var v in _members[variable])
         {
             _device[v] = to;
             first = Math.Min(first, _place[v]);
@@ -298,71 +305,13 @@ internal sealed class OrderAnnealing
         return first;
     }
 
-    private int Choices(int variable)
-    {
-        var count = 0;
-        for (var d = 0; d < _devices; d++)
-        {
-            count += _tables.Allowed(_tables.Members[variable][0], d) ? 1 : 0;
-        }
-
-        return count;
-    }
-
     private int Choose(Random random, int variable)
     {
-        var v = _tables.Members[variable][random.Next(_tables.Members[variable].Length)];
+        var v = _members[variable][random.Next(_members[variable].Length)];
         var to = _near[v].Length > 0 && random.Next(2) == 0 ? _device[_near[v][random.Next(_near[v].Length)]] : random.Next(_devices);
-        return _tables.Allowed(v, to) ? to : _device[v];
+        return double.IsFinite(_seconds[(v * _devices) + to]) ? to : _device[v];
     }
 
     // In units of the goal.
-    private double Usd()
-    {
-        var usd = 0.0;
-        for (var x = 0; x < _tables.Members.Length && _goal.Money > 0; x++)
-        {
-            usd += _tables.Members[x].Sum(v => _tables.Usd(v, _device[v]));
-        }
-
-        for (var t = 0; t < _tables.Tensors && _goal.Money > 0; t++)
-        {
-            usd += Sent(t);
-        }
-
-        return _goal.Money > 0 ? _goal.Money * usd : 0;
-    }
-
-    private double UsdAround(int variable)
-    {
-        var usd = 0.0;
-        foreach (var v in _tables.Members[variable])
-        {
-            usd += _tables.Usd(v, _device[v]);
-        }
-
-        // Each tensor once: those that the variable makes, and those that it reads and others make.
-        foreach (var t in _tables.Members[variable].SelectMany(v => _tables.Outputs[v].Concat(_tables.Inputs[v])).Distinct())
-        {
-            usd += Sent(t);
-        }
-
-        return _goal.Money * usd;
-    }
-
-    private double Sent(int t)
-    {
-        var (usd, from, sent) = (0.0, _device[_tables.Producer[t]], 0UL);
-        foreach (var w in _tables.Consumers[t])
-        {
-            var to = _device[w];
-            if (to != from && (to >= 64 || (sent >> to & 1) == 0))
-            {
-                sent |= 1UL << to;
-                usd += _tables.CopyUsd(t, from, to);
-            }
-        }
-
-        return usd;
-    }
+    private double UsdAround(int variable) => _prices is null ? 0 : _goal.Money * _prices.Around(variable, _device);
 }
