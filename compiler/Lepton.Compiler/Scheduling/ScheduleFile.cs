@@ -57,19 +57,7 @@ public sealed record ScheduleFile(string Path, string Cpu, ValueList<ScheduleSec
     }
 
     /// <summary>Writes it whole or not at all.</summary>
-    public void Save(string path)
-    {
-        var temporary = $"{path}.{Environment.ProcessId}.tmp";
-        try
-        {
-            File.WriteAllText(temporary, Print());
-            File.Move(temporary, path, overwrite: true);
-        }
-        finally
-        {
-            File.Delete(temporary);
-        }
-    }
+    public void Save(string path) => TextFile.Replace(path, Print());
 
     public string Print()
     {

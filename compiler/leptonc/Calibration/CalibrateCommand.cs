@@ -3,6 +3,7 @@ using System.Globalization;
 using Lepton.Abi;
 using Lepton.CommandLine.Commands;
 using Lepton.Compiler;
+using Lepton.Language.Text;
 using Lepton.Placement.Machines;
 using Lepton.Placement.Problem;
 using Lepton.Runtime.OpenCl;
@@ -78,7 +79,7 @@ internal static class CalibrateCommand
             }
 
             var machine = new Machine([.. names.Zip(compile, (n, o) => DeviceOf(n, o, count))], [.. profiles], [.. links], MoneyModel.Busy);
-            MachineFiles.Write(path, MachineText.Print(
+            TextFile.Replace(path, MachineText.Print(
                 machine,
                 string.Create(CultureInfo.InvariantCulture, $"Measured by leptonc calibrate: {Environment.ProcessorCount} processors, {(count == 1 ? "1 thread" : $"{count} threads")} of each device among them."),
                 "What the keys mean: compiler/Lepton.Placement/Machines/machines.md. Prices are yours to add (price: 0.05 usd/h)."));

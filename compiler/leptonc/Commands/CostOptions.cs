@@ -3,6 +3,7 @@ using Lepton.Abi;
 using Lepton.CommandLine.Profiling;
 using Lepton.Compiler;
 using Lepton.Graphs;
+using Lepton.Language.Text;
 using Lepton.Placement.Costs;
 using Lepton.Placement.Machines;
 using Lepton.Placement.Problem;
@@ -64,7 +65,7 @@ internal sealed class CostOptions
         {
             var now = fused.Groups.Where(g => measured.GetValueOrDefault(g.Name) > 0)
                 .Aggregate(known, (costs, g) => costs.With(name, GroupKey.Of(fused, g), measured[g.Name], $"{entry} {g.Name}"));
-            MachineFiles.Write(costsFile, now.Print());
+            TextFile.Replace(costsFile, now.Print());
             Console.WriteLine(costsFile);
         }
     }

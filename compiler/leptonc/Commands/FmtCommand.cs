@@ -38,9 +38,7 @@ internal static class FmtCommand
                     }
                     else
                     {
-                        var temporary = file + ".tmp";
-                        File.WriteAllText(temporary, formatted);
-                        File.Move(temporary, file, overwrite: true);
+                        TextFile.Replace(file, formatted);
                     }
                 }
             }

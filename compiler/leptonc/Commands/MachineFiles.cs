@@ -18,21 +18,6 @@ internal static class MachineFiles
     /// <param name="costs">The file of measured times; null: the one beside it.</param>
     public static CostModel Model(string machine, string? costs = null) => new(Read(machine), Costs(costs ?? LearnedCosts.PathFor(machine)));
 
-    /// <summary>Writes a file whole or not at all.</summary>
-    public static void Write(string path, string text)
-    {
-        var temporary = $"{path}.{Environment.ProcessId}.tmp";
-        try
-        {
-            File.WriteAllText(temporary, text);
-            File.Move(temporary, path, overwrite: true);
-        }
-        finally
-        {
-            File.Delete(temporary);
-        }
-    }
-
     private static T Stop<T>(SourceText source, Func<SourceText, DiagnosticReport, T> read)
     {
         var report = new DiagnosticReport();

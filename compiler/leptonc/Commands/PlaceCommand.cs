@@ -52,7 +52,7 @@ internal static class PlaceCommand
             Console.Write(parsed.GetValue(json) ? PlaceJson.Of(request, report, missing, notes) : PlaceText.Of(request, report, missing, notes));
             if (parsed.GetValue(html) is { } page)
             {
-                MachineFiles.Write(page, PlacePage.Of(request, report, missing, notes));
+                TextFile.Replace(page, PlacePage.Of(request, report, missing, notes));
                 Console.Error.WriteLine(page);
             }
 

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using Lepton.CommandLine.Placing;
 using Lepton.CommandLine.Profiling;
 using Lepton.Embedding;
+using Lepton.Language.Text;
 using Lepton.Runtime;
 using Lepton.Runtime.Profiling;
 
@@ -97,11 +98,9 @@ internal static class ProfileCommand
         return (runs, recorder.Lost);
     }
 
-    // Whole or not at all.
     private static void Write(string path, string text)
     {
-        File.WriteAllText(path + ".tmp", text);
-        File.Move(path + ".tmp", path, overwrite: true);
+        TextFile.Replace(path, text);
         Console.WriteLine(path);
     }
 }
