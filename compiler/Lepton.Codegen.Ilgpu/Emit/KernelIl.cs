@@ -31,7 +31,6 @@ internal sealed class KernelIl : LoopStatementVisitor
             throw Grouped();
         }
 
-
         _writer = new IlWriter(method.GetILGenerator());
         _values = new Lanes?[kernel.Variables];
         _mutable = new LocalBuilder[]?[kernel.Variables];
@@ -113,31 +112,11 @@ internal sealed class KernelIl : LoopStatementVisitor
         il.MarkLabel(done);
     });
 
-    public override void Visit(WhileStatement statement) => _writer.Block(() =>
-    {
-        var il = _writer.Il;
-        var (head, done) = (il.DefineLabel(), il.DefineLabel());
-        il.MarkLabel(head);
-        Each(statement.Head);
-        _writer.Push(_expr.Scalar(statement.Condition));
-        il.Emit(OpCodes.Brfalse, done);
-        Body(statement.Body);
-        il.Emit(OpCodes.Br, head);
-        il.MarkLabel(done);
-    });
+    public override void Visit(WhileStatement statement) =>
+        _writer.While(() => Each(statement.Head), () => _expr.Scalar(statement.Condition), () => Body(statement.Body));
 
-    public override void Visit(IfStatement statement)
-    {
-        var il = _writer.Il;
-        var (otherwise, done) = (il.DefineLabel(), il.DefineLabel());
-        _writer.Push(_expr.Scalar(statement.Condition));
-        il.Emit(OpCodes.Brfalse, otherwise);
-        Body(statement.Then);
-        il.Emit(OpCodes.Br, done);
-        il.MarkLabel(otherwise);
-        Body(statement.Otherwise);
-        il.MarkLabel(done);
-    }
+    public override void Visit(IfStatement statement) => _writer.If(
+        _expr.Scalar(statement.Condition), () => Body(statement.Then), statement.Otherwise.Count == 0 ? null : () => Body(statement.Otherwise));
 
     public override void Visit(StoreStatement statement) => _writer.Block(() => MemoryIl.Store(
         _writer, _places[statement.Buffer], _expr.Indices(statement.Index, statement.Stride), _expr.Value(statement.Value), _expr.Optional(statement.Mask)));

@@ -51,6 +51,38 @@ internal sealed class IlWriter(ILGenerator il)
 
     public Node Bind(Node value) => Bind([value])[0];
 
+    /// <summary>head: …  if (!condition) goto done;  body;  goto head;  done:</summary>
+    public void While(Action head, Func<Node> condition, Action body) => Block(() =>
+    {
+        var (again, done) = (Il.DefineLabel(), Il.DefineLabel());
+        Il.MarkLabel(again);
+        head();
+        Push(condition());
+        Il.Emit(OpCodes.Brfalse, done);
+        body();
+        Il.Emit(OpCodes.Br, again);
+        Il.MarkLabel(done);
+    });
+
+    /// <param name="condition">A bool.</param>
+    /// <param name="then">Writes what is done where it holds.</param>
+    /// <param name="otherwise">And where it does not; null: nothing.</param>
+    public void If(Node condition, Action then, Action? otherwise)
+    {
+        var (not, done) = (Il.DefineLabel(), Il.DefineLabel());
+        Push(condition);
+        Il.Emit(OpCodes.Brfalse, not);
+        then();
+        if (otherwise is not null)
+        {
+            Il.Emit(OpCodes.Br, done);
+        }
+
+        Il.MarkLabel(not);
+        otherwise?.Invoke();
+        Il.MarkLabel(done);
+    }
+
     /// <summary>A local that is free again when the block ends.</summary>
     public LocalBuilder NewLocal(Type type)
     {

@@ -127,38 +127,11 @@ internal sealed class KernelIl : LoopStatementVisitor
         Loop(statement.Variable, from, to, statement.Step, statement.Body);
     }
 
-    public override void Visit(WhileStatement statement)
-    {
-        var il = _writer.Il;
-        var (head, done) = (il.DefineLabel(), il.DefineLabel());
-        _writer.Block(() =>
-        {
-            il.MarkLabel(head);
-            Each(statement.Head);
-            _writer.Push(_expr.Scalar(statement.Condition));
-            il.Emit(OpCodes.Brfalse, done);
-            Body(statement.Body);
-            il.Emit(OpCodes.Br, head);
-            il.MarkLabel(done);
-        });
-    }
+    public override void Visit(WhileStatement statement) =>
+        _writer.While(() => Each(statement.Head), () => _expr.Scalar(statement.Condition), () => Body(statement.Body));
 
-    public override void Visit(IfStatement statement)
-    {
-        var il = _writer.Il;
-        var (otherwise, done) = (il.DefineLabel(), il.DefineLabel());
-        _writer.Push(_expr.Scalar(statement.Condition));
-        il.Emit(OpCodes.Brfalse, otherwise);
-        Body(statement.Then);
-        if (statement.Otherwise.Count > 0)
-        {
-            il.Emit(OpCodes.Br, done);
-        }
-
-        il.MarkLabel(otherwise);
-        Body(statement.Otherwise);
-        il.MarkLabel(done);
-    }
+    public override void Visit(IfStatement statement) => _writer.If(
+        _expr.Scalar(statement.Condition), () => Body(statement.Then), statement.Otherwise.Count == 0 ? null : () => Body(statement.Otherwise));
 
     public override void Visit(StoreStatement statement) => _writer.Block(() => _memory.Store(
         _writer,
