@@ -185,6 +185,21 @@ public enum ReduceKind
     ArgMin,
 }
 
+public static class ReduceKinds
+{
+    /// <summary>The operation that makes one value of two; null: <see cref="ReduceKind.ArgMax"/> and <see cref="ReduceKind.ArgMin"/>, which remember places too.</summary>
+    public static MapOp? Combination(this ReduceKind kind) => kind switch
+    {
+        ReduceKind.Sum => MapOp.Add,
+        ReduceKind.Prod => MapOp.Mul,
+        ReduceKind.Max => MapOp.Max,
+        ReduceKind.Min => MapOp.Min,
+        ReduceKind.Any => MapOp.Or,
+        ReduceKind.All => MapOp.And,
+        _ => null,
+    };
+}
+
 /// <summary>Reduces the (sorted) axes away. Over nothing: the neutral element.</summary>
 public sealed record ReduceNode(TensorType Type, ReduceKind Kind, NodeId Source, ValueList<int> Axes) : Node(Type)
 {

@@ -84,16 +84,7 @@ internal sealed class ExprIl(
     public override Lanes Visit(LaneReduceExpr expr)
     {
         var parts = Value(expr.Vector).Parts;
-        var op = expr.Kind switch
-        {
-            ReduceKind.Sum => MapOp.Add,
-            ReduceKind.Prod => MapOp.Mul,
-            ReduceKind.Max => MapOp.Max,
-            ReduceKind.Min => MapOp.Min,
-            ReduceKind.Any => MapOp.Or,
-            ReduceKind.All => MapOp.And,
-            _ => throw new CompilerBugException("ilgpu", $"lanes are not combined by {expr.Kind}"),
-        };
+        var op = expr.Kind.Combination() ?? throw new CompilerBugException("ilgpu", $"lanes are not combined by {expr.Kind}");
         if (!int.IsPow2(parts.Length) && expr.Kind is not (ReduceKind.Any or ReduceKind.All))
         {
             throw new CompilerBugException("ilgpu", $"{expr.Vector.Type} lanes cannot be halved");

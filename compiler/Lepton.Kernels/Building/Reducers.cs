@@ -26,16 +26,7 @@ public static class Reducers
     /// <summary>a op b; not for ArgMax and ArgMin.</summary>
     public static LoopExpr Combine(BodyBuilder body, ReduceKind kind, LoopExpr a, LoopExpr b)
     {
-        var op = kind switch
-        {
-            ReduceKind.Sum => MapOp.Add,
-            ReduceKind.Prod => MapOp.Mul,
-            ReduceKind.Max => MapOp.Max,
-            ReduceKind.Min => MapOp.Min,
-            ReduceKind.Any => MapOp.Or,
-            ReduceKind.All => MapOp.And,
-            _ => throw new CompilerBugException("kernels", $"{kind} does not combine two values"),
-        };
+        var op = kind.Combination() ?? throw new CompilerBugException("kernels", $"{kind} does not combine two values");
         return body.Map(op, a.Type.Element, a, b);
     }
 

@@ -113,14 +113,7 @@ internal sealed class ExprIl(
             return new Lanes(expr.Type, expr.Type.Element, [expr.Kind == ReduceKind.Any ? _shape.Any(value) : _shape.All(value)]);
         }
 
-        var op = expr.Kind switch
-        {
-            ReduceKind.Sum => MapOp.Add,
-            ReduceKind.Prod => MapOp.Mul,
-            ReduceKind.Max => MapOp.Max,
-            ReduceKind.Min => MapOp.Min,
-            _ => throw new CompilerBugException("clr", $"lanes are not combined by {expr.Kind}"),
-        };
+        var op = expr.Kind.Combination() ?? throw new CompilerBugException("clr", $"lanes are not combined by {expr.Kind}");
         for (var type = expr.Vector.Type; type.Lanes > 1;)
         {
             if (type.Lanes % 2 != 0)

@@ -102,16 +102,7 @@ internal sealed class ExprCode(
     public override string Visit(LaneReduceExpr expr)
     {
         var value = Value(expr.Vector);
-        var op = expr.Kind switch
-        {
-            ReduceKind.Sum => MapOp.Add,
-            ReduceKind.Prod => MapOp.Mul,
-            ReduceKind.Max => MapOp.Max,
-            ReduceKind.Min => MapOp.Min,
-            ReduceKind.Any => MapOp.Or,
-            ReduceKind.All => MapOp.And,
-            _ => throw new CompilerBugException("llvm", $"lanes are not combined by {expr.Kind}"),
-        };
+        var op = expr.Kind.Combination() ?? throw new CompilerBugException("llvm", $"lanes are not combined by {expr.Kind}");
         for (var type = expr.Vector.Type; type.Lanes > 1;)
         {
             if (type.Lanes % 2 != 0)

@@ -151,14 +151,7 @@ internal sealed class ExprC(
             return Lanes.Of(expr.Type, Term.Call(isAny ? "any" : "all", all) with { IsAtom = true });
         }
 
-        var op = expr.Kind switch
-        {
-            ReduceKind.Sum => MapOp.Add,
-            ReduceKind.Prod => MapOp.Mul,
-            ReduceKind.Max => MapOp.Max,
-            ReduceKind.Min => MapOp.Min,
-            _ => throw new CompilerBugException("opencl", $"lanes are not combined by {expr.Kind}"),
-        };
+        var op = expr.Kind.Combination() ?? throw new CompilerBugException("opencl", $"lanes are not combined by {expr.Kind}");
         if (!int.IsPow2(value.Type.Lanes))
         {
             throw new CompilerBugException("opencl", $"{value.Type} lanes cannot be halved");
