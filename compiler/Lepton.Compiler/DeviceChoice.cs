@@ -29,11 +29,15 @@ public sealed record DeviceChoice(CodeDevice Device, CpuTarget? Target, string? 
 
     private const string Ilgpu = "ilgpu";
 
+    /// <summary>Whether this build has the devices of ILGPU.</summary>
 #if ILGPU
-    private const bool HasIlgpu = true;
+    public const bool HasIlgpu = true;
 #else
-    private const bool HasIlgpu = false;
+    public const bool HasIlgpu = false;
 #endif
+
+    /// <summary>What to say of them where <see cref="HasIlgpu"/> is false.</summary>
+    public const string NoIlgpu = "this build has no device ilgpu; one with -p:OfficialPackages=true has";
 
     public static readonly IReadOnlyList<string> Names = ["cpu", "clr", OpenCl, .. HasIlgpu ? [Ilgpu] : Array.Empty<string>()];
 
@@ -81,7 +85,7 @@ public sealed record DeviceChoice(CodeDevice Device, CpuTarget? Target, string? 
 
                 if (IsIlgpu(device))
                 {
-                    error = HasIlgpu ? null : "this build has no device ilgpu; one with -p:OfficialPackages=true has";
+                    error = HasIlgpu ? null : NoIlgpu;
                     return HasIlgpu ? new DeviceChoice(CodeDevice.Ilgpu, CpuTarget.Sse2, null) { Name = device } : null;
                 }
 
@@ -95,7 +99,8 @@ public sealed record DeviceChoice(CodeDevice Device, CpuTarget? Target, string? 
         : name.StartsWith(OpenCl + ":", StringComparison.Ordinal) && int.TryParse(name.AsSpan(OpenCl.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number
         : null;
 
-    private static bool IsIlgpu(string name) => name == Ilgpu || name.StartsWith(Ilgpu + ":", StringComparison.Ordinal);
+    /// <summary>Whether a name is <c>ilgpu</c>, <c>ilgpu:cuda:0</c> or so.</summary>
+    public static bool IsIlgpu(string name) => name == Ilgpu || name.StartsWith(Ilgpu + ":", StringComparison.Ordinal);
 
     private static bool IsNative(string? target) => target?.ToLowerInvariant() is null or "" or "native";
 

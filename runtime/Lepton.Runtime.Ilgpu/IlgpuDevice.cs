@@ -50,6 +50,13 @@ public sealed class IlgpuDevice
     /// <summary>Held by a run, and by who loads a kernel.</summary>
     internal Lock Gate { get; } = new();
 
+    /// <summary>The devices of this machine: what programs call them, and their own names.</summary>
+    public static IReadOnlyList<(string Name, string Model)> All()
+    {
+        using var context = Context.Create(static builder => builder.CPU().Cuda().OpenCL());
+        return [.. context.Devices.GroupBy(d => d.AcceleratorType).SelectMany(kind => kind.Take(kind.Key == AcceleratorType.CPU ? 1 : int.MaxValue).Select((d, i) => (NameOf(kind.Key, i), d.Name)))];
+    }
+
     /// <summary>Whether a name has the form of those that <see cref="Get"/> takes.</summary>
     public static bool IsName(string name) => Parse(name) is not null;
 

@@ -4,7 +4,7 @@ namespace Lepton.Placement.Problem;
 
 /// <summary>One device that kernels can be placed on.</summary>
 /// <param name="Name">As in the machine file: <c>cpu</c>, <c>opencl:0</c>.</param>
-/// <param name="Kind">What executes there: <c>cpu</c>, <c>clr</c>, <c>opencl</c>, <c>ilgpu</c>, or a name of the user's for an imagined
+/// <param name="Kind">What executes there: <c>cpu</c>, <c>clr</c>, <c>opencl:1</c>, <c>ilgpu:cuda:0</c>, or a name of the user's for an imagined
 /// device.</param>
 /// <param name="MemoryBytes">Bytes; +∞ where it does not limit.</param>
 /// <param name="UsdPerHour">Price of one hour, busy or rented (<see cref="MoneyModel"/>).</param>

@@ -2,6 +2,7 @@ using System.CommandLine;
 using Lepton.Abi;
 using Lepton.CommandLine.Profiling;
 using Lepton.Compiler;
+using Lepton.Embedding;
 using Lepton.Graphs;
 using Lepton.Language.Text;
 using Lepton.Placement.Costs;
@@ -44,7 +45,7 @@ internal sealed class CostOptions
         var costsFile = parsed.GetValue(_learn) ?? LearnedCosts.PathFor(machineFile ?? NoMachine);
         var kind = compilation.Device.ToString().ToLowerInvariant();
         var machine = machineFile is null ? null : MachineFiles.Read(machineFile);
-        var device = machine is null ? 0 : DeviceOf(machine, machineFile!, kind, threads);
+        var device = machine is null ? 0 : DeviceOf(machine, machineFile!, compilation, threads);
         var name = machine?.Devices[device].Name ?? kind;
         var fused = compilation.Fuse(entry, made.Sizes);
         var module = compilation.Lower([entry], made.Sizes);
@@ -70,10 +71,19 @@ internal sealed class CostOptions
         }
     }
 
-    // Of the devices of this kind the one with as many threads, else the first.
-    private static int DeviceOf(Machine machine, string path, string kind, int threads)
+    // Of the devices of this kind the one with as many threads, else the first; of OpenCL devices the one with the number.
+    private static int DeviceOf(Machine machine, string path, Compilation compilation, int threads)
     {
-        var same = machine.Devices.Index().Where(d => d.Item.Kind == kind || d.Item.Kind.StartsWith(kind + ":", StringComparison.Ordinal)).ToArray();
+        var kind = compilation.Device switch
+        {
+            CodeDevice.OpenCl => $"opencl:{compilation.DeviceNumber}",
+            CodeDevice.Ilgpu => compilation.DeviceName!,
+            var host => host.ToString().ToLowerInvariant(),
+        };
+        bool Fits(Device device) => compilation.Device == CodeDevice.OpenCl
+            ? LeptonDevices.OpenClNumber(device.Name, device.Kind) == compilation.DeviceNumber
+            : device.Kind == kind || device.Kind.StartsWith(kind + ":", StringComparison.Ordinal);
+        var same = machine.Devices.Index().Where(d => Fits(d.Item)).ToArray();
         var (index, device) = same.Where(d => Math.Max(1, d.Item.Threads) == threads).Concat(same).FirstOrDefault((-1, new Device("")));
         return index < 0 ? throw new UserException($"{path} has no device of kind {kind}: measure one with leptonc calibrate --devices {kind}")
             : device.Threads > 0 && device.Threads != threads ? throw new UserException(

@@ -34,6 +34,12 @@ internal static class DoctorCommand
 
             Row("clr", $".NET's own compiler, {ClrModule.Target.Level.ToString().ToLowerInvariant()}; runs where LLVM is missing, or with --device clr");
             OpenCl();
+#if ILGPU
+            foreach (var (name, model) in Runtime.Ilgpu.IlgpuDevice.All())
+            {
+                Row(name, $"{model}, by ILGPU");
+            }
+#endif
             Row("solver", CpEngines.Name(out var lacking) is { } solver ? $"{solver}; leptonc place proves its plans with it" : $"missing; only proofs of leptonc place need it: {lacking}");
             Row("cc", Which("cc") ?? $"missing; only leptonc build --shared needs it; install it with: {SharedLibrary.InstallCommand}");
             Row("cache", ObjectCache.OfUser()?.Folder ?? "none: no folder can be written; set LEPTON_CACHE");

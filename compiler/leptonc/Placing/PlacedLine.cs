@@ -145,7 +145,7 @@ internal sealed record PlacedRequest(PlanFile? Plan, CostModel? Costs, string? M
     {
         if (Plan is null)
         {
-            return Place.Values.Append(Place.ContainsKey(Others) ? null : "cpu").OfType<string>().Distinct().Select(n => LeptonDevices.Open(n, n.Split(':')[0], threads));
+            return Place.Values.Append(Place.ContainsKey(Others) ? null : "cpu").OfType<string>().Distinct().Select(n => LeptonDevices.Open(n, DeviceChoice.IsIlgpu(n) ? n : n.Split(':')[0], threads));
         }
 
         var used = Plan.Groups.Select(g => g.Device).ToHashSet();

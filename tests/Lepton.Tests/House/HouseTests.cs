@@ -27,7 +27,7 @@ public class HouseTests
         ],
         ["leptonc"] =
         [
-            "Lepton.Abi", "Lepton.Runtime", "Lepton.Runtime.OpenCl", "Lepton.Language", "Lepton.Graphs", "Lepton.Optimizer", "Lepton.Placement", "Lepton.Kernels",
+            "Lepton.Abi", "Lepton.Runtime", "Lepton.Runtime.OpenCl", "Lepton.Runtime.Ilgpu", "Lepton.Language", "Lepton.Graphs", "Lepton.Optimizer", "Lepton.Placement", "Lepton.Kernels",
             "Lepton.Codegen", "Lepton.Compiler", "Lepton.Embedding",
         ],
     };
