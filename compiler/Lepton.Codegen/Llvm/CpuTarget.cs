@@ -85,6 +85,6 @@ public sealed record CpuTarget(string Triple, string Cpu, string Features, SimdL
         }
 
         error = null;
-        return Cpu == host.Target.Cpu ? this : this with { Features = string.Join(',', new[] { Features, host.Missing }.Where(f => f.Length > 0)) };
+        return this == host.Target ? this : this with { Features = string.Join(',', new[] { Features, host.Missing }.Where(f => f.Length > 0)) };
     }
 }
