@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Lepton.Runtime.Devices;
 
 namespace Lepton.Runtime.OpenCl;
 
@@ -18,6 +19,9 @@ public sealed class OpenClMissingException : LeptonException
 /// <summary>The library that finds the OpenCL drivers of this machine.</summary>
 internal static partial class OpenClLibrary
 {
+    // _SC_NPROCESSORS_ONLN of Linux.
+    private const int OnlineProcessors = 84;
+
     private static readonly string[] Files = OperatingSystem.IsWindows() ? ["OpenCL.dll"]
         : OperatingSystem.IsMacOS() ? ["/System/Library/Frameworks/OpenCL.framework/OpenCL"]
         : ["libOpenCL.so.1", "libOpenCL.so"];
@@ -45,6 +49,7 @@ internal static partial class OpenClLibrary
         {
             LeaveSignalsAlone();
             KeepCompiledKernels();
+            KeepThreadsApart();
         }
 
         return found;
@@ -73,6 +78,16 @@ internal static partial class OpenClLibrary
         }
     }
 
+    // PoCL has a thread for each core and wakes them together. While another device's thread was busy Linux puts two of them on one core, and leaves them
+    // there for milliseconds: kernels of a placed run then take twice as long. So each has its core, where the process may use them all.
+    private static void KeepThreadsApart()
+    {
+        if (CoreAffinity.Allowed().Count == GetConfiguration(OnlineProcessors))
+        {
+            _ = SetEnvironment("POCL_AFFINITY", "1", 0);
+        }
+    }
+
     // Where object code is kept too.
     private static string? CacheFolder()
     {
@@ -85,6 +100,9 @@ internal static partial class OpenClLibrary
         var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
         return Path.IsPathRooted(xdg) ? Path.Combine(xdg, "lepton") : home.Length > 0 ? Path.Combine(home, ".cache", "lepton") : null;
     }
+
+    [LibraryImport("libc", EntryPoint = "sysconf")]
+    private static partial nint GetConfiguration(int name);
 
     [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int SetEnvironment(string name, string value, int overwrite);

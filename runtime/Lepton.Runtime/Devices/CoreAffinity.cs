@@ -16,31 +16,34 @@ internal static unsafe partial class CoreAffinity
             throw new ArgumentException("a device can be kept on cores on Linux only; leave its cores out", nameof(cores));
         }
 
-        // Those that this process may use: numbers may have holes in a container.
-        var allowed = stackalloc ulong[Words];
-        new Span<ulong>(allowed, Words).Clear();
-        _ = GetAffinity(0, Words * sizeof(ulong), allowed);
         if (cores.Count == 0)
         {
             throw new ArgumentException("a device needs one core at least", nameof(cores));
         }
 
-        foreach (var core in cores)
+        var allowed = Allowed();
+        if (cores.Where(c => !allowed.Contains(c)).ToList() is [var core, ..])
         {
-            if (core is < 0 or >= MaxCores || (allowed[core / 64] >> (core % 64) & 1) == 0)
-            {
-                var all = new List<int>();
-                for (var i = 0; i < MaxCores; i++)
-                {
-                    if ((allowed[i / 64] >> (i % 64) & 1) != 0)
-                    {
-                        all.Add(i);
-                    }
-                }
+            throw new ArgumentException($"there is no core {core} for this process; there are {string.Join(", ", allowed)}", nameof(cores));
+        }
+    }
 
-                throw new ArgumentException($"there is no core {core} for this process; there are {string.Join(", ", all)}", nameof(cores));
+    /// <summary>The cores that this process may use: their numbers may have holes in a container. Linux only.</summary>
+    internal static IReadOnlyList<int> Allowed()
+    {
+        var mask = stackalloc ulong[Words];
+        new Span<ulong>(mask, Words).Clear();
+        _ = GetAffinity(0, Words * sizeof(ulong), mask);
+        var all = new List<int>();
+        for (var core = 0; core < MaxCores; core++)
+        {
+            if ((mask[core / 64] >> (core % 64) & 1) != 0)
+            {
+                all.Add(core);
             }
         }
+
+        return all;
     }
 
     /// <summary>The calling thread, from now on. A core that was taken from the process in the meantime is no error: then it runs where it may.</summary>

@@ -52,6 +52,35 @@ public class OpenClDeviceTests
     }
 
     [OpenClFact]
+    public void Threads_of_PoCL_stay_each_on_a_core()
+    {
+        using var engine = LeptonEngine.Compile(Wave, new LeptonOptions { Device = "opencl" });
+        var device = OpenClDevice.Get(0);
+        if (!device.Platform.Contains("Portable", StringComparison.Ordinal) || device.ComputeUnits != Environment.ProcessorCount || device.ComputeUnits < 2)
+        {
+            return; // another driver, or a process that may not use all cores
+        }
+
+        var y = new float[1];
+        engine["wave"].Run<float, float>([1], [1], y);
+        var cores = Directory.GetDirectories("/proc/self/task").Select(CoresOf).Where(c => int.TryParse(c, out _)).ToHashSet();
+        Assert.Equal(device.ComputeUnits, cores.Count);
+
+        // Null of a thread that has just ended.
+        static string? CoresOf(string thread)
+        {
+            try
+            {
+                return File.ReadLines(Path.Combine(thread, "status")).FirstOrDefault(l => l.StartsWith("Cpus_allowed_list", StringComparison.Ordinal))?.Split('\t')[^1];
+            }
+            catch (IOException)
+            {
+                return null;
+            }
+        }
+    }
+
+    [OpenClFact]
     public void A_device_by_number_is_one_that_there_is()
     {
         var e = Assert.Throws<OpenClMissingException>(() => LeptonEngine.Compile(Wave, new LeptonOptions { Device = "opencl:999" }));
