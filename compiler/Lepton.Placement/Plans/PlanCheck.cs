@@ -9,9 +9,13 @@ public static class PlanCheck
 {
     private const string Mend = "leptonc place makes it anew";
 
-    /// <summary>Reports each change (LEP8105); true when there is none.</summary>
+    /// <summary>
+    /// Reports each change: LEP8105, with which it cannot run; LEP8106, when other times were measured, so that another plan may be better. True when
+    /// there is none.
+    /// </summary>
     /// <param name="keys">The key of each group that is placed, by name: <see cref="GroupKeys"/>.</param>
     /// <param name="machineKey">Of the machine file's text now: <see cref="PlanFile.KeyOf"/>.</param>
+    /// <param name="timesKey">Of the measured times now: <see cref="TimesKey.Of"/>.</param>
     /// <param name="entry">What would be placed now, and for which sizes and what.</param>
     public static bool Run(
         PlanFile plan,
@@ -21,6 +25,7 @@ public static class PlanCheck
         IReadOnlyDictionary<string, string> keys,
         Machine machine,
         string machineKey,
+        string? timesKey,
         DiagnosticReport report)
     {
         var before = report.Diagnostics.Count;
@@ -38,6 +43,11 @@ public static class PlanCheck
         if (plan.MachineKey != machineKey)
         {
             Stale(plan.MachinePlace, "the machine file has changed");
+        }
+        else if (plan.TimesKey != timesKey)
+        {
+            var what = plan.TimesKey is null ? "kernels were measured since" : timesKey is null ? $"{plan.Times} has no times of its kernels any more" : $"{plan.Times} has other times of its kernels";
+            report.Add(PlanFileDiagnostics.OtherTimes, plan.TimesPlace ?? plan.MachinePlace ?? Nowhere, [what], help: Mend);
         }
 
         foreach (var group in plan.Groups)

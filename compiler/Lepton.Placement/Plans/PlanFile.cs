@@ -13,6 +13,7 @@ namespace Lepton.Placement.Plans;
 /// program mlp.lep
 /// entry mlp B=32
 /// machine edge.yaml #1f2e3d4c
+/// times edge.costs #9a8b7c6d
 /// objective minimize cost subject to time &lt;= 100 ms
 /// status optimal, at least 0.00012 usd
 /// time 1.234 ms
@@ -21,6 +22,7 @@ namespace Lepton.Placement.Plans;
 /// contract_add_max_0 #5e0c1234 on server at 0 us
 /// sum_2 #00c0ffee on laptop at 812.5 us
 /// </code>
+/// The line of times is there when some of them were measured.
 /// </summary>
 /// <param name="Program">The file that was placed, without its folder.</param>
 /// <param name="Dims">The sizes it was placed for, in the entry's order.</param>
@@ -46,8 +48,17 @@ public sealed record PlanFile(
     public const int Version = 1;
     public const string Ending = ".plan";
 
+    /// <summary>The file of measured times (<see cref="Costs.LearnedCosts"/>), without its folder; null: all times are by formula.</summary>
+    public string? Times { get; init; }
+
+    /// <summary>Of the measured times among those that the plan was made from: <see cref="Plans.TimesKey"/>; null: there were none.</summary>
+    public string? TimesKey { get; init; }
+
     /// <summary>Where lines were read, and the end of the text; null where the plan was made.</summary>
     public SourceSpan? MachinePlace { get; init; }
+
+    /// <inheritdoc cref="MachinePlace"/>
+    public SourceSpan? TimesPlace { get; init; }
 
     /// <inheritdoc cref="MachinePlace"/>
     public SourceSpan? EntryPlace { get; init; }
@@ -73,7 +84,13 @@ public sealed record PlanFile(
             text.Append(CultureInfo.InvariantCulture, $" {name}={size}");
         }
 
-        text.Append($"\nmachine {Machine} #{MachineKey}\nobjective {Objective}\nstatus {Status}\n");
+        text.Append($"\nmachine {Machine} #{MachineKey}\n");
+        if (TimesKey is not null)
+        {
+            text.Append($"times {Times} #{TimesKey}\n");
+        }
+
+        text.Append($"objective {Objective}\nstatus {Status}\n");
         text.Append(CultureInfo.InvariantCulture, $"time {Seconds * 1e3:G6} ms\ncost {Usd:G6} usd\n\n");
         foreach (var group in Groups)
         {

@@ -36,6 +36,8 @@ internal sealed partial class PlanFileReader(SourceText source, DiagnosticReport
         var entry = Header(EntryLine(), "the entry with its sizes", "entry mlp B=32");
         var machinePlace = _lines.Peek();
         var machine = Header(MachineLine(), "the machine file with its key", "machine edge.yaml #1f2e3d4c");
+        var timesPlace = _lines.Peek() is { } next && next.Text.StartsWith("times ", StringComparison.Ordinal) ? next : default(SourceSpan?);
+        var times = timesPlace is null ? null : Header(TimesLine(), "the file of measured times with its key", "times edge.costs #9a8b7c6d");
         var objectivePlace = _lines.Peek();
         var objective = Header(AnyLine("objective"), "the objective", "objective minimize time");
         var status = Header(AnyLine("status"), "the status", "status optimal");
@@ -63,8 +65,11 @@ internal sealed partial class PlanFileReader(SourceText source, DiagnosticReport
             cost,
             [.. _groups.OrderBy(g => g.Start)])
         {
+            Times = times?.Groups[1].Value,
+            TimesKey = times?.Groups[2].Value,
             EntryPlace = entryPlace,
             MachinePlace = machinePlace,
+            TimesPlace = timesPlace,
             ObjectivePlace = objectivePlace,
             End = _lines.Behind(),
         };
@@ -124,6 +129,9 @@ internal sealed partial class PlanFileReader(SourceText source, DiagnosticReport
 
     [GeneratedRegex("^machine (.+) #([0-9a-f]{8})$")]
     private static partial Regex MachineLine();
+
+    [GeneratedRegex("^times (.+) #([0-9a-f]{8})$")]
+    private static partial Regex TimesLine();
 
     [GeneratedRegex(@"^time ([0-9.eE+-]+) ms$")]
     private static partial Regex TimeLine();

@@ -84,12 +84,17 @@ internal static class PlaceCommand
     private static PlanFile PlanOf(PlaceRequest request, PlacementReport report)
     {
         var (program, run) = (report.Program, report.Result.Run!);
+        var times = TimesKey.Of(program);
         var groups = program.Kernels.Index().Where(k => k.Item.Role == KernelRole.Group)
             .OrderBy(k => run.Starts[k.Index]).ThenBy(k => k.Index)
             .Select(k => new PlannedGroup(k.Item.Name, request.Keys[k.Item.Name], program.Machine.Devices[run.Devices[k.Index]].Name, run.Starts[k.Index]));
         return new PlanFile(
             request.Program, request.Entry, request.Dims, Path.GetFileName(request.MachinePath), request.MachineKey, request.Objective,
-            Shown.Status(report.Result), run.Score.Time, run.Score.Money, [.. groups]);
+            Shown.Status(report.Result), run.Score.Time, run.Score.Money, [.. groups])
+        {
+            Times = times is null ? null : Path.GetFileName(request.TimesPath),
+            TimesKey = times,
+        };
     }
 
     private static int Check(PlaceRequest request, string path)
@@ -97,7 +102,7 @@ internal static class PlaceCommand
         var report = new DiagnosticReport();
         var source = Source.Read(path);
         var isFresh = PlanFile.Read(source, report) is { } plan
-            && PlanCheck.Run(plan, request.Entry, request.Dims, request.Objective, request.Keys, request.Problem.Machine, request.MachineKey, report);
+            && PlanCheck.Run(plan, request.Entry, request.Dims, request.Objective, request.Keys, request.Problem.Machine, request.MachineKey, TimesKey.Of(request.Problem), report);
         Source.Print(report);
         Console.WriteLine(isFresh ? $"{path} is up to date" : $"{path} is not up to date");
         return isFresh ? 0 : Program.Wrong;

@@ -16,6 +16,7 @@ namespace Lepton.CommandLine.Placing;
 /// <param name="Dims">Of the entry, in its order.</param>
 /// <param name="MachinePath">As it was given.</param>
 /// <param name="MachineKey">Of the machine file's text.</param>
+/// <param name="TimesPath">The file of measured times, which need not be there.</param>
 /// <param name="Objective">As a plan block says it.</param>
 /// <param name="Goals">Empty: time.</param>
 /// <param name="Keys">The key of each kernel that is placed, by name.</param>
@@ -25,6 +26,7 @@ internal sealed record PlaceRequest(
     ValueList<(string Name, long Size)> Dims,
     string MachinePath,
     string MachineKey,
+    string TimesPath,
     string Objective,
     ValueList<PlanGoal> Goals,
     IReadOnlyDictionary<string, string> Keys,
@@ -53,7 +55,8 @@ internal sealed record PlaceRequest(
         var text = Source.Read(arguments.Machine);
         var machine = MachineFile.Read(text, report);
         Stop(report);
-        var costs = new CostModel(machine!, MachineFiles.Costs(arguments.Costs ?? LearnedCosts.PathFor(arguments.Machine)));
+        var times = arguments.Costs ?? LearnedCosts.PathFor(arguments.Machine);
+        var costs = new CostModel(machine!, MachineFiles.Costs(times));
         var dims = SizesOf(compilation, name, plan, arguments.Dims);
         var fused = compilation.Fuse(name, dims.ToDictionary(d => d.Name, d => d.Size));
         var pinned = PinNames.Resolve(fused, machine!, pins, report);
@@ -66,6 +69,7 @@ internal sealed record PlaceRequest(
             dims,
             arguments.Machine,
             PlanFile.KeyOf(text.Text),
+            times,
             Objectives.Text(goals, limits),
             goals,
             ProgramProblem.GroupNames(fused).ToDictionary(g => g, g => keys[g]),

@@ -83,9 +83,13 @@ internal sealed class PlacedLine
         var text = read is null ? null : Source.Read(machine!);
         var known = text is null ? null : MachineFile.Read(text, report);
         Source.Print(report);
-        return read is null || known is null
-            ? throw new UserException("")
-            : new PlacedRequest(read, new CostModel(known, MachineFiles.Costs(LearnedCosts.PathFor(machine!))), PlanFile.KeyOf(text!.Text), devices, replans);
+        if (read is null || known is null)
+        {
+            throw new UserException("");
+        }
+
+        var times = read.Times is null ? LearnedCosts.PathFor(machine!) : Path.Combine(Path.GetDirectoryName(machine!) ?? "", read.Times);
+        return new PlacedRequest(read, new CostModel(known, MachineFiles.Costs(times)), PlanFile.KeyOf(text!.Text), devices, replans);
     }
 }
 
@@ -165,9 +169,11 @@ internal sealed record PlacedRequest(PlanFile? Plan, CostModel? Costs, string? M
 
         var report = new DiagnosticReport();
         var (keys, placed) = (GroupKeys.Of(fused), ProgramProblem.GroupNames(fused));
-        if (!PlanCheck.Run(Plan, Plan.Entry, Plan.Dims, Plan.Objective, placed.ToDictionary(g => g, g => keys[g]), Costs!.Machine, MachineKey!, report))
+        var times = TimesKey.Of(ProgramProblem.Of(fused, Costs!, PlacedSession.Time));
+        PlanCheck.Run(Plan, Plan.Entry, Plan.Dims, Plan.Objective, placed.ToDictionary(g => g, g => keys[g]), Costs!.Machine, MachineKey!, times, report);
+        Source.Print(report);
+        if (report.HasErrors)
         {
-            Source.Print(report);
             throw new UserException("");
         }
 

@@ -5,6 +5,7 @@ using Lepton.CommandLine.Placing;
 using Lepton.Compiler;
 using Lepton.Language.Text;
 using Lepton.Placement;
+using Lepton.Placement.Costs;
 using Lepton.Placement.Reports;
 using Lepton.Tests.House;
 
@@ -122,6 +123,35 @@ public sealed class PlaceTests : IDisposable
         {
             var (found, output, _) = Place("--check", At("mlp.plan"));
             return (found, output);
+        }
+    }
+
+    [Fact]
+    public void A_plan_says_which_measured_times_it_was_made_from_and_asks_for_another_when_they_change()
+    {
+        var fused = Compilation.Of(new SourceText("mlp.lep", Perceptron)).Fuse("mlp", new Dictionary<string, long> { ["B"] = 64 });
+        var costs = LearnedCosts.Empty.With("laptop", GroupKey.Of(fused, fused.Groups[^1]), 12e-6, "");
+        File.WriteAllText(At("lab.costs"), costs.Print());
+        Assert.Equal(0, Place("--out", At("mlp.plan")).Code);
+        var line = File.ReadAllLines(At("mlp.plan"))[4];
+        Assert.Matches("^times lab.costs #[0-9a-f]{8}$", line);
+
+        // Times of other kernels, or of other devices, make no difference.
+        File.WriteAllText(At("lab.costs"), costs.With("laptop", "sort #00000000", 1, "").With("moon", GroupKey.Of(fused, fused.Groups[^1]), 1, "").Print());
+        Assert.Equal((0, $"{At("mlp.plan")} is up to date\n"), Checked().Asked);
+        File.WriteAllText(At("lab.costs"), costs.With("laptop", GroupKey.Of(fused, fused.Groups[^1]), 13e-6, "").Print());
+        var (asked, errors) = Checked();
+        Assert.Equal((1, $"{At("mlp.plan")} is not up to date\n"), asked);
+        Assert.Contains("warning LEP8106: the plan was made from other times: lab.costs has other times of its kernels", errors);
+
+        // The file that was named counts.
+        File.WriteAllText(At("other.costs"), costs.Print());
+        Assert.Equal(0, Place("--check", At("mlp.plan"), "--costs", At("other.costs")).Code);
+
+        ((int, string) Asked, string Errors) Checked()
+        {
+            var (found, output, told) = Place("--check", At("mlp.plan"));
+            return ((found, output), told);
         }
     }
 

@@ -68,12 +68,19 @@ public class PlacedCommandTests
     {
         using var folder = new TempFolder();
         File.WriteAllText(folder["lab.yaml"], Machine);
+        File.WriteAllText(folder["one.yaml"], "devices: { left: { kind: clr } }\n");
         Assert.Equal(0, UsageTests.Run("place", Program, "--dim", "B=2", "--machine", folder["lab.yaml"], "--pin", "softmax_2=far", "--seconds", "0.1", "--out", folder["mlp.plan"]).Code);
         var (code, _, errors) = UsageTests.Run("run", Program, "--in", "x=uniform(7)", "--plan", folder["mlp.plan"]);
         Assert.Equal(2, code);
         Assert.Contains("device far is of kind moon, which can be planned for but does not run here", errors.ReplaceLineEndings(" "));
 
         Assert.Equal(0, UsageTests.Run("place", Program, "--dim", "B=2", "--machine", folder["lab.yaml"], "--seconds", "0.1", "--out", folder["mlp.plan"]).Code);
+
+        // Other times make it no worse than it was: it runs, with a word.
+        Assert.Equal(0, UsageTests.Run("profile", Program, "--dim", "B=2", "--device", "clr", "--seconds", "0.01", "--out", folder[""], "--learn", folder["lab.costs"], "--machine", folder["one.yaml"]).Code);
+        (code, _, errors) = UsageTests.Run("run", Program, "--in", "x=uniform(7)", "--plan", folder["mlp.plan"]);
+        Assert.Equal(0, code);
+        Assert.Contains("warning LEP8106: the plan was made from other times: kernels were measured since", errors);
         File.AppendAllText(folder["lab.yaml"], "# changed\n");
         (code, _, errors) = UsageTests.Run("run", Program, "--in", "x=uniform(7)", "--plan", folder["mlp.plan"]);
         Assert.Equal(1, code);

@@ -39,6 +39,9 @@ public class PlanFileTests
         var (read, report) = Read(plan.Print());
         Assert.Empty(report.Diagnostics);
         Assert.Equal(plan.Print(), read!.Print());
+        Assert.Null(read.TimesKey);
+        var (timed, _) = Read((plan with { Times = "my edge.costs", TimesKey = "0badcafe" }).Print());
+        Assert.Equal(("my edge.costs", "0badcafe", 5), (timed!.Times, timed.TimesKey, timed.TimesPlace!.Value.StartPosition.Line));
         Assert.Equal(plan.Groups, read.Groups.Select(g => g with { Place = null }));
         Assert.Equal(plan.Dims, read.Dims);
         Assert.Equal("my edge.yaml", read.Machine);
@@ -50,6 +53,7 @@ public class PlanFileTests
     [InlineData("lepton-plan 2\n", "LEP8102", "1:1", "version 2, but this compiler reads version 1")]
     [InlineData(Head + "a_0 #00000001 on box at 0 us\na_0 #00000001 on box at 1 us\n", "LEP8104", "10:1", "`a_0` is placed twice")]
     [InlineData(Head + "a_0 on box at 0 us\n", "LEP8103", "9:1", "as in: sum_2 #00c0ffee on laptop at 812.5 us")]
+    [InlineData("lepton-plan 1\nprogram a.lep\nentry f\nmachine m.yaml #00000000\ntimes m.costs\nobjective minimize time\nstatus optimal\ntime 1 ms\ncost 0 usd\n", "LEP8103", "5:1", "as in: times edge.costs #9a8b7c6d")]
     [InlineData(Head + "a_0 #00000001 on box at -1 us\n", "LEP8103", "9:1", "a kernel with its device")]
     public void A_mistake_has_a_code_a_place_and_a_mend(string text, string code, string place, string words)
     {
@@ -102,10 +106,17 @@ public class PlanFileTests
         Assert.Equal([$"{8 + groups.Length}:1 the plan is stale: the program has a new kernel `{name}`"], Changes(Head + string.Concat(groups.Skip(1))));
         Assert.Equal(["4:1 the plan is stale: the machine file has changed"], Changes(Head + string.Concat(groups), "ffffffff"));
 
-        string[] Changes(string text, string machineKey = "1f2e3d4c")
+        const string Old = "the plan was made from other times:";
+        var timed = Head.Replace("objective", "times my.costs #00000001\nobjective", StringComparison.Ordinal) + string.Concat(groups);
+        Assert.Empty(Changes(timed, timesKey: "00000001"));
+        Assert.Equal([$"5:1 {Old} my.costs has other times of its kernels"], Changes(timed, timesKey: "00000002"));
+        Assert.Equal([$"5:1 {Old} my.costs has no times of its kernels any more"], Changes(timed));
+        Assert.Equal([$"4:1 {Old} kernels were measured since"], Changes(Head + string.Concat(groups), timesKey: "00000002"));
+
+        string[] Changes(string text, string machineKey = "1f2e3d4c", string? timesKey = null)
         {
             var (plan, report) = Read(text);
-            Assert.Equal(PlanCheck.Run(plan!, "mlp", [("B", 32), ("N", 4)], "minimize cost subject to time <= 100 ms", keys, machine, machineKey, report), report.Diagnostics.Count == 0);
+            Assert.Equal(PlanCheck.Run(plan!, "mlp", [("B", 32), ("N", 4)], "minimize cost subject to time <= 100 ms", keys, machine, machineKey, timesKey, report), report.Diagnostics.Count == 0);
             return [.. report.Diagnostics.Select(d => $"{d.Span.StartPosition.Line}:{d.Span.StartPosition.Column} {d.Message}")];
         }
     }
