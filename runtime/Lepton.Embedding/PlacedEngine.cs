@@ -4,6 +4,7 @@ using Lepton.Graphs;
 using Lepton.Placement.Segments;
 using Lepton.Runtime;
 using Lepton.Runtime.Devices;
+using Answer = System.Func<Lepton.Embedding.PlacedFailure, System.Collections.Generic.IReadOnlyList<Lepton.Placement.Segments.PlacedGroup>?>;
 
 namespace Lepton.Embedding;
 
@@ -29,10 +30,11 @@ public sealed class PlacedEngine : IDisposable
     private volatile PlacedProgram _program;
     private volatile Tuple<PlacedOptions, PlacedRunOptions>? _known;
 
-    private PlacedEngine(PlacedPrograms programs, IReadOnlyList<Device> devices, IReadOnlyList<PlacedGroup> assignment)
+    private PlacedEngine(PlacedPrograms programs, IReadOnlyList<Device> devices, IReadOnlyList<PlacedGroup> assignment, Answer? onFailure)
     {
-        (_programs, _devices, _program) = (programs, devices, programs.Make(assignment));
-        (Assignment, Manifest) = (assignment, _program.Manifest);
+        (_programs, _devices) = (programs, devices);
+        (_program, Assignment) = Make(assignment, onFailure);
+        Manifest = _program.Manifest;
         foreach (var fact in Manifest.Constraints)
         {
             var (left, right) = (fact.Left.AsConstant, fact.Right.AsConstant);
@@ -63,7 +65,9 @@ public sealed class PlacedEngine : IDisposable
     /// <param name="devices">What there is to run on; they stay the caller's.</param>
     /// <param name="assign">Says where each kernel runs; see <see cref="Assign"/>.</param>
     /// <param name="options">How to compile; its device is not looked at.</param>
+    /// <param name="onFailure">Asked when a device fails while code is made for it, as <see cref="PlacedOptions.OnFailure"/> is in a run.</param>
     /// <exception cref="LeptonCompileException">The program has errors.</exception>
+    /// <exception cref="DeviceFailedException">A device failed, and nothing was planned in its stead.</exception>
     /// <exception cref="LeptonArgumentException">The sizes do not suit the entry.</exception>
     /// <exception cref="ArgumentException">The assignment is not one, or a size is missing.</exception>
     public static PlacedEngine Compile(
@@ -72,11 +76,12 @@ public sealed class PlacedEngine : IDisposable
         IReadOnlyDictionary<string, long> dims,
         IReadOnlyList<Device> devices,
         Func<FusedGraph, IReadOnlyList<PlacedGroup>> assign,
-        LeptonOptions? options = null)
+        LeptonOptions? options = null,
+        Answer? onFailure = null)
     {
         options ??= LeptonOptions.Default;
         var (source, path) = LeptonEngine.Read(pathOrText);
-        return Of(kind => Compilation.Of(source, (options with { Device = kind, UseSchedules = false }).ToCompileOptions(path)), entry, dims, devices, assign);
+        return Of(kind => Compilation.Of(source, (options with { Device = kind, UseSchedules = false }).ToCompileOptions(path)), entry, dims, devices, assign, onFailure);
     }
 
     /// <summary>As above, with a compilation for each kind of device, made on demand.</summary>
@@ -86,7 +91,8 @@ public sealed class PlacedEngine : IDisposable
         string entry,
         IReadOnlyDictionary<string, long> dims,
         IReadOnlyList<Device> devices,
-        Func<FusedGraph, IReadOnlyList<PlacedGroup>> assign)
+        Func<FusedGraph, IReadOnlyList<PlacedGroup>> assign,
+        Answer? onFailure = null)
     {
         if (devices.Count == 0)
         {
@@ -97,7 +103,7 @@ public sealed class PlacedEngine : IDisposable
         try
         {
             var fused = compile(devices[0].Kind).Fuse(entry, dims);
-            return Of(fused, compile, devices, assign(fused));
+            return Of(fused, compile, devices, assign(fused), onFailure);
         }
         catch (GraphRunException e)
         {
@@ -107,7 +113,8 @@ public sealed class PlacedEngine : IDisposable
 
     /// <summary>An engine over a program that is fused already, for constant sizes.</summary>
     /// <inheritdoc cref="Compile"/>
-    public static PlacedEngine Of(FusedGraph fused, Func<string, Compilation> compile, IReadOnlyList<Device> devices, IReadOnlyList<PlacedGroup> assignment)
+    public static PlacedEngine Of(
+        FusedGraph fused, Func<string, Compilation> compile, IReadOnlyList<Device> devices, IReadOnlyList<PlacedGroup> assignment, Answer? onFailure = null)
     {
         var byName = new Dictionary<string, Device>();
         foreach (var device in devices)
@@ -118,7 +125,7 @@ public sealed class PlacedEngine : IDisposable
             }
         }
 
-        return new PlacedEngine(new PlacedPrograms(fused, Once(compile), byName), [.. devices], assignment);
+        return new PlacedEngine(new PlacedPrograms(fused, Once(compile), byName), [.. devices], assignment, onFailure);
     }
 
     /// <summary>An assignment in launch order: each kernel on the device given for its name, all others on <paramref name="otherwise"/>.</summary>
@@ -184,8 +191,8 @@ public sealed class PlacedEngine : IDisposable
         {
             if (_lost.Count > 0 && _program.Segments.Select(s => s.Device.Name).FirstOrDefault(_lost.ContainsKey) is { } lost)
             {
-                var assignment = options.OnFailure?.Invoke(new PlacedFailure(lost, _lost[lost], [], SegmentCut.Needed(Fused), Left())) ?? throw _lost[lost];
-                var next = _programs.Make(Allowed(assignment));
+                var assignment = options.OnFailure?.Invoke(Failure(lost, _lost[lost])) ?? throw _lost[lost];
+                var (next, _) = Make(assignment, options.OnFailure);
                 _retired.Add(_program);
                 _program = next;
             }
@@ -213,19 +220,44 @@ public sealed class PlacedEngine : IDisposable
         return made;
     }
 
-    private PlacedProgram? GoOn(DeviceFailure failure, Func<PlacedFailure, IReadOnlyList<PlacedGroup>?> onFailure)
+    private PlacedProgram? GoOn(DeviceFailure failure, Answer onFailure) =>
+        onFailure(Lost(failure.Device.Name, failure.Error, failure.Tensors)) is { } assignment ? Make(assignment, onFailure, failure.Tensors).Program : null;
+
+    // A program for what is not there yet. A device that fails while code is made for it is lost too.
+    private (PlacedProgram Program, IReadOnlyList<PlacedGroup> Assignment) Make(IReadOnlyList<PlacedGroup> assignment, Answer? onFailure, IReadOnlySet<string>? there = null)
     {
-        IReadOnlyList<string> left;
+        while (true)
+        {
+            try
+            {
+                return (_programs.Make(Allowed(assignment), there), assignment);
+            }
+            catch (DeviceFailedException e)
+            {
+                if (onFailure?.Invoke(Lost(e.Device, e, there)) is not { } instead)
+                {
+                    // A driver that refuses our code is our bug, unless another device helps.
+                    throw e.InnerException?.InnerException as CompilerBugException ?? (Exception)e;
+                }
+
+                assignment = instead;
+            }
+        }
+    }
+
+    private PlacedFailure Lost(string device, DeviceFailedException error, IReadOnlySet<string>? there)
+    {
         lock (_gate)
         {
-            _lost[failure.Device.Name] = failure.Error;
-            left = Left();
+            _lost[device] = error;
+            return Failure(device, error, there);
         }
+    }
 
-        var needed = SegmentCut.Needed(Fused, _programs.NodesOf(failure.Tensors));
-        var finished = Fused.Groups.Select(g => g.Name).Except(needed).Intersect(Assignment.Select(a => a.Group));
-        var assignment = onFailure(new PlacedFailure(failure.Device.Name, failure.Error, [.. finished], needed, left));
-        return assignment is null ? null : _programs.Make(Allowed(assignment), failure.Tensors);
+    private PlacedFailure Failure(string device, DeviceFailedException error, IReadOnlySet<string>? there = null)
+    {
+        var needed = SegmentCut.Needed(Fused, there is null ? null : _programs.NodesOf(there));
+        return new PlacedFailure(device, error, [.. SegmentCut.Needed(Fused).Except(needed)], needed, Left());
     }
 
     private IReadOnlyList<string> Left() => [.. _devices.Select(d => d.Name).Where(d => !_lost.ContainsKey(d))];

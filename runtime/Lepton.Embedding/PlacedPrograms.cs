@@ -1,9 +1,11 @@
 using Lepton.Abi;
 using Lepton.Compiler;
 using Lepton.Graphs;
+using Lepton.Kernels;
 using Lepton.Placement.Segments;
 using Lepton.Runtime;
 using Lepton.Runtime.Devices;
+using Lepton.Runtime.OpenCl;
 
 namespace Lepton.Embedding;
 
@@ -21,6 +23,7 @@ internal sealed class PlacedPrograms(FusedGraph fused, Func<string, Compilation>
     /// <param name="assignment">For <see cref="SegmentCut.Run"/>.</param>
     /// <param name="existing">Names of tensors that are there already; null: the arguments.</param>
     /// <exception cref="ArgumentException">The assignment is not one.</exception>
+    /// <exception cref="DeviceFailedException">A device failed while code was made for it.</exception>
     public PlacedProgram Make(IReadOnlyList<PlacedGroup> assignment, IReadOnlySet<string>? existing = null)
     {
         if (assignment.FirstOrDefault(a => !devices.ContainsKey(a.Device)) is { } unknown)
@@ -83,9 +86,22 @@ internal sealed class PlacedPrograms(FusedGraph fused, Func<string, Compilation>
         var device = devices[segment.Device];
         var compilation = compile(device.Kind);
         var kernels = compilation.Lower(segment.Name, [compilation.FuseAgain(segment.Graph)]);
-        var module = DeviceCode.Load(compilation, kernels, device);
+        var module = Load(compilation, kernels, device, segment.Name);
         return new PlacedSegment(
             segment.Name, device, module.Entries.Single(), [.. segment.Reads.Select(number)], [.. segment.Makes.Select(number)], [.. kernels.Kernels.Select(k => k.Name)]);
+    }
+
+    // A driver that does not take the code is a device that fails: another may take it.
+    private static Module Load(Compilation compilation, KernelModule kernels, Device device, string segment)
+    {
+        try
+        {
+            return DeviceCode.Load(compilation, kernels, device);
+        }
+        catch (Exception e) when (e is LeptonRunException { Device: not null } or CompilerBugException { InnerException: OpenClBuildException })
+        {
+            throw new DeviceFailedException(device.Name, (e.InnerException as OpenClBuildException)?.Message ?? e.Message, e).In($"compiling segment {segment}");
+        }
     }
 
     private static TensorFormat? FormatOf(Node node) => node switch

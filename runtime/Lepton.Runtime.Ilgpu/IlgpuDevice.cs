@@ -82,7 +82,7 @@ public sealed class IlgpuDevice
         }
         catch (Exception e) when (e is OutOfMemoryException or AcceleratorException or OverflowException)
         {
-            throw new LeptonRunException($"device {this} has no memory for {bytes} bytes of {what}: {e.Message}", e) { Device = Name };
+            throw new LeptonRunException($"device {this} has no memory for {bytes} bytes of {what}: {e.Message}", e) { Device = Name, BytesAsked = bytes };
         }
     }
 

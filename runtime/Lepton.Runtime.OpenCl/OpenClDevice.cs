@@ -224,7 +224,7 @@ public sealed unsafe class OpenClDevice
     }
 
     private LeptonRunException NoMemory(int error, long bytes, string what) =>
-        new($"device {this} has no memory for {bytes} bytes of {what}: {ClErrors.Name(error)}") { Device = Name };
+        new($"device {this} has no memory for {bytes} bytes of {what}: {ClErrors.Name(error)}") { Device = Name, BytesAsked = bytes };
 
     private T Get<T>(uint what)
         where T : unmanaged => Get<T>(_id, what);

@@ -50,7 +50,7 @@ public sealed unsafe class OpenClExecutor : Device
         }
         catch (OutOfMemoryException e)
         {
-            throw new DeviceFailedException(Name, $"no addresses for {bytes} bytes", e);
+            throw new DeviceFailedException(Name, $"no addresses for {bytes} bytes", e) { BytesAsked = bytes };
         }
     }
 

@@ -37,6 +37,9 @@ public sealed class LeptonRunException : LeptonException
     /// <summary>The device that failed or was lost, as the program names it: <c>opencl:0</c>; null when the failure is not a device's.</summary>
     public string? Device { get; init; }
 
+    /// <summary>Of a device that has no memory: the bytes that it was asked for; null: it failed otherwise.</summary>
+    public long? BytesAsked { get; init; }
+
     /// <summary>The same, with what ran.</summary>
     internal LeptonRunException In(string segment) => new($"{Message}; in {segment}", this)
     {

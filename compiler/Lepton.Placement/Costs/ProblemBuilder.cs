@@ -69,6 +69,17 @@ internal sealed class ProblemBuilder
 
     private void Add(FusionGroup group, int together)
     {
+        if (_options.Finished.Contains(group.Name))
+        {
+            var home = AtHome(KernelRole.Group, group.Name);
+            foreach (var output in group.Outputs)
+            {
+                _travels[output] = (home, []);
+            }
+
+            return;
+        }
+
         var work = WorkCounter.Of(_fused, group, _stored, _options.Assumptions);
         var key = GroupKey.Of(_fused, group, _stored);
         var times = _machine.Devices

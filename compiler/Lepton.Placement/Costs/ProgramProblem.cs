@@ -34,6 +34,9 @@ public sealed record ProgramOptions
     /// <summary>Devices that a group must not stand on.</summary>
     public IReadOnlyDictionary<string, IReadOnlyList<string>> Forbidden { get; init; } = new Dictionary<string, IReadOnlyList<string>>();
 
+    /// <summary>Groups that have run already: what they made lies at home.</summary>
+    public IReadOnlySet<string> Finished { get; init; } = new HashSet<string>();
+
     public WorkAssumptions Assumptions { get; init; } = WorkAssumptions.Default;
 
     public MemoryModel Memory { get; init; } = MemoryModel.Sum;

@@ -67,7 +67,7 @@ internal static class RunCommand
             {
                 CompileOptions On(string kind) => Source.OptionsHere(kind, parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip));
                 using var session = placed.Open(path, chosen.Name, made.Sizes, kind => On(kind) with { Cache = parsed.GetValue(noCache) ? null : On(kind).Cache }, count);
-                results = Given(session.Engine.Evaluate(made.References, session.Options(made.Parameters), cancel.Token));
+                results = Given(session.Evaluate(made.References, session.Options(made.Parameters), cancel.Token));
                 Console.Error.WriteLine(session.Summary());
             }
             else

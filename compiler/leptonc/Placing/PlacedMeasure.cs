@@ -34,11 +34,11 @@ internal sealed record PlacedMeasure(IReadOnlyList<double> Seconds, PlacedTimeli
             {
                 if (outputs.Length > 0)
                 {
-                    session.Engine.Run(inputs, references, options);
+                    session.Run(inputs, references, options);
                 }
                 else
                 {
-                    session.Engine.Evaluate(inputs, options).Dispose();
+                    session.Evaluate(inputs, options).Dispose();
                 }
 
                 if (!warm)

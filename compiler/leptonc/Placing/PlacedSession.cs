@@ -1,21 +1,47 @@
 using Lepton.Embedding;
-using Lepton.Placement;
 using Lepton.Placement.Costs;
 using Lepton.Placement.Problem;
-using Lepton.Placement.Segments;
 using Lepton.Runtime;
+using Lepton.Runtime.Devices;
 
 namespace Lepton.CommandLine.Placing;
 
 /// <summary>An entry on its devices, while a command runs it.</summary>
-internal sealed class PlacedSession(PlacedRequest request, PlacedEngine engine, IReadOnlyList<Runtime.Devices.Device> devices) : IDisposable
+internal sealed class PlacedSession(PlacedRequest request, PlacedEngine engine, Replanner replanner, IReadOnlyList<Runtime.Devices.Device> devices) : IDisposable
 {
     public PlacedEngine Engine => engine;
 
     public PlacedRequest Request => request;
 
     /// <summary>How to run it.</summary>
-    public PlacedOptions Options(ParameterSet parameters) => new() { Parameters = parameters, OnFailure = request.Replans ? Replan : null };
+    public PlacedOptions Options(ParameterSet parameters) => new() { Parameters = parameters, OnFailure = request.Replans ? replanner.Answer : null };
+
+    /// <summary>Runs on the caller's memory; messages of devices that fail say what the machine file says.</summary>
+    /// <inheritdoc cref="PlacedEngine.Run"/>
+    public void Run(ReadOnlySpan<TensorRef> inputs, ReadOnlySpan<TensorRef> outputs, PlacedOptions options)
+    {
+        try
+        {
+            engine.Run(inputs, outputs, options);
+        }
+        catch (DeviceFailedException e)
+        {
+            throw new UserException(request.Told(e));
+        }
+    }
+
+    /// <summary>As above, and makes the results. Dispose them.</summary>
+    public EntryResults Evaluate(ReadOnlySpan<TensorRef> inputs, PlacedOptions options, CancellationToken cancellation = default)
+    {
+        try
+        {
+            return engine.Evaluate(inputs, options, cancellation);
+        }
+        catch (DeviceFailedException e)
+        {
+            throw new UserException(request.Told(e));
+        }
+    }
 
     /// <summary>One line on devices, segments, copies, and memory between segments.</summary>
     public string Summary()
@@ -54,25 +80,4 @@ internal sealed class PlacedSession(PlacedRequest request, PlacedEngine engine, 
     private static string Counted(int count, string noun) => count == 1 ? $"1 {noun}" : $"{count} {noun}s";
 
     private int IndexOf(string device) => request.Costs!.Machine.Devices.Index().First(d => d.Item.Name == device).Index;
-
-    // As fast as it can be without the devices that are gone; what has run already does not count.
-    private IReadOnlyList<PlacedGroup>? Replan(PlacedFailure failure)
-    {
-        if (failure.Devices.Count == 0)
-        {
-            return null;
-        }
-
-        Console.Error.WriteLine($"{failure.Error.Message}; going on without it: {Counted(failure.Needed.Count, "kernel")} on {string.Join(", ", failure.Devices)}");
-        if (request.Costs is not { Machine: var machine })
-        {
-            return [.. failure.Needed.Select(g => new PlacedGroup(g, failure.Devices[0]))];
-        }
-
-        IReadOnlyList<string> gone = [.. machine.Devices.Select(d => d.Name).Except(failure.Devices)];
-        var program = ProgramProblem.Of(engine.Fused, request.Costs, Time, new ProgramOptions { Forbidden = ProgramProblem.GroupNames(engine.Fused).ToDictionary(g => g, _ => gone) });
-        return Placer.Place(program.Problem).Run is { } run
-            ? program.DevicesOf(run.Plan) is var on ? [.. failure.Needed.Select(g => new PlacedGroup(g, on[g]))] : null
-            : [.. failure.Needed.Select(g => new PlacedGroup(g, failure.Devices[0]))];
-    }
 }

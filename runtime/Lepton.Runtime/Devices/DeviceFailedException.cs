@@ -16,17 +16,22 @@ public sealed class DeviceFailedException : LeptonException
         : base($"device {device} failed{(segment is null ? "" : $" in {segment}")}: {reason}", inner)
     {
         (Device, Segment, Reason) = (device, segment, reason);
+        BytesAsked = (inner as DeviceFailedException)?.BytesAsked ?? (inner as LeptonRunException)?.BytesAsked;
     }
 
     /// <summary>The device's name.</summary>
     public string Device { get; }
 
-    /// <summary>What it was to do: a segment or a copy; null: not known where it was thrown.</summary>
+    /// <summary>What it was to do: a segment, a copy, an allocation; null: not known where it was thrown.</summary>
     public string? Segment { get; }
 
     /// <summary>What went wrong.</summary>
     public string Reason { get; }
 
+    /// <summary>The bytes that it was asked for and has no memory for; null: it failed otherwise.</summary>
+    public long? BytesAsked { get; init; }
+
     /// <summary>The same with what the device was to do.</summary>
-    internal DeviceFailedException In(string segment) => new(Device, segment, Reason, this);
+    /// <param name="segment">As in <c>segment mlp_0</c>, <c>the copy of h</c>.</param>
+    public DeviceFailedException In(string segment) => new(Device, segment, Reason, this);
 }

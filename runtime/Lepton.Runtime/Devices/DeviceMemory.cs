@@ -34,7 +34,7 @@ internal sealed class HostMemory : DeviceMemory
     {
         if (bytes is < 0 or > TensorShape.MaxBytes)
         {
-            throw new DeviceFailedException(device, $"{bytes} bytes of memory are too many");
+            throw new DeviceFailedException(device, $"{bytes} bytes of memory are too many") { BytesAsked = bytes };
         }
 
         try
@@ -43,7 +43,7 @@ internal sealed class HostMemory : DeviceMemory
         }
         catch (OutOfMemoryException e)
         {
-            throw new DeviceFailedException(device, $"no memory for {bytes} bytes", e);
+            throw new DeviceFailedException(device, $"no memory for {bytes} bytes", e) { BytesAsked = bytes };
         }
     }
 

@@ -21,9 +21,13 @@ internal sealed class PlacedRun(PlacedProgram program) : IDisposable
         var pins = new List<MemoryHandle>();
         try
         {
-            Allocate();
             Give(inputs, program.Arguments, "argument", pins);
             Give(outputs, program.Results, "result", pins);
+            if (Allocate() is (var full, var refused))
+            {
+                return GoOn(full, refused, program.Arguments.Distinct().ToDictionary(a => program.Tensors[a].Name, a => new Location(a, 0)), [], options, log, cancellation);
+            }
+
             Bind(options);
             using var state = new RunState(_plan.Lanes, options.OnFailure is not null, cancellation);
             var events = Submit(state);
@@ -38,7 +42,8 @@ internal sealed class PlacedRun(PlacedProgram program) : IDisposable
                 }
 
                 cancellation.ThrowIfCancellationRequested();
-                return GoOn(device, (DeviceFailedException)failure, state, events, options, log, cancellation);
+                var finished = _plan.Steps.Index().Where(s => !s.Item.IsCopy && events[s.Index].Error is null).Select(s => program.Segments[s.Item.Segment].Name);
+                return GoOn(device, (DeviceFailedException)failure, There(events, state), [.. finished], options, log, cancellation);
             }
 
             if (Array.Find(events, e => e.Error is not null) is { Error: { } error })
@@ -82,25 +87,32 @@ internal sealed class PlacedRun(PlacedProgram program) : IDisposable
         }
     }
 
-    private void Allocate()
+    // Null, or the device that has no memory for its tensors.
+    private (Device Device, DeviceFailedException Error)? Allocate()
     {
         if (_blocks.Length > 0)
         {
-            return;
+            return null;
         }
 
         var blocks = new DeviceMemory?[_plan.Spaces.Count + 1];
+        var space = 0;
         try
         {
-            for (var space = 0; space < blocks.Length; space++)
+            for (; space < blocks.Length; space++)
             {
                 var bytes = program.Memory.Peaks[space];
                 blocks[space] = space == 0 ? HostMemory.Of("host", bytes) : _plan.Spaces[space - 1].Allocate(bytes);
             }
         }
-        catch
+        catch (Exception e)
         {
             Array.ForEach(blocks, b => b?.Dispose());
+            if (space > 0 && e is DeviceFailedException failed)
+            {
+                return (_plan.Spaces[space - 1], failed.In("allocating the tensors of its segments"));
+            }
+
             throw;
         }
 
@@ -109,6 +121,8 @@ internal sealed class PlacedRun(PlacedProgram program) : IDisposable
         {
             _addresses[location] = blocks[location.Space]!.Address + (nint)place.Offset;
         }
+
+        return null;
     }
 
     private unsafe void Give(ReadOnlySpan<TensorRef> tensors, Abi.ValueList<int> numbers, string what, List<MemoryHandle> pins)
@@ -287,16 +301,10 @@ internal sealed class PlacedRun(PlacedProgram program) : IDisposable
     }
 
     // What is there is given to the program that makes the rest.
-    private OwnedSparseTensor?[] GoOn(Device device, DeviceFailedException error, RunState state, DeviceEvent[] events, PlacedRunOptions options, RunLog log, CancellationToken cancellation)
+    private OwnedSparseTensor?[] GoOn(
+        Device device, DeviceFailedException error, Dictionary<string, Location> there, string[] finished, PlacedRunOptions options, RunLog log, CancellationToken cancellation)
     {
-        var there = Enumerable.Range(0, program.Tensors.Count).Select(t => (program.Tensors[t].Name, Place: PlaceOf(t, events, state)))
-            .Where(t => t.Place is not null).ToDictionary(t => t.Name, t => t.Place!.Value);
-        var finished = _plan.Steps.Index().Where(s => !s.Item.IsCopy && events[s.Index].Error is null).Select(s => program.Segments[s.Item.Segment].Name);
-        using var rest = options.OnFailure!(new DeviceFailure(device, error, [.. finished], there.Keys.ToHashSet()));
-        if (rest is null)
-        {
-            throw error;
-        }
+        using var rest = options.OnFailure?.Invoke(new DeviceFailure(device, error, finished, there.Keys.ToHashSet())) ?? throw error;
 
         var brought = new List<HostMemory>();
         try
@@ -306,7 +314,11 @@ internal sealed class PlacedRun(PlacedProgram program) : IDisposable
                 : throw new InvalidOperationException($"the program that goes on reads {rest.Tensors[a].Name}, which is not there")).ToArray();
             var byName = program.Results.ToDictionary(r => program.Tensors[r].Name);
             var outputs = rest.Results.Select(r => rest.Tensors[r].Format is null ? Reference(new Location(byName[rest.Tensors[r].Name], 0)) : default).ToArray();
-            var made = rest.Execute(inputs, outputs, options, cancellation, log);
+
+            // If a device fails there too: results that are finished here are no part of that program, and need not be made again.
+            HashSet<string> mine = [.. byName.Keys.Except(rest.Results.Select(r => rest.Tensors[r].Name))];
+            var again = options with { OnFailure = f => options.OnFailure!(f with { Tensors = f.Tensors.Union(mine).ToHashSet() }) };
+            var made = rest.Execute(inputs, outputs, again, cancellation, log);
             var all = program.Results.Select(Taken).ToArray();
             foreach (var (i, tensor) in rest.Results.Index())
             {
@@ -320,6 +332,10 @@ internal sealed class PlacedRun(PlacedProgram program) : IDisposable
             brought.ForEach(b => b.Dispose());
         }
     }
+
+    private Dictionary<string, Location> There(DeviceEvent[] events, RunState state) =>
+        Enumerable.Range(0, program.Tensors.Count).Select(t => (program.Tensors[t].Name, Place: PlaceOf(t, events, state)))
+            .Where(t => t.Place is not null).ToDictionary(t => t.Name, t => t.Place!.Value);
 
     // Where a tensor lies whole; null: nowhere any more. The host's memory before others.
     private Location? PlaceOf(int tensor, DeviceEvent[] events, RunState state)

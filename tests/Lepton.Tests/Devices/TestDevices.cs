@@ -53,3 +53,11 @@ internal sealed class FailingDevice(string name, int calls, string kind = "clr",
         base.Run(call, cancellation);
     }
 }
+
+/// <summary>A device with a memory of its own, in which nothing has a place.</summary>
+internal sealed class FullDevice(string name) : Device(name, "clr", threads: 1)
+{
+    public override bool SharesHostMemory => false;
+
+    public override DeviceMemory Allocate(long bytes) => throw new DeviceFailedException(Name, $"no memory for {bytes} bytes") { BytesAsked = bytes };
+}
