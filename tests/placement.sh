@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Placement at full size, by hand: the eight published pipelines, each proved optimal within 60 s; 400 random problems against the enumeration,
-# with a solver and without; how much better than HEFT plans of larger random graphs are without a solver.
+# with a solver and without, and 400 whose memory counts what is alive; how much better than HEFT plans of larger random graphs are without a solver.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/setup.sh

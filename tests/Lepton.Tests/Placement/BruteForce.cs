@@ -4,7 +4,7 @@ namespace Lepton.Tests.Placement;
 
 /// <summary>
 /// Every assignment of devices and every order of kernels, with formulas of its own: the oracle of everything that claims to be exact.
-/// For memory that counts what is alive, and for exclusive links, waiting can pay, so orders do not suffice, and it refuses.
+/// For memory that counts what is alive, and for exclusive links, waiting can pay, so orders do not suffice: there <see cref="ShortestRun"/> goes on.
 /// </summary>
 public sealed class BruteForce
 {
@@ -17,8 +17,6 @@ public sealed class BruteForce
 
     private BruteForce(PlacementProblem problem)
     {
-        Assert.NotEqual(MemoryModel.Residency, problem.Memory);
-        Assert.False(problem.ExclusiveLinks);
         (_problem, _kernels) = (problem, problem.Kernels.Count);
         (_device, _end) = (new int[_kernels], new double[_kernels]);
         _streams = [.. problem.Devices.Select(d => new double[d.Streams])];
@@ -62,7 +60,15 @@ public sealed class BruteForce
         {
             if (Allowed() && Fits() && Interval() is { } interval)
             {
-                Order(0, 0, Copies().Sum(c => LinkOf(c.From, c.To)!.UsdPerGigabyte * c.Bytes / 1e9), interval);
+                var copies = Copies().Sum(c => LinkOf(c.From, c.To)!.UsdPerGigabyte * c.Bytes / 1e9);
+                if (_problem.Memory != MemoryModel.Residency && !_problem.ExclusiveLinks)
+                {
+                    Order(0, 0, copies, interval);
+                }
+                else if (ShortestRun.Of(_problem, _device) is var time && double.IsFinite(time))
+                {
+                    Keep(new PlanScore(time, copies + Paid(time), interval, true));
+                }
             }
 
             return;
@@ -122,6 +128,16 @@ public sealed class BruteForce
             foreach (var copy in Copies())
             {
                 bytes[copy.To] += copy.Bytes;
+            }
+        }
+
+        for (var v = 0; v < _kernels && _problem.Memory == MemoryModel.Residency; v++)
+        {
+            // While it runs, what it reads and makes is there.
+            var touched = _problem.Tensors.Where(t => t.Producer == v || t.Consumers.Contains(v)).Sum(t => t.Bytes);
+            if (_problem.Kernels[v].Seconds[_device[v]] > 0 && bytes[_device[v]] + touched > _problem.Devices[_device[v]].MemoryBytes * (1 + 1e-9))
+            {
+                return false;
             }
         }
 

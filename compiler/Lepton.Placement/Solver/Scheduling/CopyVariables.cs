@@ -9,6 +9,7 @@ internal sealed class CopyVariables(PlacementModel model)
 {
     private readonly Dictionary<(int Tensor, int From, int To), Literal?> _needed = [];
     private readonly Dictionary<(int Tensor, int To), IntVariable> _start = [];
+    private readonly Dictionary<int, IntVariable> _leaves = [];
 
     /// <summary>Null where the copy cannot be needed. Without a link it is forbidden elsewhere.</summary>
     public Literal? Needed(int tensor, int from, int to)
@@ -67,6 +68,32 @@ internal sealed class CopyVariables(PlacementModel model)
 
         return start;
     }
+
+    /// <summary>
+    /// When the copy leaves: where links are not exclusive, when its producer ends. Rounded down, an end can be a tick more than start and duration are.
+    /// </summary>
+    public IntVariable Leaves(int tensor, int to)
+    {
+        var (tables, u) = (model.Tables, model.Tables.Producer[tensor]);
+        if (tables.Problem.ExclusiveLinks)
+        {
+            return Start(tensor, to);
+        }
+
+        if (!_leaves.TryGetValue(u, out var leaves))
+        {
+            var whole = Enumerable.Range(0, tables.Devices).Where(d => tables.Allowed(u, d)).All(d => model.Units.IsWhole(tables.Seconds[u, d]));
+            _leaves[u] = leaves = model.Int(0, model.Units.Horizon, model.Hinted?.Leaves[u]);
+            model.Builder.Between(leaves - model.End(u), 0, whole ? 0 : 1);
+        }
+
+        return leaves;
+    }
+
+    /// <summary>The tick at which a copy that is needed leaves.</summary>
+    public long ReadLeaves(IReadOnlyList<long> solution, int tensor, int to, long producerEnds) =>
+        _start.TryGetValue((tensor, to), out var start) ? solution[start.Index]
+        : _leaves.TryGetValue(model.Tables.Producer[tensor], out var leaves) ? solution[leaves.Index] : producerEnds;
 
     public IEnumerable<CopyStart> ReadStarts(IReadOnlyList<long> solution, Func<int, int> device)
     {

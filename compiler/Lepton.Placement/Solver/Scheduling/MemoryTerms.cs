@@ -7,39 +7,48 @@ namespace Lepton.Placement.Solver.Scheduling;
 /// <code>
 ///   Weights     Σ weights[v] x[v,d] ≤ M
 ///   Sum         + Σ bytes[t] there[t,d],   there[t,d] ⇐ x[v,d] for the producer and each reader of t
-///   Residency   relaxed: Σ weights[v] x[v,d] + inputs and outputs of w ≤ M   where w, which takes time, is on d
+///   Residency   + what is alive, at every tick (<see cref="ResidencyTerms"/>), which implies, but not at once,
+///               Σ weights[v] x[v,d] + inputs and outputs of w ≤ M   where w, which takes time, is on d
 /// </code>
+/// Where so many tensors are on so many devices that pairs of them make no model any more, residency is relaxed to the second rule; the simulator judges
+/// the plan.
 /// </summary>
 internal static class MemoryTerms
 {
     private const double Parts = 1L << 40;
 
+    // Pairs of tensors on a device: some 40 tensors on 4 devices.
+    private const int MostPairs = 25_000;
+
+    /// <summary>Some device has less memory than everything together takes.</summary>
+    public static bool Binds(PlacementProblem problem) => problem.Devices.Any(d => All(problem) > d.MemoryBytes);
+
     public static void Write(PlacementModel model)
     {
         var tables = model.Tables;
         var problem = tables.Problem;
+        var residency = problem.Memory == MemoryModel.Residency && Binds(problem) ? new ResidencyTerms(model) : null;
+        var exact = residency?.Pairs <= MostPairs;
         for (var d = 0; d < tables.Devices; d++)
         {
             var memory = problem.Devices[d].MemoryBytes;
-            var all = problem.Kernels.Sum(k => k.WeightBytes) + (problem.Memory == MemoryModel.Weights ? 0 : tables.Bytes.Sum());
-            if (all <= memory)
+            if (All(problem) <= memory)
             {
                 continue;
             }
 
-            // Whole bytes stay whole. A device without memory holds what has no bytes.
-            var unit = memory <= Parts ? 1 : memory / Parts;
-            if (memory < Parts && (problem.Kernels.Any(k => k.WeightBytes % 1 != 0) || tables.Bytes.Any(b => b % 1 != 0)))
-            {
-                unit = Math.Max(memory, double.Epsilon * Parts * Parts) / Parts;
-            }
+            var unit = Unit(problem, memory);
 
             var most = Units.Down(memory, unit);
             var weights = LinearExpression.Sum(Enumerable.Range(0, tables.Kernels).Where(v => model.At(v, d) is not null)
                 .Select(v => Units.Down(problem.Kernels[v].WeightBytes, unit) * (LinearExpression)model.At(v, d)!.Value));
-            if (problem.Memory == MemoryModel.Residency)
+            if (residency is not null)
             {
                 OneAtATime(model, d, unit, weights, most);
+                if (exact)
+                {
+                    residency.Limit(d, unit, weights, most);
+                }
             }
             else
             {
@@ -47,6 +56,16 @@ internal static class MemoryTerms
                 model.Builder.LessOrEqual(weights + tensors, most);
             }
         }
+    }
+
+    private static double All(PlacementProblem problem) =>
+        problem.Kernels.Sum(k => k.WeightBytes) + (problem.Memory == MemoryModel.Weights ? 0 : problem.Tensors.Sum(t => t.Bytes));
+
+    // Whole bytes stay whole. A device without memory holds what has no bytes.
+    private static double Unit(PlacementProblem problem, double memory)
+    {
+        var whole = problem.Kernels.All(k => k.WeightBytes % 1 == 0) && problem.Tensors.All(t => t.Bytes % 1 == 0);
+        return memory > Parts ? memory / Parts : whole ? 1 : Math.Max(memory, double.Epsilon * Parts * Parts) / Parts;
     }
 
     private static LinearExpression There(PlacementModel model, int d, double unit)

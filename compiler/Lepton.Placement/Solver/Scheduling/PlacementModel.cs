@@ -22,8 +22,7 @@ internal enum EdgeForm
 ///   T ≥ e[v],  T · streams(d) ≥ Σ p[v,d] x[v,d],  head x ≤ s,  s + (p + tail) x ≤ T
 ///   copy[t,a,b] ⇐ x[u,a] ∧ x[w,b]                                  one per tensor and destination: money, memory, links, stages
 /// </code>
-/// Variables and constraints of metrics that neither goal nor limits speak of are left out. Memory that counts what is alive is relaxed to weights and
-/// what one kernel needs at a time; the simulator judges the plan.
+/// Variables and constraints of metrics that neither goal nor limits speak of are left out.
 /// </summary>
 internal sealed class PlacementModel
 {
@@ -61,7 +60,8 @@ internal sealed class PlacementModel
     public TickSchedule? Hinted => _hint;
 
     public static bool NeedsTimes(PlacementProblem problem, Weights goal) =>
-        goal.NeedsTimes(problem.Money) || Weights.Limits(problem.Objective).Any(l => double.IsFinite(l.Most) && l.Sum.NeedsTimes(problem.Money));
+        goal.NeedsTimes(problem.Money) || Weights.Limits(problem.Objective).Any(l => double.IsFinite(l.Most) && l.Sum.NeedsTimes(problem.Money))
+        || (problem.Memory == MemoryModel.Residency && MemoryTerms.Binds(problem));
 
     /// <param name="most">Plans of a greater value are not looked for.</param>
     /// <param name="bound">No plan has a smaller value.</param>
@@ -77,7 +77,15 @@ internal sealed class PlacementModel
     /// <summary>The plan of a solution; without times its kernels start in topological order.</summary>
     public Plan Read(IReadOnlyList<long> solution)
     {
-        var device = X.Select(x => Array.FindIndex(x, l => l is { } literal && solution[literal.Variable] != 0)).ToArray();
+        var chosen = X.Select(x => Array.FindIndex(x, l => l is { } literal && solution[literal.Variable] != 0)).ToArray();
+        int[] device = [.. Tables.VariableOf.Select(x => chosen[x])];
+        if (_timed && Tables.Problem.Memory == MemoryModel.Residency)
+        {
+            long[] start = [.. Start.Select(s => solution[s.Index])];
+            long End(int v) => start[v] + Ticks(v, device[v]);
+            return SettledTimes.Of(Tables, Units, device, start, (t, to) => Copies.ReadLeaves(solution, t, to, End(Tables.Producer[t])));
+        }
+
         var place = new double[Tables.Kernels];
         for (var i = 0; i < place.Length; i++)
         {
@@ -85,12 +93,15 @@ internal sealed class PlacementModel
         }
 
         var starts = _timed ? Start.Select(s => solution[s.Index] * Units.Seconds) : place;
-        return new Plan([.. Tables.VariableOf.Select(x => device[x])], [.. starts], [.. Copies.ReadStarts(solution, v => device[Tables.VariableOf[v]])]);
+        return new Plan([.. device], [.. starts], [.. Copies.ReadStarts(solution, v => device[v])]);
     }
 
     public Literal? At(int kernel, int device) => X[Tables.VariableOf[kernel]][device];
 
     public long Ticks(int kernel, int device) => Units.Ticks(Tables.Seconds[kernel, device]);
+
+    /// <summary>e[v] = s[v] + Σ p[v,d] x[v,d].</summary>
+    public LinearExpression End(int kernel) => (LinearExpression)Start[kernel] + Sum(kernel, d => Ticks(kernel, d));
 
     /// <summary>Σ amount(d) x[v,d].</summary>
     public LinearExpression Sum(int kernel, Func<int, long> amount) => LinearExpression.Sum(

@@ -4,7 +4,8 @@ namespace Lepton.Placement.Solver.Scheduling;
 
 /// <summary>
 /// A known plan in ticks: kernels in the order of their starts, each as early as its inputs, its stream and the link allow. With every duration rounded
-/// down nothing is later than in the plan itself.
+/// down nothing is later than in the plan itself. Where memory counts what is alive, waiting may be what the plan lives of: then all times are the plan's
+/// own, rounded down.
 /// </summary>
 internal sealed class TickSchedule
 {
@@ -12,7 +13,13 @@ internal sealed class TickSchedule
 
     public TickSchedule(Tables tables, Units units, Plan plan)
     {
-        (Device, Start, End) = ([.. plan.Devices], new long[tables.Kernels], new long[tables.Kernels]);
+        (Device, Start, End, Leaves) = ([.. plan.Devices], new long[tables.Kernels], new long[tables.Kernels], new long[tables.Kernels]);
+        if (tables.Problem.Memory == MemoryModel.Residency)
+        {
+            AsPlanned(tables, units, plan);
+            return;
+        }
+
         var streams = tables.Problem.Devices.Select(d => new long[d.Streams]).ToArray();
         var links = new Dictionary<(int, int), long>();
         foreach (var v in Simulation.Orders.Topological(tables.Problem, plan.Starts)!)
@@ -31,7 +38,7 @@ internal sealed class TickSchedule
                 streams[d][stream] = Start[v] + length;
             }
 
-            End[v] = Start[v] + length;
+            Leaves[v] = End[v] = Start[v] + length;
         }
     }
 
@@ -41,6 +48,9 @@ internal sealed class TickSchedule
 
     public long[] End { get; }
 
+    /// <summary>When copies of what it makes leave, where links are not exclusive.</summary>
+    public long[] Leaves { get; }
+
     public long Time => End.DefaultIfEmpty(0).Max();
 
     /// <summary>When the copy leaves; null where it is not needed.</summary>
@@ -48,6 +58,21 @@ internal sealed class TickSchedule
 
     public bool Copied(Tables tables, int tensor, int from, int to) =>
         from != to && Device[tables.Producer[tensor]] == from && tables.Consumers[tensor].Any(w => Device[w] == to);
+
+    private void AsPlanned(Tables tables, Units units, Plan plan)
+    {
+        for (var v = 0; v < tables.Kernels; v++)
+        {
+            var seconds = tables.Problem.Kernels[v].Seconds[Device[v]];
+            (Start[v], Leaves[v]) = (units.Ticks(plan.Starts[v]), units.Ticks(plan.Starts[v] + seconds));
+            End[v] = Start[v] + units.Ticks(seconds);
+        }
+
+        foreach (var copy in plan.Copies)
+        {
+            _copies[(copy.Tensor, copy.To)] = units.Ticks(copy.Start);
+        }
+    }
 
     // Copies go as their readers ask for them, which need not be the plan's order on a link: then the hint is worse, not wrong.
     private long Arrival(Tables tables, Units units, int t, int to, Dictionary<(int, int), long> links)

@@ -108,7 +108,7 @@ internal static class Times
         var (chain, builder) = (order.Kernels, model.Builder);
         for (var i = 1; i < chain.Length; i++)
         {
-            builder.LessOrEqual(End(model, chain[i - 1]), model.Start[chain[i]]);
+            builder.LessOrEqual(model.End(chain[i - 1]), model.Start[chain[i]]);
         }
 
         HashSet<int> apart = [.. chain[..order.Before], .. chain[order.After..]];
@@ -118,7 +118,7 @@ internal static class Times
             {
                 if (order.Before > 0)
                 {
-                    builder.LessOrEqual(End(model, chain[order.Before - 1]), model.Start[v], here);
+                    builder.LessOrEqual(model.End(chain[order.Before - 1]), model.Start[v], here);
                 }
 
                 if (order.After < chain.Length)
@@ -131,8 +131,6 @@ internal static class Times
         return apart;
     }
 
-    private static LinearExpression End(PlacementModel model, int v) => (LinearExpression)model.Start[v] + model.Sum(v, d => model.Ticks(v, d));
-
     // One copy at a time between two devices, from when its producer has ended.
     private static void Exclusive(PlacementModel model)
     {
@@ -143,7 +141,7 @@ internal static class Times
             foreach (var (t, from, to, needed) in link)
             {
                 var (start, length) = (model.Copies.Start(t, to), model.Units.Ticks(model.Tables.Copy(t, from, to)));
-                model.Builder.LessOrEqual(End(model, model.Tables.Producer[t]), start, needed);
+                model.Builder.LessOrEqual(model.End(model.Tables.Producer[t]), start, needed);
                 if (length > 0)
                 {
                     intervals.Add(model.Builder.Interval(start, length, (LinearExpression)start + length, needed));
@@ -157,7 +155,7 @@ internal static class Times
     private static void Pair(PlacementModel model, int t, int u, int w)
     {
         var tables = model.Tables;
-        model.Builder.LessOrEqual(End(model, u), model.Start[w]);
+        model.Builder.LessOrEqual(model.End(u), model.Start[w]);
         foreach (var (a, from, b, to) in Places(model, u, w))
         {
             if (!tables.Linked(a, b))
@@ -216,7 +214,7 @@ internal static class Times
             }
         }
 
-        model.Builder.LessOrEqual(End(model, u) + delay, model.Start[w]);
+        model.Builder.LessOrEqual(model.End(u) + delay, model.Start[w]);
     }
 
     // Where a tensor from u to w would have to be copied.

@@ -49,6 +49,9 @@ internal sealed record Units(double Goal, double Seconds, double Usd, double Int
     /// <summary>How many units an amount holds. An amount that is whole but for rounding is whole.</summary>
     public static long Down(double amount, double unit) => (long)Math.Min(Math.Floor((amount / unit) + 1e-7), Most * 4);
 
+    /// <summary>Rounding to ticks loses nothing of it.</summary>
+    public bool IsWhole(double seconds) => Math.Abs((seconds / Seconds) - Math.Round(seconds / Seconds)) <= 1e-7;
+
     public long Ticks(double seconds) => Down(seconds, Seconds);
 
     // A metric without weight is counted only where something limits it.

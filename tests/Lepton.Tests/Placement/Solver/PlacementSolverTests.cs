@@ -45,6 +45,53 @@ public class PlacementSolverTests(ITestOutputHelper output)
     }
 
     [SolverFact]
+    public void What_is_alive_in_memory_is_counted_as_the_enumeration_counts_it()
+    {
+        using var first = CpEngines.Create(out _)!;
+        using var second = CpEngines.Create(out _)!;
+        var (optimal, infeasible, waited) = (0, 0, 0);
+        for (var seed = 0; seed < Instances; seed++)
+        {
+            var (problem, best, known) = RandomGoals.Make(seed, resident: true);
+            var (answer, note) = PlacementSolver.Solve(problem, known, [first, second], new SolverOptions { Seconds = 60 });
+            if (best is null)
+            {
+                infeasible++;
+                Assert.True(answer.Status == SolverStatus.Infeasible, $"seed {seed}: there is no plan, {answer} {note}");
+                continue;
+            }
+
+            optimal++;
+            Assert.True(answer.Status == SolverStatus.Optimal, $"seed {seed}: {best} is best, {answer} {note}");
+            var score = Simulator.Run(problem, answer.Best!).Score;
+            Assert.True(score.Feasible);
+            Assert.Equal(best.Value, problem.Objective.Goals[0].Value(score), best.Value * 2e-6);
+            waited += Simulator.Run(problem, answer.Best!.Devices, answer.Best.Starts).Score.Feasible ? 0 : 1;
+        }
+
+        output.WriteLine($"alive: {optimal} optimal, {waited} of them by waiting, and {infeasible} infeasible of {Instances}, as enumerated");
+        Assert.True(optimal >= Instances / 3 && infeasible >= Instances / 10, $"{optimal} {infeasible}");
+    }
+
+    [SolverFact]
+    public void A_kernel_waits_for_memory_where_nothing_else_makes_it_wait()
+    {
+        // Two at a time, but what a and c make has room once only; b, which reads a's, is slow.
+        var problem = new PlacementProblem(
+            [new Device("d", MemoryBytes: 10, Streams: 2)],
+            [],
+            [new Kernel("a", [1.0]), new Kernel("b", [3.0]), new Kernel("c", [1.0]), new Kernel("d", [1.0])],
+            [new Tensor("ta", 0, 6, [1]), new Tensor("tb", 1, 1, []), new Tensor("tc", 2, 6, [3]), new Tensor("td", 3, 1, [])],
+            Objective.Of(Metric.Time),
+            Memory: MemoryModel.Residency);
+        Assert.Equal(6, BruteForce.Front(problem).Min(s => s.Time));
+        using var solver = CpPlacement.Create(out _, new SolverOptions { Seconds = 30 })!;
+        var result = Placer.Place(problem, solver.Options(new PlacerOptions { AnnealingWork = 10_000 }));
+        Assert.Equal((PlacementStatus.Optimal, 6), (result.Status, result.Run!.Score.Time));
+        Assert.False(Simulator.Run(problem, result.Run.Devices, result.Run.Starts).Score.Feasible);
+    }
+
+    [SolverFact]
     public void Copies_that_share_a_link_are_timed_as_the_enumeration_of_orders_times_them()
     {
         using var engine = CpEngines.Create(out _)!;

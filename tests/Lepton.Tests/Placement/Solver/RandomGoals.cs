@@ -7,8 +7,9 @@ namespace Lepton.Tests.Placement.Solver;
 /// <summary>Random problems small enough to enumerate, with every goal and limits around what can be reached.</summary>
 internal static class RandomGoals
 {
+    /// <param name="resident">Memory limits, and counts what is alive; some links carry one copy at a time.</param>
     /// <returns>The problem, its best value by enumeration (null: no plan), and for half of them a plan to start from.</returns>
-    public static (PlacementProblem Problem, double? Best, Plan? Known) Make(int seed)
+    public static (PlacementProblem Problem, double? Best, Plan? Known) Make(int seed, bool resident = false)
     {
         var random = new Random(seed);
         var features = new RandomFeatures
@@ -16,12 +17,12 @@ internal static class RandomGoals
             Whole = random.Next(2) == 0,
             Ties = random.Next(2) == 0,
             Streams = random.Next(3) == 0,
-            Memory = random.Next(2) == 0 ? 0 : 0.3 + (random.NextDouble() * 0.5),
+            Memory = !resident && random.Next(2) == 0 ? 0 : (resident ? 0.4 : 0.3) + (random.NextDouble() * 0.5),
             CopiesOccupy = random.Next(2) == 0,
             Money = random.Next(2) == 0 ? MoneyModel.Busy : MoneyModel.Rental,
-            MemoryModel = random.Next(2) == 0 ? MemoryModel.Sum : MemoryModel.Weights,
+            MemoryModel = resident ? MemoryModel.Residency : random.Next(2) == 0 ? MemoryModel.Sum : MemoryModel.Weights,
         };
-        var problem = RandomProblems.Layered(seed, random.Next(3, 6), random.Next(2, 4), features);
+        var problem = RandomProblems.Layered(seed, random.Next(3, resident ? 7 : 6), random.Next(2, 4), features) with { ExclusiveLinks = resident && seed % 8 == 0 };
         var pipeline = random.Next(4) == 0;
         var any = new Limit(Metric.Interval, double.PositiveInfinity);
         var front = BruteForce.Front(pipeline ? problem with { Objective = Objective.Of(Metric.Time, any) } : problem);
