@@ -31,9 +31,9 @@ public sealed record DeviceChoice(CodeDevice Device, CpuTarget? Target, string? 
 
     /// <summary>Whether this build has the devices of ILGPU.</summary>
 #if ILGPU
-    public const bool HasIlgpu = true;
+    public static readonly bool HasIlgpu = true;
 #else
-    public const bool HasIlgpu = false;
+    public static readonly bool HasIlgpu = false;
 #endif
 
     /// <summary>What to say of them where <see cref="HasIlgpu"/> is false.</summary>
