@@ -162,7 +162,12 @@ public sealed class Compilation
     /// <summary>Object code, from the cache where it has been made before.</summary>
     public CompiledModule Compile(IReadOnlyList<string> entries, IReadOnlyDictionary<string, long>? dims = null)
     {
-        var kernels = Lower(entries, dims);
+        return Compile(Lower(entries, dims));
+    }
+
+    /// <inheritdoc cref="Compile(IReadOnlyList{string}, IReadOnlyDictionary{string, long}?)"/>
+    public CompiledModule Compile(KernelModule kernels)
+    {
         var ir = Ir(kernels);
         return new CompiledModule(Manifest(kernels), kernels, Timed("machine code", () => Code(ir)));
     }

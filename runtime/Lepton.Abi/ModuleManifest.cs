@@ -7,7 +7,21 @@ namespace Lepton.Abi;
 public sealed record ModuleManifest(int FormatVersion, string Name, string Target, ValueList<EntryManifest> Entries)
 {
     public const int CurrentFormat = 3;
+
+    /// <summary>Of a module that was built by a plan: the entry whose segments its entries are; else null.</summary>
+    public PlacedManifest? Placed { get; init; }
 }
+
+/// <summary>An entry that was cut into segments for several devices. Segments find each other's tensors by their names, which are different in all of it.</summary>
+/// <param name="Entry">As the program has it, with constant sizes.</param>
+/// <param name="Results">By result of the entry: the name of its tensor.</param>
+/// <param name="Segments">The names of entries of the module with those of their devices, in an order in which each finds what it reads.</param>
+public sealed record PlacedManifest(EntryManifest Entry, ValueList<string> Results, ValueList<DeviceManifest> Devices, ValueList<(string Entry, string Device)> Segments);
+
+/// <summary>A device that a module was built for.</summary>
+/// <param name="Threads">How many threads work on one kernel; 0: one for each processor.</param>
+/// <param name="Cores">The cores that it stays on; empty: any.</param>
+public sealed record DeviceManifest(string Name, string Kind, int Threads, ValueList<int> Cores);
 
 /// <summary>One entry. <see cref="Symbol"/>, alone and with <c>_arena</c>, <c>_prepare</c>, <c>_prepared</c>, names the native functions; see <see cref="NativeContext"/>.</summary>
 /// <param name="Dims">The size variables, in the order in which native code takes them.</param>

@@ -13,7 +13,7 @@ public static class ModuleFiles
     /// the end, so that a failure leaves the files that were there.
     /// </summary>
     /// <param name="folder">Where to; made when it is not there.</param>
-    /// <param name="module">What <see cref="Compilation.Compile"/> gives.</param>
+    /// <param name="module">What <see cref="Compilation.Compile(Lepton.Kernels.KernelModule)"/> or <see cref="PlacedCode.Compile"/> gives.</param>
     /// <param name="warning">Why there is no shared library: no C compiler to link one with. Null when there is one.</param>
     /// <returns>The paths of the files.</returns>
     /// <exception cref="IOException">A file cannot be written.</exception>

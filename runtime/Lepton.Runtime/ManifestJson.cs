@@ -19,6 +19,11 @@ public static class ManifestJson
             json.WriteString("name", manifest.Name);
             json.WriteString("target", manifest.Target);
             Array(json, "entries", manifest.Entries, WriteEntry);
+            if (manifest.Placed is { } placed)
+            {
+                WritePlaced(json, placed);
+            }
+
             json.WriteEndObject();
         }
 
@@ -35,7 +40,7 @@ public static class ManifestJson
             var root = new Node(document.RootElement, "$");
             var version = root["format"].Integer();
             return version == ModuleManifest.CurrentFormat
-                ? new ModuleManifest(version, root["name"].Text(), root["target"].Text(), root["entries"].List(ReadEntry))
+                ? new ModuleManifest(version, root["name"].Text(), root["target"].Text(), root["entries"].List(ReadEntry)) { Placed = root.Has("placed") ? ReadPlaced(root["placed"]) : null }
                 : throw WrongVersion(version);
         }
         catch (JsonException e)
@@ -60,6 +65,37 @@ public static class ManifestJson
 
     private static void Shape(Utf8JsonWriter json, ValueList<SizeExpr> shape) =>
         Array(json, "shape", shape, static (j, size) => j.WriteStringValue(size.ToString()));
+
+    private static void WritePlaced(Utf8JsonWriter json, PlacedManifest placed)
+    {
+        json.WriteStartObject("placed");
+        json.WritePropertyName("entry");
+        WriteEntry(json, placed.Entry);
+        Array(json, "results", placed.Results, static (j, name) => j.WriteStringValue(name));
+        Array(json, "devices", placed.Devices, static (j, device) =>
+        {
+            j.WriteStartObject();
+            j.WriteString("name", device.Name);
+            j.WriteString("kind", device.Kind);
+            j.WriteNumber("threads", device.Threads);
+            Array(j, "cores", device.Cores, static (c, core) => c.WriteNumberValue(core));
+            j.WriteEndObject();
+        });
+        Array(json, "segments", placed.Segments, static (j, segment) =>
+        {
+            j.WriteStartObject();
+            j.WriteString("entry", segment.Entry);
+            j.WriteString("device", segment.Device);
+            j.WriteEndObject();
+        });
+        json.WriteEndObject();
+    }
+
+    private static PlacedManifest ReadPlaced(Node placed) => new(
+        ReadEntry(placed["entry"]),
+        placed["results"].List(r => r.Text()),
+        placed["devices"].List(d => new DeviceManifest(d["name"].Text(), d["kind"].Text(), d["threads"].Integer(), d["cores"].List(c => c.Integer()))),
+        placed["segments"].List(s => (s["entry"].Text(), s["device"].Text())));
 
     private static void WriteEntry(Utf8JsonWriter json, EntryManifest entry)
     {

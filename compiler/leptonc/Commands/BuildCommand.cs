@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Lepton.CommandLine.Placing;
 using Lepton.Embedding;
 
 namespace Lepton.CommandLine.Commands;
@@ -17,18 +18,21 @@ internal static class BuildCommand
             file, entries, dims, target, exact, fast, skip, folder,
         };
         var schedules = new ScheduleOptions(command);
+        var line = new PlacedLine(command, runs: false);
         command.SetAction(parsed =>
         {
             var path = parsed.GetValue(file)!;
+            var placed = line.Read(parsed);
             var options = schedules.Apply(parsed, path, Source.Options(parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)));
             var compilation = Source.Compile(path, options);
-            var wanted = parsed.GetValue(entries)!.Select(e => Source.ChooseEntry(compilation, e)).ToList();
+            var wanted = parsed.GetValue(entries)!.Select(e => Source.ChooseEntry(compilation, placed?.Entry(e) ?? e)).ToList();
             if (wanted.Count == 0)
             {
-                wanted = [Source.ChooseEntry(compilation, compilation.Entries.FirstOrDefault()), .. compilation.Entries.Skip(1)];
+                wanted = placed is null ? [Source.ChooseEntry(compilation, compilation.Entries.FirstOrDefault()), .. compilation.Entries.Skip(1)] : [Source.ChooseEntry(compilation, placed.Entry(null))];
             }
 
-            var module = compilation.Compile(wanted, Source.ParseDims(parsed.GetValue(dims)!, compilation, wanted));
+            var sizes = Source.ParseDims(parsed.GetValue(dims)!, compilation, wanted);
+            var module = placed is null ? compilation.Compile(wanted, sizes) : placed.Build(compilation, placed.Dims(sizes));
             var files = ModuleFiles.Write(parsed.GetValue(folder)!, module, out var warning);
             if (warning is not null)
             {

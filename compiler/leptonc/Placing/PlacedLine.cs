@@ -16,9 +16,10 @@ namespace Lepton.CommandLine.Placing;
 /// <summary>The options of commands that run an entry on several devices: by a plan, or kernel by kernel as the command line says.</summary>
 internal sealed class PlacedLine
 {
-    private readonly Option<string?> _plan = new("--plan") { HelpName = "FILE", Description = "Run where a plan of leptonc place says, as in mlp.plan; entry and sizes are the plan's." };
+    private readonly Option<string?> _plan = new("--plan") { HelpName = "FILE" };
     private readonly Option<string?> _machine;
     private readonly bool _ownMachine;
+    private readonly bool _runs;
 
     private readonly Option<string[]> _place = new("--place")
     {
@@ -34,8 +35,11 @@ internal sealed class PlacedLine
         new Option<string?>("--on-failure") { HelpName = "stop|replan", Description = "When a device fails: stop (default), or plan what is left for the other devices and go on." });
 
     /// <param name="command">Gets the options; where it has one for a machine file already, that is the plan's too.</param>
-    public PlacedLine(Command command)
+    /// <param name="runs">Whether it runs what it places; else it takes a plan alone.</param>
+    public PlacedLine(Command command, bool runs = true)
     {
+        _runs = runs;
+        _plan.Description = $"{(runs ? "Run" : "Build")} for the devices that a plan of leptonc place says, as in mlp.plan; entry and sizes are the plan's.";
         command.Add(_plan);
         var known = command.Options.OfType<Option<string?>>().FirstOrDefault(o => o.Name == "--machine");
         _machine = known ?? new("--machine", "-m") { HelpName = "FILE", Description = "The machine file of the plan. Default: the one that it names, beside it." };
@@ -45,8 +49,11 @@ internal sealed class PlacedLine
             command.Add(_machine);
         }
 
-        command.Add(_place);
-        command.Add(_onFailure);
+        if (runs)
+        {
+            command.Add(_place);
+            command.Add(_onFailure);
+        }
     }
 
     /// <summary>What the command line asks for; null: one device.</summary>
@@ -54,7 +61,7 @@ internal sealed class PlacedLine
     {
         var (plan, machine, replans) = (parsed.GetValue(_plan), parsed.GetValue(_machine), parsed.GetValue(_onFailure) == "replan");
         var devices = new Dictionary<string, string>();
-        foreach (var one in parsed.GetValue(_place)!.SelectMany(p => p.Split(',')))
+        foreach (var one in (parsed.GetValue(_place) ?? []).SelectMany(p => p.Split(',')))
         {
             var parts = one.Split('=', 2, StringSplitOptions.TrimEntries);
             if (parts.Length != 2 || parts[0].Length == 0 || parts[1].Length == 0)
@@ -68,7 +75,7 @@ internal sealed class PlacedLine
         if (plan is null)
         {
             return devices.Count > 0 ? new PlacedRequest(null, null, null, devices, replans)
-                : (machine is not null && _ownMachine) || replans ? throw new UsageException($"--{(replans ? "on-failure" : "machine")} needs --plan FILE (or --place KERNEL=DEVICE)")
+                : (machine is not null && _ownMachine) || replans ? throw new UsageException($"--{(replans ? "on-failure" : "machine")} needs --plan FILE{(_runs ? " (or --place KERNEL=DEVICE)" : "")}")
                 : null;
         }
 

@@ -136,6 +136,25 @@ internal sealed record PlacedRequest(PlanFile? Plan, CostModel? Costs, string? M
             .Select(d => (d.Name, d.Kind, d.Threads > 0 ? d.Threads : d.Cores.Count > 0 ? d.Cores.Count : 1, (IReadOnlyList<int>?)(d.Cores.Count > 0 ? [.. d.Cores] : null)));
     }
 
+    /// <summary>The plan as a module of machine code.</summary>
+    /// <param name="compilation">How to compile.</param>
+    /// <param name="sizes">All sizes of the entry.</param>
+    public CompiledModule Build(Compilation compilation, IReadOnlyDictionary<string, long> sizes)
+    {
+        var used = Plan!.Groups.Select(g => g.Device).ToHashSet();
+        var devices = Devices(0).Where(d => used.Contains(d.Name)).ToList();
+        var fused = compilation.Fuse(Plan.Entry, sizes);
+        var assignment = Assignment(fused);
+        if (devices.Find(d => d.Kind != "cpu") is { Name: { } other, Kind: var kind })
+        {
+            throw new UserException(
+                $"device {other} of the plan is of kind {kind}, and a built module holds machine code alone, for devices of kind cpu: place the entry without it, or let leptonc run --plan compile it where it runs");
+        }
+
+        return PlacedCode.Compile(
+            compilation, Path.GetFileNameWithoutExtension(compilation.Source.Path), fused, assignment, [.. devices.Select(d => new DeviceManifest(d.Name, d.Kind, d.Threads, [.. d.Cores ?? []]))]);
+    }
+
     private IReadOnlyList<PlacedGroup> Assignment(FusedGraph fused)
     {
         if (Plan is null)
