@@ -35,7 +35,7 @@ public sealed record LeptonOptions
     /// <summary>The file of schedules that <c>leptonc tune</c> wrote; null: the one beside the program (<c>mlp.tune</c> beside <c>mlp.lep</c>), if there is one.</summary>
     public string? Schedules { get; init; }
 
-    /// <summary>Makes kernels as a file of schedules says; else as the model of the target does.</summary>
+    /// <summary>Makes kernels as a file of schedules says, on a placed program's devices of kind <c>cpu</c>; else as the model of the target does.</summary>
     public bool UseSchedules { get; init; } = true;
 
     /// <summary>For how many different sizes an entry gets code of its own; calls with further sizes run code for all sizes.</summary>

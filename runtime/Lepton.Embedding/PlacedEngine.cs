@@ -81,7 +81,7 @@ public sealed class PlacedEngine : IDisposable
     {
         options ??= LeptonOptions.Default;
         var (source, path) = LeptonEngine.Read(pathOrText);
-        return Of(kind => Compilation.Of(source, (options with { Device = kind, UseSchedules = false }).ToCompileOptions(path)), entry, dims, devices, assign, onFailure);
+        return Of(kind => Compilation.Of(source, (options with { Device = kind, UseSchedules = options.UseSchedules && kind == "cpu" }).ToCompileOptions(path)), entry, dims, devices, assign, onFailure);
     }
 
     /// <summary>As above, with a compilation for each kind of device, made on demand.</summary>

@@ -4,15 +4,13 @@ using Lepton.Placement.Problem;
 
 namespace Lepton.Placement.Costs;
 
-/// <summary>What a device cannot run, by its kind.</summary>
+/// <summary>What a device cannot run, as the machine file says.</summary>
 public static class Abilities
 {
     /// <summary>Why a group cannot run on a device, in words; null: it can.</summary>
     public static string? Problem(Device device, FusedGraph fused, FusionGroup group)
     {
-        // How much a sparse result stores is known in the run alone, and memory on these devices is planned before.
-        var plans = device.Kind.Split(':')[0] is "opencl" or "ilgpu" || device.Lacks.Contains("sparse");
-        if (plans && group.Outputs.Any(o => fused.Graph[o] is FormatNode stored && stored.Format.Levels.Any(l => l.Kind != LevelKind.Dense)))
+        if (device.Lacks.Contains("sparse") && group.Outputs.Any(o => fused.Graph[o] is FormatNode stored && stored.Format.Levels.Any(l => l.Kind != LevelKind.Dense)))
         {
             return $"{device.Name} stores no sparse results";
         }

@@ -44,7 +44,11 @@ internal static class BenchCommand
             if (placed is not null)
             {
                 using var session = placed.Open(
-                    path, name, made.Sizes, kind => Source.OptionsHere(kind, parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)), parsed.GetValue(threads));
+                    path,
+                    name,
+                    made.Sizes,
+                    kind => schedules.ApplyOn(kind, parsed, path, Source.OptionsHere(kind, parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip))),
+                    parsed.GetValue(threads));
                 var measured = PlacedMeasure.Of(session, made, Source.AtLeastZero("--seconds", parsed.GetValue(seconds)), kernels: false);
                 Console.WriteLine(parsed.GetValue(json) ? measured.ToJson(session) : measured.ToText(session));
                 return 0;

@@ -52,7 +52,7 @@ internal static class ProfileCommand
                     path,
                     name,
                     made.Sizes,
-                    kind => Source.OptionsHere(kind, parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)) with { Profile = true },
+                    kind => schedules.ApplyOn(kind, parsed, path, Source.OptionsHere(kind, parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)) with { Profile = true }),
                     count);
                 var measured = PlacedMeasure.Of(session, made, Source.AtLeastZero("--seconds", parsed.GetValue(seconds)), kernels: true);
                 Console.WriteLine(measured.ToText(session));

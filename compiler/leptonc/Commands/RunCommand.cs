@@ -65,8 +65,13 @@ internal static class RunCommand
             GivenTensor[] results;
             if (placed is not null)
             {
-                CompileOptions On(string kind) => Source.OptionsHere(kind, parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip));
-                using var session = placed.Open(path, chosen.Name, made.Sizes, kind => On(kind) with { Cache = parsed.GetValue(noCache) ? null : On(kind).Cache }, count);
+                CompileOptions On(string kind)
+                {
+                    var here = Source.OptionsHere(kind, parsed.GetValue(target), parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip));
+                    return schedules.ApplyOn(kind, parsed, path, here with { Cache = parsed.GetValue(noCache) ? null : here.Cache });
+                }
+
+                using var session = placed.Open(path, chosen.Name, made.Sizes, On, count);
                 results = Given(session.Evaluate(made.References, session.Options(made.Parameters), cancel.Token));
                 Console.Error.WriteLine(session.Summary());
             }

@@ -16,6 +16,9 @@ internal sealed class ScheduleOptions
         command.Add(_none);
     }
 
+    /// <summary>As <see cref="Apply"/>, for one of several devices: schedules are measured on processors, with machine code.</summary>
+    public CompileOptions ApplyOn(string kind, ParseResult parsed, string program, CompileOptions options) => kind == "cpu" ? Apply(parsed, program, options) : options;
+
     /// <summary>The options with the schedules for a program.</summary>
     public CompileOptions Apply(ParseResult parsed, string program, CompileOptions options)
     {

@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using Lepton.CommandLine;
 using Lepton.CommandLine.Tuning;
 using Lepton.Compiler.Scheduling;
@@ -48,6 +49,27 @@ public sealed class TuneTests : IDisposable
         File.Move(Tune, Path.Combine(_folder, "other"));
         Assert.Contains(other["right"]!, Run("explain", Program, "--entry", "f", "--dim", "B=9", "--schedules", Path.Combine(_folder, "other")).Output);
         Assert.Equal(Run([.. emit, "--no-schedules"]).Output, Run(emit).Output);
+    }
+
+    // A choice that is not legal is refused where it is used.
+    [Fact]
+    public void Segments_of_a_placed_program_use_it_on_processors()
+    {
+        File.WriteAllText(Program, "fn f(x: f32[B, 40], w: f32[40, 48], v: f32[48, 40]) -> (z) {\n  y = exp(x @ w)\n  z = y @ v\n}\n");
+        Assert.Equal(0, Run("tune", Program, "--dim", "B=9", "--seconds", "0.1").Code);
+        var file = ScheduleFile.Load(Tune);
+        foreach (var kernel in file.Sections[0].Kernels)
+        {
+            var model = Uses("f").Single(u => u.Key == kernel.Key).Space.Model;
+            file.With(file.Sections[0] with { Kernels = [kernel with { Choice = model, Seconds = 1e-6, ModelSeconds = 2e-6 }] }).Save(Tune);
+            File.WriteAllText(Tune, Regex.Replace(File.ReadAllText(Tune), @" rows=\d+", " rows=97"));
+            string[] run = ["run", Program, "--in", "x=iota", "w=iota", "v=iota", "--dim", "B=9"];
+            var (code, _, errors) = Run([.. run, "--place", "*=cpu:0", "contract_1=cpu:1"]);
+            Assert.Equal(1, code);
+            Assert.Contains("LEP5005", errors);
+            Assert.Equal(0, Run([.. run, "--place", "*=cpu:0", "contract_1=cpu:1", "--no-schedules"]).Code);
+            Assert.Equal(0, Run([.. run, "--place", "*=clr:0", "contract_1=clr:1"]).Code);
+        }
     }
 
     [Fact]

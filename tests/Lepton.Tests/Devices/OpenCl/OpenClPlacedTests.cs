@@ -57,6 +57,40 @@ public class OpenClPlacedTests
         Assert.Contains("CL_DEVICE_NOT_AVAILABLE from clEnqueueNDRangeKernel", failures[0]);
     }
 
+    // How much is stored, the run alone knows: its arrays come to the host, and go from there.
+    [OpenClTheory]
+    [InlineData(true, 0)]
+    [InlineData(true, 1)]
+    [InlineData(false, 0)]
+    [InlineData(false, 1)]
+    public void Sparse_results_come_back_and_are_handed_on(bool sharesMemory, int first)
+    {
+        const string Text = """
+            fn f(a: f32[N, N] in csr, x: f32[N]) -> (s: f32[N, N] in csr, t: f32[N, N] in coo, y: f32[N]) {
+              s = a * 2
+              t = a @ s
+              y[i] = sum[j] t[i, j] * x[j]
+            }
+            """;
+        var a = SparseTensor.Csr([0, 2, 3, 3, 5], [0, 3, 1, 0, 2], new float[] { 1, 2, 3, 4, 5 }, [4, 4]);
+        var x = Tensor.From([1f, 10, 100, 1000], 4);
+        using var engine = LeptonEngine.Compile(Text, new LeptonOptions { Device = "clr" });
+        using var expected = engine["f"].Evaluate([a, x]);
+        using Device host = new HostDevice("host", "clr", 1), other = Open(sharesMemory, long.MaxValue);
+        using var placed = PlacedEngine.Compile(Text, "f", new Dictionary<string, long> { ["N"] = 4 }, [host, other], fused => [.. SegmentCut.Needed(fused).Select((k, i) => new PlacedGroup(k, i % 2 == first ? "other" : "host"))]);
+        Assert.True(placed.Program.Segments.Count > 1);
+        for (var run = 0; run < 2; run++)
+        {
+            using var actual = placed.Evaluate([a, x]);
+            foreach (var name in (string[])["s", "t"])
+            {
+                Assert.Equal(expected[name].Sparse.Arrays.Select(array => array.AsBytes().ToArray()), actual[name].Sparse.Arrays.Select(array => array.AsBytes().ToArray()));
+            }
+
+            Assert.Equal(expected["y"].Dense.AsSpan<float>().ToArray(), actual["y"].Dense.AsSpan<float>().ToArray());
+        }
+    }
+
     private static Device Open(bool sharesMemory, long failsAtLaunch) =>
         new OpenClExecutor("other", new OpenClSession(OpenClDevice.Get(0)) { IsInPlace = sharesMemory, FailsAtLaunch = failsAtLaunch, IsQuick = true });
 

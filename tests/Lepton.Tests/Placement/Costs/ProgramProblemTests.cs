@@ -146,13 +146,15 @@ public class ProgramProblemTests
             """);
         var told = new WorkAssumptions { Stored = new Dictionary<string, long> { ["a.1"] = 5000 } };
         var options = new ProgramOptions { Assumptions = told };
-        var program = ProgramProblem.Of(fused, new CostModel(Machine(Two.Replace("kind: gpu", "kind: opencl"))), Objective.Of(Metric.Time), options);
+        var program = ProgramProblem.Of(fused, new CostModel(Machine(Two.Replace("kind: gpu", "kind: opencl:0, lacks: [sparse]"))), Objective.Of(Metric.Time), options);
         var bytes = program.Problem.Tensors.ToDictionary(t => t.Name, t => t.Bytes);
         Assert.Equal((1001 * 4) + (5000 * 8), bytes["a"]);
         Assert.Equal((1001 * 4) + (10_000 * 8), bytes["b"]);
         var product = program.Kernels.First(k => k.Group is { } g && fused.Graph[g.Outputs[0]] is FormatNode);
         Assert.Equal(double.PositiveInfinity, product.Times[1].Seconds);
         Assert.Contains("sparse", product.Times[1].Reason);
+        var able = ProgramProblem.Of(fused, new CostModel(Machine(Two.Replace("kind: gpu", "kind: opencl:0"))), Objective.Of(Metric.Time), options);
+        Assert.All(able.Kernels, k => Assert.True(double.IsFinite(k.Times[1].Seconds)));
         var vector = program.Kernels.First(k => k.Group is { } g && fused.Graph[g.Outputs[0]].Type.Rank == 1);
         Assert.Equal(2 * 5000, vector.Work!.Flops);
         Assert.Equal(KernelClass.Sparse, vector.Work.Class);
