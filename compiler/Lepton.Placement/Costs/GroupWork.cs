@@ -20,7 +20,7 @@ public enum KernelClass
     /// <summary>Pools: maxima and sums over windows that slide; one operation for each tap.</summary>
     Window,
 
-    /// <summary>Sums of products over windows that slide over each channel by itself; two operations for each tap.</summary>
+    /// <summary>Sums of products over windows that slide over each channel by itself, or that have few products; two operations for each.</summary>
     Stencil,
 
     /// <summary>Matrix products: two operations for each multiplication with its addition.</summary>

@@ -18,6 +18,7 @@ internal sealed class ProblemBuilder
     private readonly SparseSizes _sizes;
     private readonly IReadOnlySet<string> _prepared;
     private readonly IReadOnlySet<NodeId> _stored;
+    private readonly IReadOnlySet<string> _first;
     private readonly List<ProgramKernel> _kernels = [];
     private readonly List<Kernel> _made = [];
 
@@ -29,6 +30,8 @@ internal sealed class ProblemBuilder
         (_fused, _graph, _costs, _machine, _options) = (fused, fused.Graph, costs, costs.Machine, options);
         _sizes = new SparseSizes(_graph, options.Assumptions);
         (_prepared, _stored) = PreparedGroup.Of(fused);
+        var made = fused.Groups.Where(g => !_prepared.Contains(g.Name)).SelectMany(g => g.Outputs).ToHashSet();
+        _first = fused.Groups.Where(g => !_prepared.Contains(g.Name) && !WorkCount.Loads(_graph, g).Any(made.Contains)).Select(g => g.Name).ToHashSet();
     }
 
     public ProgramProblem Build(Objective objective)
@@ -87,10 +90,12 @@ internal sealed class ProblemBuilder
                 ? new TimeEstimate(double.PositiveInfinity, TimeSource.Given, problem)
                 : _costs.Estimate(work, d, key))
             .ToValueList();
+        // Before the first kernel at home its thread is woken. Kernels that read arguments alone share that: one of them is the first.
+        var seconds = times.Select((t, d) => t.Seconds + (d == _machine.Home && _first.Contains(group.Name) ? _machine.Profiles[d]?.RunSeconds / _first.Count ?? 0 : 0));
         var pin = _options.Pins.TryGetValue(group.Name, out var to) ? DeviceOf(to) : Kernel.NoPin;
         var forbidden = _options.Forbidden.TryGetValue(group.Name, out var names) ? names.Select(DeviceOf).ToValueList() : [];
         _kernels.Add(new ProgramKernel(KernelRole.Group, group.Name, group, work, times));
-        _made.Add(new Kernel(group.Name, [.. times.Select(t => t.Seconds)], work.WeightBytes, together, pin, forbidden));
+        _made.Add(new Kernel(group.Name, [.. seconds], work.WeightBytes, together, pin, forbidden));
         foreach (var load in WorkCount.Loads(_graph, group))
         {
             if (_travels.TryGetValue(load, out var travel))

@@ -18,6 +18,9 @@ public static class WorkCounter
     private const double TileColumns = 16;
     private const double TileDepth = 8;
 
+    // Sums over windows of fewer products than this are no products of matrices: each value that is loaded is used once or twice.
+    private const double StencilDepth = 16;
+
     /// <summary>The work of one group of the graph.</summary>
     public static GroupWork Of(FusedGraph fused, FusionGroup group, WorkAssumptions? assumptions = null)
     {
@@ -94,8 +97,8 @@ public static class WorkCounter
                 flops += done.IsFloat ? count * done.Each : 0;
                 var lanes = Math.Max(1, Widest(graph, node) / 4.0);
                 var waste = node is ContractNode contract && (whole is KernelClass.Contraction or KernelClass.Attention) ? TileWaste(graph, contract) : 1;
-                waste = node is ReduceNode reduce && ClassOf(node, whole) == KernelClass.Reduction ? 1 + (RowOperations / Math.Max(1, SparseSizes.Elements([.. reduce.Axes.Select(a => done.Over[a])]))) : waste;
-                Add(ClassOf(node, whole), count * lanes * waste * (node is MapNode map ? Operations(map.Op) : done.Each));
+                waste = node is ReduceNode reduce && ClassOf(graph, node, whole) == KernelClass.Reduction ? 1 + (RowOperations / Math.Max(1, SparseSizes.Elements([.. reduce.Axes.Select(a => done.Over[a])]))) : waste;
+                Add(ClassOf(graph, node, whole), count * lanes * waste * (node is MapNode map ? Operations(map.Op) : done.Each));
             }
         }
 
@@ -178,18 +181,18 @@ public static class WorkCounter
         _ => group.Members.Any(m => graph[m] is GatherNode) ? KernelClass.Gather : KernelClass.Elementwise,
     };
 
-    private static KernelClass ClassOf(Node node, KernelClass whole) => node switch
+    private static KernelClass ClassOf(Graph graph, Node node, KernelClass whole) => node switch
     {
         MapNode { Op: MapOp.RandomUniform or MapOp.RandomNormal } => KernelClass.Random,
         MapNode map => map.Op.Info().Transcendental ? KernelClass.Transcendental : KernelClass.Elementwise,
         GatherNode => KernelClass.Gather,
         ReduceNode when whole is KernelClass.Attention => KernelClass.Reduction,
-        ContractNode when whole is KernelClass.Window => KernelClass.Convolution,
+        ContractNode contract when whole is KernelClass.Window => Depth(graph, contract) < StencilDepth ? KernelClass.Stencil : KernelClass.Convolution,
         ReduceNode or ContractNode or ScatterNode => whole,
         _ => KernelClass.Elementwise,
     };
 
-    // Whether a contraction over windows sums over channels too, or makes several from one: null where there are no windows.
+    // Whether a contraction over windows sums over channels too, or makes several from one, and is more than a stencil: null where there are no windows.
     private static bool? SlidingLabels(Graph graph, FusionGroup group)
     {
         if (!group.Members.Any(m => graph[m] is ViewNode view && Slides(view))
@@ -199,7 +202,22 @@ public static class WorkCounter
         }
 
         var (a, b) = (contract.Labels[0], contract.Labels[1]);
-        return contract.Output.Any(l => !a.Contains(l)) && contract.Output.Any(l => !b.Contains(l));
+        return Depth(graph, contract) >= StencilDepth && contract.Output.Any(l => !a.Contains(l)) && contract.Output.Any(l => !b.Contains(l));
+    }
+
+    // How many products each sum has.
+    private static double Depth(Graph graph, ContractNode node)
+    {
+        var sizes = new Dictionary<int, double>();
+        foreach (var (labels, factor) in node.Labels.Zip(node.Factors))
+        {
+            foreach (var (label, size) in labels.Zip(graph[factor].Type.Shape))
+            {
+                sizes[label] = SparseSizes.Elements([size]);
+            }
+        }
+
+        return sizes.Where(s => !node.Output.Contains(s.Key)).Aggregate(1.0, (depth, s) => depth * s.Value);
     }
 
     // x[i + k]: two axes of the result move along one of the source.

@@ -10,6 +10,9 @@ namespace Lepton.Placement.Machines;
 /// <param name="LaunchSeconds">Seconds before a kernel's first result.</param>
 public sealed record DeviceProfile(double FlopsPerSecond, double BytesPerSecond, double LaunchSeconds)
 {
+    /// <summary>Seconds that a run takes besides its kernels where arguments and results are at home on this device: its thread is woken, and its end told.</summary>
+    public double RunSeconds { get; init; }
+
     /// <summary>Memories nearer than the main one, the smallest first.</summary>
     public ValueList<CacheProfile> Caches { get; init; } = [];
 

@@ -9,7 +9,7 @@ internal static class MachineKeys
 
     public static readonly string[] Device = ["kind", "memory", "price", "streams", "minimum", "copies", "threads", "cores", "lacks", "profile"];
 
-    public static readonly string[] Profile = ["compute", "bandwidth", "launch", "caches", "classes"];
+    public static readonly string[] Profile = ["compute", "bandwidth", "launch", "run", "caches", "classes"];
 
     public static readonly string[] Class = ["compute", "bandwidth", "launch", "caches", "sizes"];
 

@@ -72,6 +72,11 @@ public static class MachineText
             Line(3, $"compute: {Quantity.Flops.Write(profile.FlopsPerSecond)}");
             Line(3, $"bandwidth: {Quantity.Rate.Write(profile.BytesPerSecond)}");
             Line(3, $"launch: {Quantity.Seconds.Write(profile.LaunchSeconds)}");
+            if (profile.RunSeconds > 0)
+            {
+                Line(3, $"run: {Quantity.Seconds.Write(profile.RunSeconds)}");
+            }
+
             Caches(3, profile.Caches);
             if (profile.Classes.Count > 0)
             {

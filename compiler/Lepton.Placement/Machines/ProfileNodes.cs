@@ -21,6 +21,7 @@ internal static class ProfileNodes
             nodes.Amount(keys, "bandwidth", Quantity.Rate, 1, positive: true),
             nodes.Amount(keys, "launch", Quantity.Seconds, 0))
         {
+            RunSeconds = nodes.Amount(keys, "run", Quantity.Seconds, 0),
             Caches = Caches(nodes, keys, what),
             Classes = keys.TryGetValue("classes", out var classes) ? Classes(nodes, classes) : [],
         };

@@ -19,6 +19,9 @@ internal static class CalibrateCommand
     // Of the programs, how many may be measured far apart.
     private const double MostApart = 0.3;
 
+    // Of the time, for runs on one device, or on two.
+    private const double PlacedShare = 0.02;
+
     public static Command Make()
     {
         var to = new Option<string>("--out", "-o") { HelpName = "FILE", Description = "The machine file.", DefaultValueFactory = _ => "machine.yaml" };
@@ -50,7 +53,7 @@ internal static class CalibrateCommand
             var compile = names.Select(n => Source.OptionsHere(n, null, exact: false, fastMath: false)).ToArray();
             using var cancel = new Cancellation();
             var profiles = new List<DeviceProfile>();
-            var (links, copies) = (new List<Link>(), new List<CopyTime>());
+            var (links, copies) = (new List<Link>(), new List<(double Beside, double BytesPerSecond)>());
             var busy = false;
             ProgressBar.Show("measuring", show =>
             {
@@ -67,11 +70,14 @@ internal static class CalibrateCommand
                     }).ToArray()).ToArray();
                     var samples = CalibrationSample.Best(passes, out var apart);
                     busy |= apart > MostApart;
-                    profiles.Add(ProfileFit.Of(samples));
-                    copies.Add(IsHost(options) ? CopyTime.None : CopyTime.Of(samples));
+                    var told = runner.Run(PlacedTimes.Chain, PlacedTimes.Chain.Sizes[0], budget * PlacedShare, cancel.Token);
+                    var beside = IsHost(options) ? 0 : CopyTimes.BesideSeconds(samples);
+                    var alone = PlacedTimes.Measure([name], [options], count, budget * PlacedShare, cancel.Token);
+                    profiles.Add(ProfileFit.Of(samples, told.BetweenSeconds) with { RunSeconds = alone.Run + beside });
+                    copies.Add((beside, IsHost(options) ? double.PositiveInfinity : CopyTimes.BytesPerSecond(samples)));
                 }
 
-                links.AddRange(CopyTimes.Between(copies, cancel.Token));
+                links.AddRange(Links(names, compile, copies, count, budget * PlacedShare, cancel.Token));
             });
             if (busy)
             {
@@ -96,6 +102,23 @@ internal static class CalibrateCommand
         return command;
     }
 
+    // Both ways between all of them: another queue takes over, a device is given its kernels, and each copies as it does.
+    private static IEnumerable<Link> Links(
+        string[] names, CompileOptions[] compile, IReadOnlyList<(double Beside, double BytesPerSecond)> copies, int threads, double seconds, CancellationToken cancel)
+    {
+        for (var a = 0; a < names.Length; a++)
+        {
+            for (var b = a + 1; b < names.Length; b++)
+            {
+                var rate = 1 / ((1 / copies[a].BytesPerSecond) + (1 / copies[b].BytesPerSecond));
+                var over = PlacedTimes.Measure([names[a], names[b]], [compile[a], compile[b]], threads, seconds, cancel).Over - (PlacedTimes.Bytes / rate);
+                var latency = Math.Max(0, over) + ((copies[a].Beside + copies[b].Beside) / 2);
+                yield return new Link(a, b, latency, rate);
+                yield return new Link(b, a, latency, rate);
+            }
+        }
+    }
+
     // What the runtime says of it, which is not measured.
     private static Device DeviceOf(string name, CompileOptions options, int threads)
     {
@@ -105,7 +128,11 @@ internal static class CalibrateCommand
         }
 
         var device = OpenClDevice.Get(options.DeviceNumber);
-        return new Device(name, name, device.MemoryBytes) { Lacks = device.HasDoubles ? [] : ["f64"] };
+        return new Device(name, name, device.MemoryBytes)
+        {
+            Lacks = device.HasDoubles ? [] : ["f64"],
+            Cores = device.IsCpu ? [.. Enumerable.Range(0, device.ComputeUnits)] : [],
+        };
     }
 
     private static bool IsHost(CompileOptions options) => options.Device is CodeDevice.Cpu or CodeDevice.Clr;

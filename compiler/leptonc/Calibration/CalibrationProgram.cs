@@ -16,6 +16,9 @@ internal enum Purpose
 
     /// <summary>How long a run takes besides its kernels.</summary>
     Run,
+
+    /// <summary>How long a kernel takes in the middle of a run, on one device and on several (<see cref="PlacedTimes"/>).</summary>
+    Chain,
 }
 
 /// <summary>A small program of one class of kernels.</summary>

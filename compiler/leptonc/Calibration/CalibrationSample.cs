@@ -5,8 +5,9 @@ namespace Lepton.CommandLine.Calibration;
 /// <summary>One measurement: what a program did, and the seconds of a run.</summary>
 /// <param name="Launches">Kernels that a run starts.</param>
 /// <param name="KernelSeconds">Of them, what the device says that its kernels took; null: it was not asked.</param>
+/// <param name="BetweenSeconds">From the end of one kernel to the start of the next one, by the device's clock; 0: it was not asked, or there is one kernel.</param>
 internal sealed record CalibrationSample(
-    KernelClass Class, Purpose Purpose, IReadOnlyList<ClassWork> Operations, double Bytes, double Launches, double Seconds, double? KernelSeconds = null)
+    KernelClass Class, Purpose Purpose, IReadOnlyList<ClassWork> Operations, double Bytes, double Launches, double Seconds, double? KernelSeconds = null, double BetweenSeconds = 0)
 {
     private const double Far = 1.25;
 

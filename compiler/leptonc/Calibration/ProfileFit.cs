@@ -6,8 +6,9 @@ namespace Lepton.CommandLine.Calibration;
 /// <summary>
 /// The profile that explains samples, by what remains when the rest is taken off, class after class in the order of <see cref="KernelClass"/>:
 /// <code>
-/// launch          seconds of the program of many empty kernels / their number
-/// in kernels      seconds - (seconds of a trivial run - launch) - launches · launch
+/// empty           seconds of the program of many empty kernels / their number
+/// launch          empty + the time between two kernels that all threads of a device share, of which its clock tells nothing
+/// in kernels      seconds - (seconds of a trivial run - empty) - launches · empty
 /// bandwidth(set)  bytes / seconds in kernels                                                       of programs that move
 ///                 (of a device that was asked: what it says that they took - what a trivial one took, which launch has)
 /// rate(size)      operations of the class / (seconds in kernels - other operations / their rates)  of programs that compute
@@ -21,13 +22,15 @@ internal static class ProfileFit
     // A sample that is mostly the run around it says little of its kernels.
     private const double LeastInKernels = 0.5;
 
-    public static DeviceProfile Of(IReadOnlyList<CalibrationSample> samples)
+    /// <param name="samples">Of all programs.</param>
+    /// <param name="between">Of a device that was asked: seconds between two kernels in the middle of a run, of which its clock for kernels does not tell.</param>
+    public static DeviceProfile Of(IReadOnlyList<CalibrationSample> samples, double between = 0)
     {
         var start = samples.First(s => s.Purpose == Purpose.Launch);
-        var launch = start.Seconds / start.Launches;
-        var run = Math.Max(0, samples.First(s => s.Purpose == Purpose.Run).Seconds - launch);
+        var empty = start.Seconds / start.Launches;
+        var run = Math.Max(0, samples.First(s => s.Purpose == Purpose.Run).Seconds - empty);
         var trivial = samples.First(s => s.Purpose == Purpose.Run).KernelSeconds ?? 0;
-        var profile = new DeviceProfile(1, 1, launch);
+        var profile = new DeviceProfile(1, 1, empty + between);
         foreach (var kind in Enum.GetValues<KernelClass>())
         {
             var moves = Of(kind, Purpose.Move)
@@ -64,7 +67,7 @@ internal static class ProfileFit
             return all.Where(s => s == all[^1] || (s.KernelSeconds is { } told ? told - trivial >= LeastInKernels * told : s.Seconds - run >= LeastInKernels * s.Seconds));
         }
 
-        double InKernels(CalibrationSample sample) => sample.KernelSeconds is { } told ? Math.Max(told - trivial, told * LeastShare) : Math.Max(sample.Seconds - run - (sample.Launches * launch), sample.Seconds * LeastShare);
+        double InKernels(CalibrationSample sample) => sample.KernelSeconds is { } told ? Math.Max(told - trivial, told * LeastShare) : Math.Max(sample.Seconds - run - (sample.Launches * empty), sample.Seconds * LeastShare);
 
         double Remaining(CalibrationSample sample)
         {

@@ -39,7 +39,7 @@ internal sealed class SampleRunner(CompileOptions compile, int threads, bool ask
         FillIndices(made, program.Limit);
         using var invocation = made.Bind(entry, new RunOptions { Threads = threads, Parameters = made.Parameters, Sizes = made.Sizes });
         var time = Time(() => invocation.Run(), seconds, cancel);
-        var inKernels = asksDevice ? Recorded(made, entry, seconds) : default(double?);
+        var (inKernels, between) = asksDevice ? Recorded(made, entry, seconds) : default((double?, double));
         var fused = compilation.Fuse(name, given);
         var prepared = PreparedGroup.Of(fused).Groups;
         var stored = fused.Graph.Inputs.Select(i => (InputNode)fused.Graph[i]).Where(i => i.Format is not null)
@@ -55,30 +55,34 @@ internal sealed class SampleRunner(CompileOptions compile, int threads, bool ask
             work.Sum(k => k.Times * (k.BytesRead + k.BytesWritten)),
             work.Sum(k => k.Times),
             time,
-            inKernels);
+            inKernels,
+            between);
     }
 
-    // What the kernels of a run took, by the device's own clock: the median.
-    private double Recorded(Inputs made, Entry entry, double seconds)
+    // What the kernels of a run took, and the time from one to the next, by the device's own clock: medians.
+    private (double? Kernels, double Between) Recorded(Inputs made, Entry entry, double seconds)
     {
         using var recorder = new LaunchRecorder();
         using var invocation = made.Bind(entry, new RunOptions { Threads = threads, Parameters = made.Parameters, Sizes = made.Sizes, Recorder = recorder });
-        var times = new List<double>();
+        var (times, gaps) = (new List<double>(), new List<double>());
         var start = Stopwatch.GetTimestamp();
         while (times.Count < LeastBatches || (times.Count < RecordedRuns && Stopwatch.GetElapsedTime(start).TotalSeconds < seconds))
         {
             recorder.Clear();
             invocation.Run();
-            var ticks = 0L;
+            var (ticks, gap, last) = (0L, 0L, default(long?));
             foreach (var launch in recorder.Launches)
             {
                 ticks += launch.End - launch.Start;
+                gap += launch.Start - (last ?? launch.Start);
+                last = launch.End;
             }
 
             times.Add((double)ticks / Stopwatch.Frequency);
+            gaps.Add((double)gap / Stopwatch.Frequency / Math.Max(1, recorder.Launches.Length - 1));
         }
 
-        return times.Order().ElementAt(times.Count / 2);
+        return (times.Order().ElementAt(times.Count / 2), gaps.Order().ElementAt(gaps.Count / 2));
     }
 
     /// <summary>Seconds of a call: the median over batches, after a warm-up.</summary>

@@ -64,6 +64,13 @@ internal static class PlaceJson
         if (result.Run is { } run)
         {
             json["plan"] = Plan(report.Program, run);
+            json["shared_cores"] = List(SharedCores.Of(problem, run), s => new JsonObject
+            {
+                ["devices"] = new JsonArray(problem.Devices[s.A].Name, problem.Devices[s.B].Name),
+                ["cores"] = List(s.Cores, c => JsonValue.Create(c)),
+                ["seconds"] = Number(s.Seconds),
+                ["may_add"] = Number(s.MayAdd),
+            });
             json["critical_path"] = List(report.Critical, s => new JsonObject
             {
                 ["step"] = Reasons.What(report.Program, run, s),

@@ -89,6 +89,10 @@ internal sealed class PlaceText
         {
             Wrapped("plan", $"time {Shown.Time(score.Time)}, cost {Shown.Usd(score.Money)} ({(_problem.Money == MoneyModel.Busy ? "busy seconds" : "rental")})"
                 + (_problem.NeedsPipeline ? $", interval {Shown.Time(score.Interval)}" : ""));
+            foreach (var shared in SharedCores.Of(_problem, result.Run))
+            {
+                Wrapped("cores", Reasons.Shared(_problem, shared));
+            }
         }
     }
 

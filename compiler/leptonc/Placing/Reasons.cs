@@ -1,4 +1,5 @@
 using Lepton.Placement.Costs;
+using Lepton.Placement.Problem;
 using Lepton.Placement.Reports;
 using Lepton.Placement.Simulation;
 
@@ -37,6 +38,11 @@ internal static class Reasons
             ? $"{waited}; {Shown.Bytes(problem.Tensors[run.Copies[step.Copy].Tensor].Bytes)}"
             : $"{waited}; {program.Kernels[step.Kernel].Times[run.Devices[step.Kernel]].Reason}";
     }
+
+    /// <summary>What two devices that are one processor make of a plan.</summary>
+    public static string Shared(PlacementProblem problem, SharedCores shared) =>
+        $"{problem.Devices[shared.A].Name} and {problem.Devices[shared.B].Name} share core{(shared.Cores.Count == 1 ? "" : "s")} {string.Join(", ", shared.Cores)}, and both have work for {Shown.Time(shared.Seconds)}: "
+        + $"planned as if each had them alone; that may add {Shown.Time(shared.MayAdd)}";
 
     /// <summary><c>changes above 3.1 usd/h</c>.</summary>
     public static string Price(PriceEdge edge) => (edge.UsdPerHour, edge.IsUp) switch

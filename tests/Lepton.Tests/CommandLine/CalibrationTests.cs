@@ -8,6 +8,8 @@ using Lepton.Language.Text;
 using Lepton.Placement.Costs;
 using Lepton.Placement.Machines;
 using Lepton.Placement.Problem;
+using Lepton.Runtime.Devices;
+using Device = Lepton.Placement.Problem.Device;
 
 namespace Lepton.Tests.CommandLine;
 
@@ -97,7 +99,7 @@ public class CalibrationTests
     }
 
     [Fact]
-    public void Copies_are_what_a_run_takes_besides_its_kernels()
+    public void Copies_are_what_a_large_run_takes_besides_its_kernel()
     {
         // 20 us besides a trivial kernel, and 96 MB at 12 GB/s besides a large one.
         CalibrationSample[] samples =
@@ -106,14 +108,59 @@ public class CalibrationTests
             new(KernelClass.Elementwise, Purpose.Move, [], 96e6, 1, 20e-6 + 1e-3 + 8e-3, 1e-3),
             new(KernelClass.Elementwise, Purpose.Move, [], 96e3, 1, 30e-6, 1e-6),
         ];
-        var copy = CopyTime.Of(samples);
-        Assert.Equal(10e-6, copy.Seconds, 12);
-        Assert.InRange(copy.BytesPerSecond, 11.99e9, 12.01e9);
-        var shared = CopyTime.Of([samples[0], samples[1] with { Seconds = 1e-3 + 25e-6 }]);
-        Assert.True(double.IsPositiveInfinity(shared.BytesPerSecond));
-        var links = CopyTimes.Between([CopyTime.None, copy], CancellationToken.None).ToArray();
-        Assert.Equal([(0, 1), (1, 0)], links.Select(l => (l.From, l.To)));
-        Assert.All(links, l => Assert.True(l.LatencySeconds > copy.Seconds && l.BytesPerSecond == copy.BytesPerSecond));
+        Assert.InRange(CopyTimes.BytesPerSecond(samples), 11.99e9, 12.01e9);
+        Assert.True(double.IsPositiveInfinity(CopyTimes.BytesPerSecond([samples[0], samples[1] with { Seconds = 1e-3 + 25e-6 }])));
+    }
+
+    [Fact]
+    public void Runs_on_several_devices_tell_what_they_take_besides_their_kernels()
+    {
+        var found = PlacedTimes.Of([Run(10, 20, 30, 5), Run(12, 26, 40, 3), Run(11, 900, 35, 300)]);
+        Assert.Equal(15e-6, found.Run, 12);
+        Assert.Equal(33e-6, found.Over, 12);
+        var alone = PlacedTimes.Of([new PlacedTimeline(17e-6, [new TimelineSpan("a", SpanKind.Segment, "s", 4e-6, 14e-6)])]);
+        Assert.Equal(7e-6, alone.Run, 12);
+        Assert.Equal(0, alone.Over);
+
+        // In microseconds; segments take 100, and the second copies what it reads.
+        static PlacedTimeline Run(double start, double there, double back, double end) => new((start + there + back + end + 300) / 1e6,
+        [
+            Span("a", SpanKind.Segment, start),
+            Span("b", SpanKind.Copy, start + 100),
+            Span("b", SpanKind.Segment, start + there + 100),
+            Span("a", SpanKind.Segment, start + there + back + 200),
+        ]);
+
+        static TimelineSpan Span(string device, SpanKind kind, double start) => new(device, kind, "s", start / 1e6, (start + (kind == SpanKind.Copy ? 1 : 100)) / 1e6);
+    }
+
+    [Fact]
+    public void Chains_are_measured_on_devices_of_this_machine()
+    {
+        var options = Source.OptionsHere("clr", null, exact: false, fastMath: false);
+        var found = PlacedTimes.Measure(["clr", "clr"], [options, options], 1, 0, CancellationToken.None);
+        Assert.All([found.Run, found.Over], t => Assert.InRange(t, 1e-9, 1));
+        Assert.Equal(0, PlacedTimes.Measure(["clr"], [options], 1, 0, CancellationToken.None).Over);
+        var chain = new SampleRunner(options, 1, asksDevice: true).Run(PlacedTimes.Chain, 16, 0, CancellationToken.None);
+        Assert.True(chain is { Launches: 3, BetweenSeconds: > 0 });
+    }
+
+    [Fact]
+    public void What_a_device_does_not_tell_lies_between_its_kernels()
+    {
+        CalibrationSample[] samples =
+        [
+            new(KernelClass.Elementwise, Purpose.Run, [], 0, 1, 50e-6, 2e-6),
+            new(KernelClass.Reduction, Purpose.Launch, [], 0, 400, 1200e-6, 800e-6),
+            new(KernelClass.Elementwise, Purpose.Move, [], 1e4, 1, 60e-6, 6e-6),
+            new(KernelClass.Elementwise, Purpose.Move, [], 1e6, 1, 160e-6, 102e-6),
+            new(KernelClass.Elementwise, Purpose.Compute, [new ClassWork(KernelClass.Elementwise, 1e6)], 0, 1, 160e-6, 92e-6),
+        ];
+        var found = ProfileFit.Of(samples, between: 10e-6);
+        Assert.Equal(13e-6, found.LaunchSeconds, 12);
+        Assert.Equal(1e6 / 100e-6, found.BytesPerSecond, 1.0);
+        Assert.Equal(1e4 / 4e-6, Assert.Single(found.Caches).BytesPerSecond, 1.0);
+        Assert.Equal(1e6 / 90e-6, found.FlopsPerSecond, 1.0);
     }
 
     [Fact]

@@ -127,6 +127,34 @@ public sealed class PlaceTests : IDisposable
     }
 
     [Fact]
+    public void Devices_that_share_cores_are_told_with_what_that_may_add()
+    {
+        File.WriteAllText(At("two.lep"), "fn f(x: f32[4096, 64], y: f32[4096, 64]) -> (a: f32[4096], b: f32[4096]) {\n a = sum(exp(x), axis = 1)\n b = sum(exp(y), axis = 1)\n }");
+        const string Machine = """
+            devices:
+              cpu: { kind: cpu, threads: 1, profile: { compute: 10 GFLOP/s, bandwidth: 10 GB/s } }
+              opencl: { kind: opencl, cores: [0, 1], profile: { compute: 10 GFLOP/s, bandwidth: 10 GB/s } }
+            links:
+              - { from: cpu, to: opencl, latency: 0, bandwidth: unlimited }
+            """;
+        File.WriteAllText(At("box.yaml"), Machine);
+        var (code, text, errors) = UsageTests.Run("place", At("two.lep"), "--machine", At("box.yaml"), "--seconds", "0.1");
+        Assert.True(code == 0, errors);
+        var words = string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        Assert.Matches("cores cpu and opencl share cores 0, 1, and both have work for [0-9.]+ us: planned as if each had them alone; that may add ", words);
+        var json = JsonDocument.Parse(UsageTests.Run("place", At("two.lep"), "--machine", At("box.yaml"), "--seconds", "0.1", "--json").Output).RootElement;
+        var shared = json.GetProperty("shared_cores")[0];
+        Assert.Equal(shared.GetProperty("seconds").GetDouble() / 2, shared.GetProperty("may_add").GetDouble(), 12);
+        Assert.Equal(json.GetProperty("plan").GetProperty("time").GetDouble(), shared.GetProperty("seconds").GetDouble(), 9);
+
+        // Each with a core of its own; and one of them with nothing to do.
+        File.WriteAllText(At("box.yaml"), Machine.Replace("[0, 1]", "[1]", StringComparison.Ordinal).Replace("threads: 1", "threads: 1, cores: [0]", StringComparison.Ordinal));
+        Assert.DoesNotContain("share core", UsageTests.Run("place", At("two.lep"), "--machine", At("box.yaml"), "--seconds", "0.1").Output);
+        File.WriteAllText(At("box.yaml"), Machine.Replace("latency: 0", "latency: 1 s", StringComparison.Ordinal));
+        Assert.DoesNotContain("share core", UsageTests.Run("place", At("two.lep"), "--machine", At("box.yaml"), "--seconds", "0.1").Output);
+    }
+
+    [Fact]
     public void A_plan_says_which_measured_times_it_was_made_from_and_asks_for_another_when_they_change()
     {
         var fused = Compilation.Of(new SourceText("mlp.lep", Perceptron)).Fuse("mlp", new Dictionary<string, long> { ["B"] = 64 });

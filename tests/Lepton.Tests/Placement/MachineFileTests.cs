@@ -56,6 +56,7 @@ public class MachineFileTests
             machine!.Devices);
         var server = new DeviceProfile(50e12, 2e12, 5e-6)
         {
+            RunSeconds = 20e-6,
             Caches = [new CacheProfile(48.0 * (1 << 20), 5e12)],
             Classes =
             [

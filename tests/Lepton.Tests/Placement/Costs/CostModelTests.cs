@@ -12,6 +12,7 @@ public class CostModelTests
 {
     private static readonly DeviceProfile Profile = new(10e9, 1e9, 1e-6)
     {
+        RunSeconds = 20e-6,
         Caches = [new CacheProfile(1e3, 100e9), new CacheProfile(1e5, 1e10)],
         Classes = [new ClassProfile(KernelClass.Sort, 4e9, 2e9) { Sizes = [new SizeProfile(100, 1e6), new SizeProfile(10_000, 1e8)] }],
     };

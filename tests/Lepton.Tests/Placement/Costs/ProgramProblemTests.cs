@@ -94,6 +94,39 @@ public class ProgramProblemTests
     }
 
     [Fact]
+    public void What_a_run_takes_at_home_is_shared_by_the_kernels_that_read_arguments_alone()
+    {
+        var fused = Fuse("""
+            fn f(x: f32[64, 64], y: f32[64, 64]) -> (z: f32[64]) {
+              a = sum(exp(x), axis = 1)
+              b = sum(exp(y), axis = 1)
+              z = sort(a) + sort(b)
+            }
+            """);
+        var plain = ProgramProblem.Of(fused, new CostModel(Machine(Two)), Objective.Of(Metric.Time)).Problem.Kernels;
+        var program = ProgramProblem.Of(fused, new CostModel(Machine(Two.Replace("launch: 1 us", "launch: 1 us, run: 30 us", StringComparison.Ordinal))), Objective.Of(Metric.Time));
+        var more = program.Problem.Kernels.Zip(plain, (k, p) => (k.Name, Home: Math.Round((k.Seconds[0] - p.Seconds[0]) * 1e6, 6), Away: k.Seconds[1] - p.Seconds[1])).ToArray();
+        Assert.Equal(2, more.Count(k => k.Home == 15));
+        Assert.All(more, k => Assert.True(k is { Home: 15 or 0, Away: 0 }, $"{k}"));
+
+        // What a kernel itself takes is what it was.
+        Assert.All(program.Kernels.Zip(plain), k => Assert.Equal(k.Second.Seconds[0], k.First.Times[0].Seconds));
+    }
+
+    [Fact]
+    public void Windows_of_few_products_are_stencils_and_others_are_convolutions()
+    {
+        KernelClass Of(int channels)
+        {
+            var fused = Fuse($"import nn\nparam w: f32[32, {channels}, 3, 3] ~ he\nfn f(x: f32[2, {channels}, 28, 28]) -> (y) = conv2d(x, w)");
+            return WorkCounter.Of(fused, fused.Groups[^1]).Kernels[^1].Operations.MaxBy(o => o.Operations)!.Class;
+        }
+
+        Assert.Equal(KernelClass.Stencil, Of(1));
+        Assert.Equal(KernelClass.Convolution, Of(2));
+    }
+
+    [Fact]
     public void What_is_made_of_parameters_alone_is_a_weight()
     {
         var fused = Fuse("""
