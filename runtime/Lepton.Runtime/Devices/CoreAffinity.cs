@@ -5,7 +5,8 @@ namespace Lepton.Runtime.Devices;
 /// <summary>Keeps the calling thread on some cores. Linux: <c>sched_setaffinity(2)</c>; other systems have no such call here.</summary>
 internal static unsafe partial class CoreAffinity
 {
-    private const int MaxCores = 1024;
+    internal const int MaxCores = 1024;
+
     private const int Words = MaxCores / 64;
 
     /// <exception cref="ArgumentException">There is no such core, or the system cannot do it.</exception>
@@ -28,12 +29,15 @@ internal static unsafe partial class CoreAffinity
         }
     }
 
-    /// <summary>The cores that this process may use: their numbers may have holes in a container. Linux only.</summary>
+    /// <summary>The core that the calling thread is on; -1: the system does not say.</summary>
+    internal static int Current => OperatingSystem.IsLinux() ? GetCore() : -1;
+
+    /// <summary>The cores that this process may use, as its first thread may: their numbers may have holes in a container. Linux only.</summary>
     internal static IReadOnlyList<int> Allowed()
     {
         var mask = stackalloc ulong[Words];
         new Span<ulong>(mask, Words).Clear();
-        _ = GetAffinity(0, Words * sizeof(ulong), mask);
+        _ = GetAffinity(Environment.ProcessId, Words * sizeof(ulong), mask);
         var all = new List<int>();
         for (var core = 0; core < MaxCores; core++)
         {
@@ -58,6 +62,10 @@ internal static unsafe partial class CoreAffinity
 
         _ = SetAffinity(0, Words * sizeof(ulong), mask);
     }
+
+    [LibraryImport("libc", EntryPoint = "sched_getcpu")]
+    [SuppressGCTransition]
+    private static partial int GetCore();
 
     [LibraryImport("libc", EntryPoint = "sched_setaffinity")]
     private static partial int SetAffinity(int thread, nuint bytes, ulong* mask);

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Lepton.Abi;
+using Lepton.Runtime.Devices;
 
 namespace Lepton.Runtime.Threading;
 
@@ -27,6 +28,7 @@ internal static unsafe class WorkPool
 
     private static readonly Job* Jobs = MakeJobs();
     private static readonly object[] CallerGates = MakeGates();
+    private static readonly CoreSpread Cores = new();
     private static readonly object IdleGate = new();
     private static readonly object GrowGate = new();
     private static volatile int _workers;
@@ -56,7 +58,8 @@ internal static unsafe class WorkPool
                 try
                 {
                     // A pool thread belongs to no caller: it must not carry one's culture, principal or async-locals along.
-                    new Thread(WorkerLoop) { IsBackground = true, Name = "lepton worker" }.UnsafeStart();
+                    var creator = CoreAffinity.Current;
+                    new Thread(() => WorkerLoop(creator)) { IsBackground = true, Name = "lepton worker" }.UnsafeStart();
                 }
                 catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
                 {
@@ -112,7 +115,9 @@ internal static unsafe class WorkPool
             Wake((int)helpers, ref interrupted);
         }
 
+        var core = Cores.Enter();
         Job.Work(job);
+        Cores.Leave(core);
         Interlocked.And(ref job->State, ~Job.Open);
         Interlocked.Decrement(ref _open);
         if ((Volatile.Read(ref job->State) & Job.ActiveMask) != 0)
@@ -190,8 +195,9 @@ internal static unsafe class WorkPool
         }
     }
 
-    private static void WorkerLoop()
+    private static void WorkerLoop(int creator)
     {
+        CoreSpread.Start(creator);
         while (true)
         {
             if (!Help() && !SpinForWork())
@@ -210,7 +216,9 @@ internal static unsafe class WorkPool
             var job = Jobs + i;
             if (Job.TryJoin(job))
             {
+                var core = Cores.EnterApart();
                 Job.Work(job);
+                Cores.Leave(core);
                 Leave(i);
                 helped = true;
             }
