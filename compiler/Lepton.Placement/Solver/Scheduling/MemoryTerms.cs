@@ -17,9 +17,6 @@ internal static class MemoryTerms
 {
     private const double Parts = 1L << 40;
 
-    // Pairs of tensors on a device: some 40 tensors on 4 devices.
-    private const int MostPairs = 25_000;
-
     /// <summary>Some device has less memory than everything together takes.</summary>
     public static bool Binds(PlacementProblem problem) => problem.Devices.Any(d => All(problem) > d.MemoryBytes);
 
@@ -28,7 +25,6 @@ internal static class MemoryTerms
         var tables = model.Tables;
         var problem = tables.Problem;
         var residency = problem.Memory == MemoryModel.Residency && Binds(problem) ? new ResidencyTerms(model) : null;
-        var exact = residency?.Pairs <= MostPairs;
         for (var d = 0; d < tables.Devices; d++)
         {
             var memory = problem.Devices[d].MemoryBytes;
@@ -45,7 +41,7 @@ internal static class MemoryTerms
             if (residency is not null)
             {
                 OneAtATime(model, d, unit, weights, most);
-                if (exact)
+                if (residency.Fits)
                 {
                     residency.Limit(d, unit, weights, most);
                 }

@@ -11,39 +11,62 @@ namespace Lepton.Placement.Solver.Scheduling;
 /// At the start of each span j on d, which is where more memory may be needed than before:
 /// <code>
 ///   Σ weights[v] x[v,d] + bytes[j] + Σ bytes[i] held[i,j,d] ≤ M       held[i,j,d] ⇐ i on d ∧ before[i,j] ∧ ¬freed[i,j]
-///   before[i,j]   start[i] ≤ start[j], of two that start together the first one      freed[i,j] ⇒ last[i] ≤ start[j]
+///   before[i,j] ⇒ start[i] ≤ start[j]     ¬before[i,j] ⇒ start[j] ≤ start[i]     transitive, so that of several that start together one is the last
+///   freed[i,j] ⇒ last[i] ≤ start[j]
 /// </code>
-/// One order of two spans is one literal; a cumulative constraint over spans of unknown length leaves the solver to split times, and proves little.
+/// Nothing says "later by a tick": bounds would creep round a circle of equal durations tick by tick.
+/// One order of two starts is one literal; a cumulative constraint over spans of unknown length leaves the solver to split times, and proves little.
 /// A last end may be later than it must be, which only takes memory.
 /// </summary>
 internal sealed class ResidencyTerms
 {
+    // Pairs of spans on a device, for some 40 tensors on 4 devices; and starts, of which each three have a rule.
+    private const int MostPairs = 25_000, MostEvents = 80;
     private readonly PlacementModel _model;
     private readonly Tables _tables;
     private readonly List<(Span Span, Literal Here)>[] _alive;
     private readonly Dictionary<(int, int), Literal> _before = [], _freed = [];
+    private readonly List<Event> _events = [];
+    private readonly bool[,] _leads;
+    private readonly Literal _true;
     private int _spans;
 
     public ResidencyTerms(PlacementModel model)
     {
         (_model, _tables) = (model, model.Tables);
         _alive = [.. Enumerable.Range(0, _tables.Devices).Select(_ => new List<(Span, Literal)>())];
-        for (var t = 0; t < _tables.Tensors; t++)
+        (_leads, _true) = (Leads(_tables), model.Bool(true));
+        model.Builder.Or(_true);
+
+        // Numbers of spans follow the tensors, so that of two that start together the maker is first.
+        foreach (var outputs in _tables.Order.Select(u => _tables.Outputs[u]))
         {
-            Made(t);
-            for (var d = 0; d < _tables.Devices; d++)
+            Array.ForEach(outputs, Made);
+            foreach (var t in outputs)
             {
-                Sent(t, d);
+                for (var d = 0; d < _tables.Devices; d++)
+                {
+                    Sent(t, d);
+                }
             }
+        }
+
+        if (Fits)
+        {
+            Transitive();
         }
     }
 
-    /// <summary>Pairs of spans that can lie on one device.</summary>
-    public long Pairs => _alive.Sum(a => (long)a.Count * a.Count);
+    /// <summary>There are few enough to be written down.</summary>
+    public bool Fits => _events.Count <= MostEvents && _alive.Sum(a => (long)a.Count * a.Count) <= MostPairs;
+
+    /// <summary>Spans start here.</summary>
+    /// <param name="IsCopy">At the end of the producer, or where links are exclusive when the link is free; otherwise at its start.</param>
+    private sealed record Event(int Number, IntVariable At, int Producer, bool IsCopy);
 
     /// <param name="IsResult">Last is the end of the run.</param>
     /// <param name="MayBeEmpty">What makes it may take no time: alive from an instant to the same.</param>
-    private sealed record Span(int Index, double Bytes, IntVariable Start, IntVariable Last, bool IsResult, bool MayBeEmpty);
+    private sealed record Span(int Number, double Bytes, Event Start, IntVariable Last, bool IsResult, bool MayBeEmpty);
 
     /// <param name="weights">In units.</param>
     /// <param name="most">The device's memory, in units.</param>
@@ -56,8 +79,8 @@ internal sealed class ResidencyTerms
             var sum = weights + Units.Down(span.Bytes, unit) + LinearExpression.Sum(held);
             if (span.MayBeEmpty)
             {
-                var empty = _model.Bool(_model.HintValue(span.Last) <= _model.HintValue(span.Start));
-                _model.Builder.LessOrEqual(span.Last, span.Start, empty);
+                var empty = _model.Bool(_model.HintValue(span.Last) <= _model.HintValue(span.Start.At));
+                _model.Builder.LessOrEqual(span.Last, span.Start.At, empty);
                 _model.Builder.LessOrEqual(sum, most, here, !empty);
             }
             else
@@ -83,18 +106,26 @@ internal sealed class ResidencyTerms
         return held;
     }
 
-    private Literal Before(Span i, Span j)
+    // Of two that start at one event the smaller number is the first.
+    private Literal Before(Span i, Span j) => i.Start != j.Start ? Before(i.Start, j.Start) : i.Number < j.Number ? _true : !_true;
+
+    private Literal Before(Event i, Event j)
     {
-        if (i.Index > j.Index)
+        if (i.Number > j.Number)
         {
             return !Before(j, i);
         }
 
-        if (!_before.TryGetValue((i.Index, j.Index), out var before))
+        if (_leads[i.Producer, j.Producer] && !(i.IsCopy && _tables.Problem.ExclusiveLinks))
         {
-            _before[(i.Index, j.Index)] = before = _model.Bool(_model.HintValue(i.Start) <= _model.HintValue(j.Start));
-            _model.Builder.LessOrEqual(i.Start, j.Start, before);
-            _model.Builder.LessOrEqual((LinearExpression)j.Start + 1, i.Start, !before);
+            return _true;
+        }
+
+        if (!_before.TryGetValue((i.Number, j.Number), out var before))
+        {
+            _before[(i.Number, j.Number)] = before = _model.Bool(_model.HintValue(i.At) <= _model.HintValue(j.At));
+            _model.Builder.LessOrEqual(i.At, j.At, before);
+            _model.Builder.LessOrEqual(j.At, i.At, !before);
         }
 
         return before;
@@ -102,13 +133,63 @@ internal sealed class ResidencyTerms
 
     private Literal Freed(Span i, Span j)
     {
-        if (!_freed.TryGetValue((i.Index, j.Index), out var freed))
+        if (!_freed.TryGetValue((i.Number, j.Start.Number), out var freed))
         {
-            _freed[(i.Index, j.Index)] = freed = _model.Bool(_model.HintValue(i.Last) <= _model.HintValue(j.Start));
-            _model.Builder.LessOrEqual(i.Last, j.Start, freed);
+            _freed[(i.Number, j.Start.Number)] = freed = _model.Bool(_model.HintValue(i.Last) <= _model.HintValue(j.Start.At));
+            _model.Builder.LessOrEqual(i.Last, j.Start.At, freed);
+            if (!i.MayBeEmpty && i.Start != j.Start)
+            {
+                _model.Builder.Implies(freed, Before(i, j));
+            }
         }
 
         return freed;
+    }
+
+    private Event EventAt(IntVariable at, int producer, bool isCopy)
+    {
+        if (_events.Find(e => e.At == at) is { } known)
+        {
+            return known;
+        }
+
+        _events.Add(new Event(_events.Count, at, producer, isCopy));
+        return _events[^1];
+    }
+
+    private void Transitive()
+    {
+        for (var k = 0; k < _events.Count; k++)
+        {
+            for (var j = 0; j < k; j++)
+            {
+                for (var i = 0; i < j; i++)
+                {
+                    var (ij, jk, ik) = (Before(_events[i], _events[j]), Before(_events[j], _events[k]), Before(_events[i], _events[k]));
+                    _model.Builder.Or(!ij, !jk, ik);
+                    _model.Builder.Or(ij, jk, !ik);
+                }
+            }
+        }
+    }
+
+    // u is a kernel itself or makes what leads to the other one.
+    private static bool[,] Leads(Tables tables)
+    {
+        var leads = new bool[tables.Kernels, tables.Kernels];
+        foreach (var w in tables.Order)
+        {
+            leads[w, w] = true;
+            foreach (var u in tables.Inputs[w].Select(t => tables.Producer[t]))
+            {
+                for (var v = 0; v < tables.Kernels; v++)
+                {
+                    leads[v, w] |= leads[v, u];
+                }
+            }
+        }
+
+        return leads;
     }
 
     private bool Hinted(Literal literal) => _model.HintValue(literal) != 0;
@@ -177,13 +258,13 @@ internal sealed class ResidencyTerms
         }
 
         var instant = copies.Any(c => _model.Units.Ticks(_tables.Copy(t, c.From, to)) == 0);
-        _alive[to].Add((new Span(_spans++, _tables.Bytes[t], _model.Copies.Leaves(t, to), last, false, instant), arrives));
+        _alive[to].Add((new Span(_spans++, _tables.Bytes[t], EventAt(_model.Copies.Leaves(t, to), _tables.Producer[t], true), last, false, instant), arrives));
     }
 
     private void Add(int t, int u, IntVariable last)
     {
         int[] places = [.. Enumerable.Range(0, _tables.Devices).Where(d => _model.At(u, d) is not null)];
-        var span = new Span(_spans++, _tables.Bytes[t], _model.Start[u], last, _tables.Consumers[t].Length == 0, places.Any(d => _model.Ticks(u, d) == 0));
+        var span = new Span(_spans++, _tables.Bytes[t], EventAt(_model.Start[u], u, false), last, _tables.Consumers[t].Length == 0, places.Any(d => _model.Ticks(u, d) == 0));
         foreach (var d in places)
         {
             _alive[d].Add((span, _model.At(u, d)!.Value));
