@@ -84,10 +84,13 @@ public sealed class Compilation
     }
 
     /// <summary>The optimized graph, cut into groups. Sizes given in <paramref name="dims"/> become constants.</summary>
-    public FusedGraph Fuse(string entry, IReadOnlyDictionary<string, long>? dims = null)
+    public FusedGraph Fuse(string entry, IReadOnlyDictionary<string, long>? dims = null) => Fuse(entry, dims, _options.ContractionsAlone);
+
+    /// <summary>The same; contractions alone: without the elementwise work behind them, so that the two can be placed on different devices.</summary>
+    public FusedGraph Fuse(string entry, IReadOnlyDictionary<string, long>? dims, bool contractionsAlone)
     {
         var graph = Graph(entry);
-        return CompileThread.Run(() => GraphPasses.Run(graph, Passes(dims)));
+        return CompileThread.Run(() => GraphPasses.Run(graph, Passes(dims) with { ContractionsAlone = contractionsAlone }));
     }
 
     /// <summary>A piece of an optimized graph, cut into groups by itself.</summary>

@@ -31,6 +31,12 @@ public sealed record CompileOptions
     /// <summary>Leaves out algorithms that round more than the sums as written do, though less than a user sees: Winograd's convolution.</summary>
     public bool Exact { get; init; }
 
+    /// <summary>
+    /// Contractions are kernels without the elementwise work behind them, for a program that is placed on several devices
+    /// (<see cref="Compilation.Fuse(string, IReadOnlyDictionary{string, long})"/>); its pieces are fused again as ever.
+    /// </summary>
+    public bool ContractionsAlone { get; init; }
+
     /// <summary>Passes to leave out, by name.</summary>
     public IReadOnlySet<string> Skip { get; init; } = new HashSet<string>();
 

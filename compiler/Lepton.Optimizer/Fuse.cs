@@ -26,7 +26,8 @@ public static class Fuse
 {
     /// <param name="graph">The optimized graph.</param>
     /// <param name="apart">Every operation but views as a kernel of its own: what skipping this pass means.</param>
-    public static FusedGraph Run(Graph graph, bool apart = false)
+    /// <param name="contractionsAlone">A contraction takes no elementwise work behind it along, so that the two can be placed on different devices.</param>
+    public static FusedGraph Run(Graph graph, bool apart = false, bool contractionsAlone = false)
     {
         var bodies = new Dictionary<NodeId, FusedGraph>();
         var position = 0;
@@ -40,7 +41,7 @@ public static class Fuse
             }));
         });
         graph = OutputCopies.Add(graph);
-        var (open, notes) = Planner.Run(graph, apart);
+        var (open, notes) = Planner.Run(graph, apart, contractionsAlone);
         var names = new GroupNames(graph);
         var groups = open.Select(g =>
         {

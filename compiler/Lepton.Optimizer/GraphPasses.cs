@@ -19,6 +19,9 @@ public sealed record PassOptions
     /// <summary>No algorithm that rounds more than the sums as written do.</summary>
     public bool Exact { get; init; }
 
+    /// <summary>Contractions are kernels without the elementwise work behind them: for programs that are placed on several devices.</summary>
+    public bool ContractionsAlone { get; init; }
+
     /// <summary>Sizes to specialise for, by name; empty: sizes stay symbolic.</summary>
     public IReadOnlyDictionary<string, long> Dims { get; init; } = new Dictionary<string, long>();
 
@@ -120,7 +123,7 @@ public static class GraphPasses
     public static FusedGraph FuseAgain(Graph graph, PassOptions options)
     {
         var clock = Stopwatch.StartNew();
-        var fused = Named(FuseName, () => Fuse.Run(graph, apart: options.Skip.Contains(FuseName)));
+        var fused = Named(FuseName, () => Fuse.Run(graph, apart: options.Skip.Contains(FuseName), options.ContractionsAlone));
         options.Trace?.Invoke(FuseName, graph, fused.Graph, clock.Elapsed);
         if (options.Verify)
         {

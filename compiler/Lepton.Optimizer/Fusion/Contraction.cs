@@ -12,7 +12,7 @@ namespace Lepton.Optimizer.Fusion;
 internal sealed partial class Planner
 {
     // One contract per kernel, and the whole kernel over its result's index.
-    private static bool CanTakeContract(OpenGroup group, Read read) => group.Strategy == KernelStrategy.Map && read.Levels == Level.Space;
+    private bool CanTakeContract(OpenGroup group, Read read) => !_contractionsAlone && group.Strategy == KernelStrategy.Map && read.Levels == Level.Space;
 
     private void PlaceContract(NodeId id)
     {
@@ -53,6 +53,7 @@ internal sealed partial class Planner
             Note(id, read, false, IsOnce(id) && !read.Group.IsOnce ? "depends on parameters alone: done once" : read.Group.Strategy switch
             {
                 KernelStrategy.Contraction or KernelStrategy.Attention => "one contraction per kernel",
+                _ when _contractionsAlone => "contractions are to be kernels of their own",
                 KernelStrategy.Rowwise => "a row-wise kernel needs whole rows of it",
                 _ => read.IsAligned ? "used by several kernels" : "read at another index than it is computed at",
             });

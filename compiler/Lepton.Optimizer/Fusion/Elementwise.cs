@@ -79,7 +79,7 @@ internal sealed partial class Planner
             return $"the kernel has {MaxElementwise} operations already";
         }
 
-        if (_origins.Contract(id) is { } contract && !CanTakeContract(group, read) && !TakesGates(id, read) && !TakesPooled(id, read))
+        if (!_contractionsAlone && _origins.Contract(id) is { } contract && !CanTakeContract(group, read) && !TakesGates(id, read) && !TakesPooled(id, read))
         {
             return $"stays with {contract}, as its epilogue";
         }
@@ -143,7 +143,7 @@ internal sealed partial class Planner
             return null;
         }
 
-        if (_origins.Contract(id) is not null && !CanTakeContract(first.Group, first))
+        if (!_contractionsAlone && _origins.Contract(id) is not null && !CanTakeContract(first.Group, first))
         {
             return null;
         }

@@ -23,7 +23,7 @@ internal sealed partial class Planner
     private bool TakesGates(NodeId id, Read read)
     {
         var group = read.Group;
-        if (_apart || _origins.Contract(id) is not { } contract || group.Strategy != KernelStrategy.Map || read.Levels != Level.Other
+        if (_apart || _contractionsAlone || _origins.Contract(id) is not { } contract || group.Strategy != KernelStrategy.Map || read.Levels != Level.Other
             || _graph[id].Type.Shape != _graph[contract].Type.Shape || ReadsOf(id).Count != 1 || _isOutput[id.Value])
         {
             return false;

@@ -19,6 +19,7 @@ internal sealed partial class Planner
 
     private readonly Graph _graph;
     private readonly bool _apart;
+    private readonly bool _contractionsAlone;
     private readonly Origins _origins;
     private readonly OnceNodes _once;
     private readonly ReadList?[] _reads;
@@ -28,10 +29,10 @@ internal sealed partial class Planner
     private readonly List<FusionNote> _notes = [];
     private readonly Dictionary<int, List<NodeId>> _results = [];
 
-    private Planner(Graph graph, bool apart)
+    private Planner(Graph graph, bool apart, bool contractionsAlone)
     {
         _graph = graph;
-        _apart = apart;
+        (_apart, _contractionsAlone) = (apart, contractionsAlone);
         _origins = new Origins(graph);
         _once = new OnceNodes(graph, _origins);
         _reads = new ReadList?[graph.Nodes.Count];
@@ -45,9 +46,10 @@ internal sealed partial class Planner
 
     /// <param name="graph">The graph; its outputs are different nodes, none of them an input or constant.</param>
     /// <param name="apart">Every operation but views on its own, to look for mistakes of fusion.</param>
-    public static (List<OpenGroup> Groups, List<FusionNote> Notes) Run(Graph graph, bool apart)
+    /// <param name="contractionsAlone">Contractions without elementwise work behind them.</param>
+    public static (List<OpenGroup> Groups, List<FusionNote> Notes) Run(Graph graph, bool apart, bool contractionsAlone)
     {
-        var planner = new Planner(graph, apart);
+        var planner = new Planner(graph, apart, contractionsAlone);
         for (var i = graph.Nodes.Count - 1; i >= 0; i--)
         {
             var id = new NodeId(i);

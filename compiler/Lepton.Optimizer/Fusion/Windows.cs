@@ -18,7 +18,7 @@ internal sealed partial class Planner
     private bool TakesPooled(NodeId id, Read read)
     {
         var group = read.Group;
-        if (_apart || _origins.Contract(id) is not { } contract || group is not { Strategy: KernelStrategy.Rowwise, RootIsRow: true } || read.Levels != Level.Other
+        if (_apart || _contractionsAlone || _origins.Contract(id) is not { } contract || group is not { Strategy: KernelStrategy.Rowwise, RootIsRow: true } || read.Levels != Level.Other
             || ReadsOf(id).Count != 1 || _isOutput[id.Value] || group.IsOnce != IsOnce(id))
         {
             return false;

@@ -22,7 +22,7 @@ namespace Lepton.Placement.Plans;
 /// contract_add_max_0 #5e0c1234 on server at 0 us
 /// sum_2 #00c0ffee on laptop at 812.5 us
 /// </code>
-/// The line of times is there when some of them were measured.
+/// The line of times is there when some of them were measured; <c>fusion contractions alone</c> behind it when kernels were placed that fusion would join.
 /// </summary>
 /// <param name="Program">The file that was placed, without its folder.</param>
 /// <param name="Dims">The sizes it was placed for, in the entry's order.</param>
@@ -47,12 +47,16 @@ public sealed record PlanFile(
 {
     public const int Version = 1;
     public const string Ending = ".plan";
+    internal const string AloneLine = "fusion contractions alone";
 
     /// <summary>The file of measured times (<see cref="Costs.LearnedCosts"/>), without its folder; null: all times are by formula.</summary>
     public string? Times { get; init; }
 
     /// <summary>Of the measured times among those that the plan was made from: <see cref="Plans.TimesKey"/>; null: there were none.</summary>
     public string? TimesKey { get; init; }
+
+    /// <summary>The kernels are those of a program whose contractions are kernels without the elementwise work behind them.</summary>
+    public bool ContractionsAlone { get; init; }
 
     /// <summary>Where lines were read, and the end of the text; null where the plan was made.</summary>
     public SourceSpan? MachinePlace { get; init; }
@@ -88,6 +92,11 @@ public sealed record PlanFile(
         if (TimesKey is not null)
         {
             text.Append($"times {Times} #{TimesKey}\n");
+        }
+
+        if (ContractionsAlone)
+        {
+            text.Append(AloneLine).Append('\n');
         }
 
         text.Append($"objective {Objective}\nstatus {Status}\n");

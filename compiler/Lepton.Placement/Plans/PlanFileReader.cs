@@ -38,6 +38,12 @@ internal sealed partial class PlanFileReader(SourceText source, DiagnosticReport
         var machine = Header(MachineLine(), "the machine file with its key", "machine edge.yaml #1f2e3d4c");
         var timesPlace = _lines.Peek() is { } next && next.Text.StartsWith("times ", StringComparison.Ordinal) ? next : default(SourceSpan?);
         var times = timesPlace is null ? null : Header(TimesLine(), "the file of measured times with its key", "times edge.costs #9a8b7c6d");
+        var isAlone = _lines.Peek() is { Text: PlanFile.AloneLine };
+        if (isAlone)
+        {
+            _lines.Take();
+        }
+
         var objectivePlace = _lines.Peek();
         var objective = Header(AnyLine("objective"), "the objective", "objective minimize time");
         var status = Header(AnyLine("status"), "the status", "status optimal");
@@ -65,6 +71,7 @@ internal sealed partial class PlanFileReader(SourceText source, DiagnosticReport
             cost,
             [.. _groups.OrderBy(g => g.Start)])
         {
+            ContractionsAlone = isAlone,
             Times = times?.Groups[1].Value,
             TimesKey = times?.Groups[2].Value,
             EntryPlace = entryPlace,

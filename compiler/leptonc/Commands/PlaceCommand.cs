@@ -5,6 +5,7 @@ using Lepton.Placement;
 using Lepton.Placement.Costs;
 using Lepton.Placement.Plans;
 using Lepton.Placement.Reports;
+using Lepton.Placement.Simulation;
 using Lepton.Placement.Solver;
 using Lepton.Placement.Solver.Scheduling;
 
@@ -48,7 +49,7 @@ internal static class PlaceCommand
             using var cancel = new Cancellation();
             var points = Source.AtLeastZero("--pareto", parsed.GetValue(pareto));
             var limit = Source.AtLeastZero("--seconds", parsed.GetValue(seconds));
-            var (report, missing, notes) = PlaceProgress.Show(progress => Place(request.Problem, points, limit, progress, cancel.Token));
+            (request, var report, var missing, var notes) = PlaceProgress.Show(progress => Place(request, points, limit, progress, cancel.Token));
             Console.Write(parsed.GetValue(json) ? PlaceJson.Of(request, report, missing, notes) : PlaceText.Of(request, report, missing, notes));
             if (parsed.GetValue(html) is { } page)
             {
@@ -67,18 +68,36 @@ internal static class PlaceCommand
         return command;
     }
 
-    private static (PlacementReport Report, string? Missing, IReadOnlyList<string> Notes) Place(
-        ProgramProblem program, int points, double seconds, PlaceProgress progress, CancellationToken cancel)
+    private static (PlaceRequest Request, PlacementReport Report, string? Missing, IReadOnlyList<string> Notes) Place(
+        PlaceRequest request, int points, double seconds, PlaceProgress progress, CancellationToken cancel)
     {
         var plain = new PlacerOptions { Cancel = cancel, Progress = progress.Search };
         using var solver = CpPlacement.Create(out var missing, new SolverOptions { Seconds = seconds, Progress = progress.Search }, cancel);
-        if (solver is null)
+        var (whole, point) = solver is null ? (plain, plain) : (solver.Options(plain), solver.Options(plain, SecondsPerPoint));
+        var report = Make(request);
+
+        // Where a device is much better at contractions and another one at what follows, kernels that fusion would join stay apart. On one device they are
+        // fused again, so that such a plan is at least as good as it looks here.
+        if (request.Alone is { } alone && IsBetter(Placer.Place(alone.Problem.Problem, plain), report.Result) && Make(alone) is var apart && IsBetter(apart.Result, report.Result))
         {
-            return (ReportMaker.Make(program, points, plain, plain, progress.Points), $"To get a proof: {missing}", []);
+            (request, report) = (alone with { Fused = report.Result.Goals[0].Value }, apart);
         }
 
-        var report = ReportMaker.Make(program, points, solver.Options(plain), solver.Options(plain, SecondsPerPoint), progress.Points);
-        return (report, null, solver.Notes);
+        return (request, report, solver is null ? $"To get a proof: {missing}" : null, solver?.Notes ?? []);
+
+        PlacementReport Make(PlaceRequest asked) => ReportMaker.Make(asked.Problem, points, whole, point, progress.Points);
+    }
+
+    // Goal after goal, by more than rounding.
+    private static bool IsBetter(PlacementResult one, PlacementResult other)
+    {
+        if (one.Run is null || other.Run is null)
+        {
+            return false;
+        }
+
+        var change = one.Goals.Zip(other.Goals, (a, b) => (a.Value - b.Value) / Math.Max(b.Value, double.Epsilon));
+        return change.FirstOrDefault(c => Math.Abs(c) > Simulator.Tolerance) < 0;
     }
 
     private static PlanFile PlanOf(PlaceRequest request, PlacementReport report)
@@ -92,6 +111,7 @@ internal static class PlaceCommand
             request.Program, request.Entry, request.Dims, Path.GetFileName(request.MachinePath), request.MachineKey, request.Objective,
             Shown.Status(report.Result), run.Score.Time, run.Score.Money, [.. groups])
         {
+            ContractionsAlone = request.Fused is not null,
             Times = times is null ? null : Path.GetFileName(request.TimesPath),
             TimesKey = times,
         };
@@ -101,7 +121,9 @@ internal static class PlaceCommand
     {
         var report = new DiagnosticReport();
         var source = Source.Read(path);
-        var isFresh = PlanFile.Read(source, report) is { } plan
+        var plan = PlanFile.Read(source, report);
+        request = plan is { ContractionsAlone: true } ? request.Alone ?? request : request;
+        var isFresh = plan is not null
             && PlanCheck.Run(plan, request.Entry, request.Dims, request.Objective, request.Keys, request.Problem.Machine, request.MachineKey, TimesKey.Of(request.Problem), report);
         Source.Print(report);
         Console.WriteLine(isFresh ? $"{path} is up to date" : $"{path} is not up to date");

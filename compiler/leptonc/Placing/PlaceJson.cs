@@ -64,6 +64,7 @@ internal static class PlaceJson
         if (result.Run is { } run)
         {
             json["plan"] = Plan(report.Program, run);
+            json["contractions_alone"] = request.Fused is not null;
             json["shared_cores"] = List(SharedCores.Of(problem, run), s => new JsonObject
             {
                 ["devices"] = new JsonArray(problem.Devices[s.A].Name, problem.Devices[s.B].Name),

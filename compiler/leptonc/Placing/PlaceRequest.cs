@@ -32,6 +32,12 @@ internal sealed record PlaceRequest(
     IReadOnlyDictionary<string, string> Keys,
     ProgramProblem Problem)
 {
+    /// <summary>The same with contractions as kernels of their own; null: they are anyway, or the two cannot be compared.</summary>
+    public PlaceRequest? Alone { get; init; }
+
+    /// <summary>Of a request whose contractions are kernels of their own: what the best plan is worth where they are not.</summary>
+    public double? Fused { get; init; }
+
     /// <summary>The problem, or messages and an exception that ends the command.</summary>
     public static PlaceRequest Make(Compilation compilation, PlaceArguments arguments)
     {
@@ -58,22 +64,37 @@ internal sealed record PlaceRequest(
         var times = arguments.Costs ?? LearnedCosts.PathFor(arguments.Machine);
         var costs = new CostModel(machine!, MachineFiles.Costs(times));
         var dims = SizesOf(compilation, name, plan, arguments.Dims);
-        var fused = compilation.Fuse(name, dims.ToDictionary(d => d.Name, d => d.Size));
+        var sizes = dims.ToDictionary(d => d.Name, d => d.Size);
+        var fused = compilation.Fuse(name, sizes);
         var pinned = PinNames.Resolve(fused, machine!, pins, report);
         Stop(report);
-        var problem = ProgramProblem.Of(fused, costs, Objectives.Of(goals, limits), new ProgramOptions { Pins = pinned });
-        var keys = GroupKeys.Of(fused);
-        return new PlaceRequest(
-            Path.GetFileName(compilation.Source.Path),
-            name,
-            dims,
-            arguments.Machine,
-            PlanFile.KeyOf(text.Text),
-            times,
-            Objectives.Text(goals, limits),
-            goals,
-            ProgramProblem.GroupNames(fused).ToDictionary(g => g, g => keys[g]),
-            problem);
+        var request = Request(fused, pinned);
+        return request with { Alone = WithoutFusion() };
+
+        // Relative goals are divided by the best that each problem has, and a kernel that is pinned is one of the fused program.
+        PlaceRequest? WithoutFusion()
+        {
+            var alone = compilation.Fuse(name, sizes, contractionsAlone: true);
+            return machine!.Devices.Count < 2 || alone.Groups.Count == fused.Groups.Count || request.Problem.Problem.Objective.Goals.Any(g => g.Meaning == GoalMeaning.Relative)
+                || fused.Groups.Any(g => pins.Exists(p => p.Name == g.Name)) ? null : Request(alone, PinNames.Resolve(alone, machine, pins, report));
+        }
+
+        PlaceRequest Request(FusedGraph placed, IReadOnlyDictionary<string, string> on)
+        {
+            var problem = ProgramProblem.Of(placed, costs, Objectives.Of(goals, limits), new ProgramOptions { Pins = on });
+            var keys = GroupKeys.Of(placed);
+            return new PlaceRequest(
+                Path.GetFileName(compilation.Source.Path),
+                name,
+                dims,
+                arguments.Machine,
+                PlanFile.KeyOf(text.Text),
+                times,
+                Objectives.Text(goals, limits),
+                goals,
+                ProgramProblem.GroupNames(placed).ToDictionary(g => g, g => keys[g]),
+                problem);
+        }
     }
 
     // NAME=DEVICE; a device's name may have a `=` in it, a kernel's may not.

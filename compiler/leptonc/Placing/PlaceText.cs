@@ -89,6 +89,12 @@ internal sealed class PlaceText
         {
             Wrapped("plan", $"time {Shown.Time(score.Time)}, cost {Shown.Usd(score.Money)} ({(_problem.Money == MoneyModel.Busy ? "busy seconds" : "rental")})"
                 + (_problem.NeedsPipeline ? $", interval {Shown.Time(score.Interval)}" : ""));
+            if (_request.Fused is { } fused)
+            {
+                var unit = _request.Goals.Count > 0 ? _request.Goals[0] : null;
+                Wrapped("fusion", $"contractions stand alone, without the elementwise work behind them: in one kernel with it the best plan has {Shown.Value(fused, unit)}; what lands on one device is fused again");
+            }
+
             foreach (var shared in SharedCores.Of(_problem, result.Run))
             {
                 Wrapped("cores", Reasons.Shared(_problem, shared));

@@ -68,7 +68,7 @@ internal sealed record PlacedRequest(PlanFile? Plan, CostModel? Costs, string? M
 
             Compilation Compile(string kind)
             {
-                var compilation = Compilation.Of(source, options(kind));
+                var compilation = Compilation.Of(source, options(kind) with { ContractionsAlone = Plan?.ContractionsAlone ?? false });
                 pins = compilation.Program?.Plans.FirstOrDefault(p => p.Entry == entry)?.Pins ?? [];
                 return compilation;
             }
@@ -143,7 +143,7 @@ internal sealed record PlacedRequest(PlanFile? Plan, CostModel? Costs, string? M
     {
         var used = Plan!.Groups.Select(g => g.Device).ToHashSet();
         var devices = Devices(0).Where(d => used.Contains(d.Name)).ToList();
-        var fused = compilation.Fuse(Plan.Entry, sizes);
+        var fused = compilation.Fuse(Plan.Entry, sizes, Plan.ContractionsAlone);
         var assignment = Assignment(fused);
         if (devices.Find(d => d.Kind != "cpu") is { Name: { } other, Kind: var kind })
         {

@@ -126,6 +126,49 @@ public sealed class PlaceTests : IDisposable
         }
     }
 
+    // One device is a hundred times better at products, the other one at what follows; the link is cheap.
+    [Fact]
+    public void Kernels_that_fusion_would_join_stay_apart_where_that_pays()
+    {
+        File.WriteAllText(At("two.lep"), """
+            param w: f32[256, 256] ~ glorot
+            fn f(x: f32[64, 256]) -> (y: f32[64, 256]) = tanh(sin(x @ w) + exp(x @ w))
+            """);
+        const string Machine = """
+            devices:
+              products: { kind: clr, threads: 1, profile: { compute: 1 GFLOP/s, bandwidth: 100 GB/s, classes: { contraction: { compute: 100 GFLOP/s } } } }
+              functions: { kind: clr, threads: 1, profile: { compute: 100 GFLOP/s, bandwidth: 100 GB/s, classes: { contraction: { compute: 1 GFLOP/s } } } }
+            links:
+              - { from: products, to: functions, latency: 10 us, bandwidth: 100 GB/s }
+            """;
+        File.WriteAllText(At("box.yaml"), Machine);
+        string[] place = ["place", At("two.lep"), "--machine", At("box.yaml"), "--seconds", "0.5"];
+        var (code, text, errors) = UsageTests.Run([.. place, "--out", At("two.plan")]);
+        Assert.True(code == 0, errors);
+        var words = string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains("fusion contractions stand alone, without the elementwise work behind them: in one kernel with it the best plan has ", words);
+        var plan = File.ReadAllLines(At("two.plan"));
+        Assert.Equal("fusion contractions alone", plan[4]);
+        Assert.Matches("^contract_0 #[0-9a-f]{8} on products at 0 us$", plan[^2]);
+        Assert.Matches("^sin_exp_tanh_1 #[0-9a-f]{8} on functions at ", plan[^1]);
+        var json = JsonDocument.Parse(UsageTests.Run([.. place, "--json"]).Output).RootElement;
+        var fused = JsonDocument.Parse(UsageTests.Run([.. place, "--json", "--pin", "y=products", "--pin", "w=products"]).Output).RootElement;
+        Assert.True(json.GetProperty("contractions_alone").GetBoolean() && !fused.GetProperty("contractions_alone").GetBoolean());
+        Assert.True(10 * json.GetProperty("plan").GetProperty("time").GetDouble() < fused.GetProperty("plan").GetProperty("time").GetDouble());
+
+        // It is checked and run as the program that it is for, and gives what one device gives.
+        Assert.Equal((0, $"{At("two.plan")} is up to date\n"), UsageTests.Run([.. place, "--check", At("two.plan")]) is var asked ? (asked.Code, asked.Output) : default);
+        var alone = UsageTests.Run("run", At("two.lep"), "--in", "x=uniform(7)", "--device", "clr").Output;
+        var (ran, output, told) = UsageTests.Run("run", At("two.lep"), "--in", "x=uniform(7)", "--plan", At("two.plan"));
+        Assert.Equal((0, alone), (ran, output));
+        Assert.Contains("products 1 segment, functions 1 segment", told);
+
+        // Devices that are alike: it does not pay.
+        File.WriteAllText(At("box.yaml"), Machine.Replace("compute: 1 GFLOP/s", "compute: 100 GFLOP/s", StringComparison.Ordinal));
+        Assert.Equal(0, UsageTests.Run([.. place, "--out", At("two.plan")]).Code);
+        Assert.DoesNotContain(File.ReadAllLines(At("two.plan")), l => l.StartsWith("fusion", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void Devices_that_share_cores_are_told_with_what_that_may_add()
     {

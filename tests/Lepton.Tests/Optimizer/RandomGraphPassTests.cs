@@ -35,6 +35,15 @@ public sealed class RandomGraphPassTests
         }
     }
 
+    [Fact]
+    public void Contractions_alone_keep_the_numbers()
+    {
+        for (var seed = 0; seed < Graphs / 3; seed++)
+        {
+            Check(RandomGraphs.Make(3000 + seed), new PassOptions { Verify = true, ContractionsAlone = true });
+        }
+    }
+
     [Theory]
     [MemberData(nameof(Passes))]
     public void One_pass_left_out_keeps_the_numbers(string skipped)

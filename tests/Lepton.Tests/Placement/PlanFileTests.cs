@@ -41,6 +41,7 @@ public class PlanFileTests
         Assert.Equal(plan.Print(), read!.Print());
         Assert.Null(read.TimesKey);
         var (timed, _) = Read((plan with { Times = "my edge.costs", TimesKey = "0badcafe" }).Print());
+        Assert.True(Read((plan with { ContractionsAlone = true }).Print()).Plan is { ContractionsAlone: true } && !timed!.ContractionsAlone);
         Assert.Equal(("my edge.costs", "0badcafe", 5), (timed!.Times, timed.TimesKey, timed.TimesPlace!.Value.StartPosition.Line));
         Assert.Equal(plan.Groups, read.Groups.Select(g => g with { Place = null }));
         Assert.Equal(plan.Dims, read.Dims);
