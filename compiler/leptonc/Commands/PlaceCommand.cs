@@ -77,8 +77,9 @@ internal static class PlaceCommand
         var report = Make(request);
 
         // Where a device is much better at contractions and another one at what follows, kernels that fusion would join stay apart. On one device they are
-        // fused again, so that such a plan is at least as good as it looks here.
-        if (request.Alone is { } alone && IsBetter(Placer.Place(alone.Problem.Problem, plain), report.Result) && Make(alone) is var apart && IsBetter(apart.Result, report.Result))
+        // fused again, so that such a plan is at least as good as it looks here. Kernels are measured as fusion makes them; others by formula are not held
+        // against those.
+        if (request.Alone is { } alone && TimesKey.Of(request.Problem) is null && IsBetter(Placer.Place(alone.Problem.Problem, plain), report.Result) && Make(alone) is var apart && IsBetter(apart.Result, report.Result))
         {
             (request, report) = (alone with { Fused = report.Result.Goals[0].Value }, apart);
         }
