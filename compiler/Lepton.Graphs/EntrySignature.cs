@@ -19,7 +19,7 @@ public static class EntrySignature
         ValueList<TensorManifest> Inputs(InputKind kind) => graph.Inputs
             .Select(i => (InputNode)graph[i])
             .Where(i => i.Kind == kind)
-            .Select(i => new TensorManifest(i.Label, i.Type.Element, i.Type.Shape, i.Initializer) { Format = i.Format })
+            .Select(i => new TensorManifest(i.Label, i.Type.Element, i.Type.Shape, i.Initializer) { Format = i.Format, Given = i.Given })
             .ToValueList();
     }
 }

@@ -106,7 +106,8 @@ public static class GraphText
     {
         public override StringBuilder Visit(InputNode node) =>
             text.Append("input ").Append(node.Kind.ToString().ToLowerInvariant()).Append(' ').Append(Word(node.Label))
-                .Append(node.Initializer is { } how ? $" ~ {Word(how)}" : "").Append(Stored(node.Format));
+                .Append(node.Initializer is { } how ? $" ~ {Word(how)}" : "").Append(Stored(node.Format))
+                .Append(node.Given is { } given ? $" from {given.Name()}" : "");
 
         public override StringBuilder Visit(SplatNode node) => text.Append("splat ").Append(Number(node.Value));
 

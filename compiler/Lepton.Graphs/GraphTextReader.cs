@@ -146,7 +146,7 @@ internal sealed class GraphTextReader(string text)
             case "input":
                 var kind = _line.Enum<InputKind>();
                 var label = _line.Name();
-                return Ended(new InputNode(type, kind, label, _line.Take("~") ? _line.Name() : null) { Format = Stored(type) });
+                return Ended(new InputNode(type, kind, label, _line.Take("~") ? _line.Name() : null) { Format = Stored(type), Given = Given() });
             case "splat":
                 return Ended(new SplatNode(type, _line.Number(type.Element)));
             case "constant":
@@ -213,6 +213,8 @@ internal sealed class GraphTextReader(string text)
                 throw _line.Bad($"there is no operation '{word}'");
         }
     }
+
+    private ElementType? Given() => _line.Take("from") ? ElementTypes.Parse(_line.Word()) ?? throw _line.Bad("expected the type of the values that are rounded") : null;
 
     private TensorFormat? Stored(TensorType type)
     {

@@ -13,6 +13,7 @@ internal sealed class NodeRules(IReadOnlyList<Node> nodes, SizeFacts sizes, int 
     public override string? Visit(InputNode node) =>
         node.Kind == InputKind.Step && node.Type != TensorType.Scalar(ElementType.I64) ? "a step number is an i64 scalar"
         : node.Initializer is not null && node.Kind != InputKind.Parameter ? "only parameters have initializers"
+        : node.Given is not null && (node.Kind != InputKind.Parameter || node.Format is not null || node.Given == node.Type.Element) ? "only dense parameters are rounded, to another type"
         : node.Format is null ? null
         : node.Kind is not (InputKind.Argument or InputKind.Parameter or InputKind.Capture) ? "a step number and states have no formats"
         : Stored(node.Format, node.Type);

@@ -47,6 +47,9 @@ public sealed record InputNode(TensorType Type, InputKind Kind, string Label, st
     /// <summary>How a sparse tensor is stored; its meaning is that of the dense tensor with the fill value where nothing is stored. null: dense.</summary>
     public TensorFormat? Format { get; init; }
 
+    /// <summary>What the values of a parameter are before they are rounded to its type; null: they are of its type.</summary>
+    public ElementType? Given { get; init; }
+
     public override ValueList<NodeId> Operands => [];
 
     public override string Name => "input";

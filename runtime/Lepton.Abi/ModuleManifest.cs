@@ -46,6 +46,9 @@ public sealed record TensorManifest(string Name, ElementType Element, ValueList<
     /// </summary>
     public TensorFormat? Format { get; init; }
 
+    /// <summary>The element type of the values of a parameter before they are rounded to <see cref="Element"/>, as a plan asked for; null: they are of that type.</summary>
+    public ElementType? Given { get; init; }
+
     /// <summary>
     /// The size variables that count the stored positions of its compressed levels. <see cref="EntryManifest.Dims"/> ends with those of all
     /// sparse tensors: arguments, parameters, results.

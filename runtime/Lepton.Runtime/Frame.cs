@@ -262,7 +262,7 @@ internal sealed unsafe partial class Frame : IDisposable
         if (element != wanted.Element)
         {
             throw new LeptonArgumentException(
-                $"entry {Plan.Manifest.Name}: {Plan.Describe(index)} is {wanted.Element.Name()}, and the tensor given is {element.Name()}");
+                $"entry {Plan.Manifest.Name}: {Plan.Describe(index)} is {wanted.Element.Name()}, and the tensor given is {element.Name()}{(element == wanted.Given ? "; ParameterSet.StoreFor(entry) rounds it" : "")}");
         }
 
         if (shape.Length != wanted.Shape.Count)

@@ -122,6 +122,11 @@ public static class ManifestJson
             json.WriteString("initializer", tensor.Initializer);
         }
 
+        if (tensor.Given is { } given)
+        {
+            json.WriteString("given", given.Name());
+        }
+
         if (tensor.Format is { } format)
         {
             WriteFormat(json, format);
@@ -190,6 +195,7 @@ public static class ManifestJson
         tensor["shape"].List(e => e.Size()),
         tensor.Has("initializer") ? tensor["initializer"].Text() : null)
     {
+        Given = tensor.Has("given") ? Element(tensor["given"]) : null,
         Format = tensor.Has("storage") ? ReadFormat(tensor["storage"], tensor["shape"].List(e => e.Size()).Count) : null,
     };
 

@@ -84,7 +84,7 @@ public sealed class ParameterSet : IDisposable
             {
                 if (!Contains(parameter.Name) && !made.ContainsKey(parameter.Name))
                 {
-                    made.Add(parameter.Name, Stored(ParameterInitializer.Make(parameter, SizeOf, seed), parameter.Format));
+                    made.Add(parameter.Name, Stored(ParameterInitializer.Make(parameter with { Element = parameter.Given ?? parameter.Element }, SizeOf, seed), parameter));
                 }
             }
         }
@@ -124,13 +124,20 @@ public sealed class ParameterSet : IDisposable
         }
     }
 
-    /// <summary>Puts dense values of parameters that the entry stores in a sparse format into that format: files of parameters hold dense ones.</summary>
+    /// <summary>
+    /// Puts dense values of parameters that the entry stores in a sparse format into that format, and rounds those that a plan keeps as bf16: files of
+    /// parameters hold dense ones, not rounded.
+    /// </summary>
     /// <exception cref="LeptonArgumentException">A format does not suit its value.</exception>
     public void StoreFor(Entry entry)
     {
         foreach (var parameter in entry.Manifest.Parameters)
         {
-            if (parameter.Format is { } format && _values.Tensors.TryGetValue(parameter.Name, out var value) && value.Dense is { } dense)
+            if (parameter.Given is not null && _values.Tensors.TryGetValue(parameter.Name, out var whole) && whole.Dense is { } exact && exact.Element == parameter.Given)
+            {
+                SetAll([KeyValuePair.Create(parameter.Name, new TensorRef(exact.ConvertTo(parameter.Element)))], owned: true);
+            }
+            else if (parameter.Format is { } format && _values.Tensors.TryGetValue(parameter.Name, out var value) && value.Dense is { } dense)
             {
                 try
                 {
@@ -161,16 +168,16 @@ public sealed class ParameterSet : IDisposable
 
     private static IDisposable Owner(TensorRef tensor) => (IDisposable?)(tensor.Dense as OwnedTensor) ?? (OwnedSparseTensor)tensor.Sparse!;
 
-    private static TensorRef Stored(OwnedTensor value, Abi.TensorFormat? format)
+    private static TensorRef Stored(OwnedTensor value, Abi.TensorManifest parameter)
     {
-        if (format is null)
+        if (parameter.Format is null && value.Element == parameter.Element)
         {
             return value;
         }
 
         using (value)
         {
-            return SparseTensor.From(value, format);
+            return parameter.Format is { } format ? SparseTensor.From(value, format) : value.ConvertTo(parameter.Element);
         }
     }
 

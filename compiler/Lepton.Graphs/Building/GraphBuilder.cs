@@ -25,7 +25,10 @@ public static class GraphBuilder
         foreach (var input in entry.Body.OfType<TypedInput>().OrderBy(i => i.Kind))
         {
             var kind = input.Kind == TypedInputKind.Argument ? InputKind.Argument : InputKind.Parameter;
-            scope.Define(input.Id, scope.Graph.Input(input.Name, Tensor(input.Type), kind, input.Initializer, input.Format), input.Type);
+            var node = input.Stored is { } stored
+                ? scope.Graph.Cast(scope.Graph.Add(new InputNode(Tensor(input.Type).WithElement(stored), kind, input.Name, input.Initializer) { Given = input.Type.Element }), input.Type.Element)
+                : scope.Graph.Input(input.Name, Tensor(input.Type), kind, input.Initializer, input.Format);
+            scope.Define(input.Id, node, input.Type);
         }
 
         Body(scope, entry.Body, entry.Sites);

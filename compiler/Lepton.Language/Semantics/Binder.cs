@@ -73,6 +73,13 @@ public static class Binder
         }
 
         UncalledFunctions.Check(file, main, looked, report);
-        return new TypedProgram(name, entries) { Plans = PlanBinder.Bind(file, entries, report) };
+        var plans = PlanBinder.Bind(file, entries, report);
+        var rounded = plans.SelectMany(p => p.Rounded).ToHashSet();
+        return new TypedProgram(name, rounded.Count == 0 ? entries : [.. entries.Select(e => Rounded(e, rounded))]) { Plans = plans };
     }
+
+    private static TypedEntry Rounded(TypedEntry entry, HashSet<string> parameters) => entry with
+    {
+        Body = [.. entry.Body.Select(op => op is TypedInput { Kind: TypedInputKind.Parameter } input && parameters.Contains(input.Name) ? input with { Stored = ElementType.BF16 } : op)],
+    };
 }

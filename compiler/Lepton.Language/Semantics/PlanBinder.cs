@@ -65,7 +65,7 @@ internal static class PlanBinder
 
     private static TypedPlan Plan(PlanSyntax plan, TypedEntry? entry, DiagnosticReport report)
     {
-        var (limits, pins) = (new List<PlanLimit>(), new Dictionary<string, PlanPin>());
+        var (limits, pins, rounded) = (new List<PlanLimit>(), new Dictionary<string, PlanPin>(), new Dictionary<string, NameSyntax>());
         MinimizeSyntax? minimize = null;
         foreach (var item in plan.Items)
         {
@@ -89,7 +89,7 @@ internal static class PlanBinder
 
                     break;
                 case PrecisionSyntax precision:
-                    report.Add(TypeDiagnostics.LaterPlans, precision.Span with { Length = "precision".Length }, ["'precision'"]);
+                    Precision(precision, entry, rounded, report);
                     break;
             }
         }
@@ -101,7 +101,46 @@ internal static class PlanBinder
             _ => [],
         });
         ValueList<PlanGoal> goals = [.. (minimize?.Goals ?? []).Select(g => GoalBinder.Goal(g, report)).OfType<PlanGoal>()];
-        return new TypedPlan(plan.Entry.Text, plan.Span, goals, [.. limits], [.. pins.Values], Dims(sizes, entry, report));
+        return new TypedPlan(plan.Entry.Text, plan.Span, goals, [.. limits], [.. pins.Values], Dims(sizes, entry, report)) { Rounded = [.. rounded.Keys] };
+    }
+
+    // One value of a parameter serves all entries, so that there is one precision to choose.
+    private static void Precision(PrecisionSyntax precision, TypedEntry? entry, Dictionary<string, NameSyntax> rounded, DiagnosticReport report)
+    {
+        if (precision.Element.Text != ElementType.BF16.Name())
+        {
+            report.Add(PlanDiagnostics.NoPrecision, precision.Element.Span, [precision.Element.Text], help: "write bf16, or leave the line out: `precision bf16 for w`");
+            return;
+        }
+
+        foreach (var name in precision.Names)
+        {
+            if (!rounded.TryAdd(name.Text, name))
+            {
+                report.Add(PlanDiagnostics.Twice, name.Span, [$"the precision of `{name}`", "plan"], [new DiagnosticLabel(rounded[name.Text].Span, "first here")]);
+            }
+            else if (entry is not null)
+            {
+                Check(name, entry, report);
+            }
+        }
+    }
+
+    private static void Check(NameSyntax name, TypedEntry entry, DiagnosticReport report)
+    {
+        var inputs = entry.Body.OfType<TypedInput>().ToList();
+        if (inputs.Find(i => i.Name == name.Text) is not { Kind: TypedInputKind.Parameter } parameter)
+        {
+            var known = inputs.Where(i => i.Kind == TypedInputKind.Parameter).Select(i => i.Name).ToList();
+            var help = inputs.Exists(i => i.Name == name.Text) ? "it is an argument, and whoever calls the entry chooses its type"
+                : NameSuggestion.Help(name.Text, known) ?? (known.Count == 0 ? "it reads none" : $"it reads {string.Join(", ", known.Select(k => $"`{k}`"))}");
+            report.Add(PlanDiagnostics.NoParameter, name.Span, [entry.Name, name.Text], help: help);
+        }
+        else if (parameter.Format is not null || parameter.Type.Element != ElementType.F32)
+        {
+            var type = parameter.Type.Element.Name() + (parameter.Format is null ? "" : $" in {parameter.Format}");
+            report.Add(PlanDiagnostics.NotRounded, name.Span, [name.Text, type], [new DiagnosticLabel(parameter.Span, "declared here")], "dense parameters of f32 can");
+        }
     }
 
     private static void ReportNoEntry(FileSyntax file, NameSyntax name, DiagnosticReport report)

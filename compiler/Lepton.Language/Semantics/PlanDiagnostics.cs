@@ -15,6 +15,9 @@ public static class PlanDiagnostics
     public static readonly DiagnosticKind NoEntry = Error("LEP8008", "there is no entry `{0}` to plan for");
     public static readonly DiagnosticKind Twice = Error("LEP8009", "{0} stands twice in this {1}");
     public static readonly DiagnosticKind UnknownSize = Error("LEP8010", "entry `{0}` has no size `{1}`");
+    public static readonly DiagnosticKind NoParameter = Error("LEP8011", "entry `{0}` reads no parameter `{1}`");
+    public static readonly DiagnosticKind NoPrecision = Error("LEP8012", "parameters cannot be kept as `{0}`");
+    public static readonly DiagnosticKind NotRounded = Error("LEP8013", "parameter `{0}` is {1}, which cannot be kept as bf16");
 
     private static DiagnosticKind Error(string code, string title) => new(code, Severity.Error, title);
 }

@@ -26,7 +26,6 @@ public static class TypeDiagnostics
     public static readonly DiagnosticKind UnevenList = Error("LEP3019", "the items of a list are numbers, or lists of one shape");
 
     public static readonly DiagnosticKind LaterLearning = Error("LEP9001", "{0} belongs to learning, which a later version brings");
-    public static readonly DiagnosticKind LaterPlans = Error("LEP9003", "{0} belongs to plans, which a later version brings");
 
     private static DiagnosticKind Error(string code, string title) => new(code, Severity.Error, title);
 }

@@ -35,7 +35,7 @@ public sealed record PlanLimit(PlanMetric Metric, double Most, string Text);
 /// <summary>What is called so runs on the device. Which names and devices there are is known when the program is placed.</summary>
 public sealed record PlanPin(string Name, string Device, SourceSpan NameSpan, SourceSpan DeviceSpan);
 
-/// <summary>How an entry is to be placed: the goals in order, within the limits. Never changes results.</summary>
+/// <summary>How an entry is to be placed: the goals in order, within the limits. Of all this only <see cref="Rounded"/> changes results.</summary>
 /// <param name="Goals">Empty: time.</param>
 /// <param name="Dims">The sizes to place it for, from <c>when</c>.</param>
 public sealed record TypedPlan(
@@ -44,4 +44,8 @@ public sealed record TypedPlan(
     ValueList<PlanGoal> Goals,
     ValueList<PlanLimit> Limits,
     ValueList<PlanPin> Pins,
-    ValueList<(string Name, long Size)> Dims);
+    ValueList<(string Name, long Size)> Dims)
+{
+    /// <summary>Parameters that are kept as bf16.</summary>
+    public ValueList<string> Rounded { get; init; } = [];
+}

@@ -81,6 +81,9 @@ public sealed record TypedInput(ValueId Id, ValueType Type, SourceSpan Span, Typ
 {
     /// <summary>How it is stored; null: dense. Its value is that of the dense tensor, with the fill value where nothing is stored.</summary>
     public TensorFormat? Format { get; init; }
+
+    /// <summary>What its elements are rounded to when it is loaded; its type is what they are computed with. Null: they are not rounded.</summary>
+    public ElementType? Stored { get; init; }
 }
 
 /// <summary>A number; no labels, shape [].</summary>

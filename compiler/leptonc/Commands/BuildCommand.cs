@@ -33,6 +33,11 @@ internal static class BuildCommand
 
             var sizes = Source.ParseDims(parsed.GetValue(dims)!, compilation, wanted);
             var module = placed is null ? compilation.Compile(wanted, sizes) : placed.Build(compilation, placed.Dims(sizes));
+            foreach (var rounded in module.Manifest.Entries.Select(Source.Rounded).OfType<string>().Distinct())
+            {
+                Console.Error.WriteLine(rounded);
+            }
+
             var files = ModuleFiles.Write(parsed.GetValue(folder)!, module, out var warning);
             if (warning is not null)
             {

@@ -62,6 +62,11 @@ internal static class ExplainCommand
         var (launches, prepared) = (counts.Of(module.Entries[0]), counts.Prepared(module.Entries[0]));
         var different = launches.DistinctBy(l => l.Kernel.Name).Count();
         Console.WriteLine($"entry {name}: {launches.Count} kernel{(launches.Count == 1 ? "" : "s")}{(different == launches.Count ? "" : $", {different} of them different")}");
+        if (Source.Rounded(module.Entries[0].Manifest) is { } rounded)
+        {
+            Console.WriteLine(rounded);
+        }
+
         var peak = PeakFlops.OfOneCore();
         foreach (var kernel in prepared.Select(p => p.Kernel).DistinctBy(k => k.Name))
         {

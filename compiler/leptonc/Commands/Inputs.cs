@@ -114,6 +114,11 @@ internal sealed class Inputs : IDisposable
                 arguments[i] ??= chosen[i]!.Generate(manifest.Arguments[i], Shape(manifest.Arguments[i], sizes));
             }
 
+            if (Source.Rounded(manifest) is { } rounded)
+            {
+                Console.Error.WriteLine(rounded);
+            }
+
             parameters.StoreFor(entry);
             parameters.Initialize(entry, seed, sizes);
             return new Inputs(arguments!, parameters, sizes);

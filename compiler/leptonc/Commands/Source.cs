@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Completions;
 using System.Numerics;
+using Lepton.Abi;
 using Lepton.Codegen.Llvm;
 using Lepton.Compiler;
 using Lepton.Embedding;
@@ -150,6 +151,11 @@ internal static class Source
 
         return wanted;
     }
+
+    /// <summary>Says which parameters are rounded: the one thing in a plan that changes numbers. Null: none.</summary>
+    public static string? Rounded(EntryManifest entry) => entry.Parameters.Where(p => p.Given is not null).ToList() is [_, ..] rounded
+        ? $"{string.Join(", ", rounded.Select(p => p.Name))}: rounded to {rounded[0].Element.Name()}, as a plan of the program says"
+        : null;
 
     /// <summary>An option that takes one of some words.</summary>
     /// <param name="what">What they are, for the message.</param>

@@ -1,6 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Lepton.Abi;
+using Lepton.CommandLine.Commands;
+using Lepton.Graphs;
 using Lepton.Placement.Costs;
 using Lepton.Placement.Problem;
 using Lepton.Placement.Reports;
@@ -41,6 +43,11 @@ internal static class PlaceJson
                 ["proven"] = result.ReferencesProven,
             },
         };
+        if (Source.Rounded(EntrySignature.Of(report.Program.Fused.Graph)) is { } rounded)
+        {
+            json["precision"] = rounded;
+        }
+
         if (solver is not null)
         {
             json["solver_missing"] = solver;

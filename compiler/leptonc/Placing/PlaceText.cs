@@ -1,5 +1,7 @@
 using System.Text;
 using Lepton.Abi;
+using Lepton.CommandLine.Commands;
+using Lepton.Graphs;
 using Lepton.Placement;
 using Lepton.Placement.Costs;
 using Lepton.Placement.Problem;
@@ -66,6 +68,11 @@ internal sealed class PlaceText
         }
 
         Wrapped("objective", _request.Objective);
+        if (Source.Rounded(EntrySignature.Of(_program.Fused.Graph)) is { } rounded)
+        {
+            Wrapped("precision", rounded);
+        }
+
         foreach (var (i, goal) in result.Goals.Index())
         {
             var unit = _request.Goals.Count > i ? _request.Goals[i] : null;
@@ -159,7 +166,7 @@ internal sealed class PlaceText
             {
                 var isRun = double.IsFinite(run.Score.Time);
                 var score = isRun ? $"{Shown.Time(run.Score.Time),9}  {Shown.Usd(run.Score.Money),14}  " : "";
-                Line(head + score + Shown.Short(Shown.Broken(run, _problem), Commands.ErrorText.Width - head.Length - score.Length));
+                Line(head + score + Shown.Short(Shown.Broken(run, _problem), ErrorText.Width - head.Length - score.Length));
                 continue;
             }
 
