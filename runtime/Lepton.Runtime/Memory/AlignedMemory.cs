@@ -19,14 +19,14 @@ internal sealed unsafe class AlignedMemory : SafeHandle
     {
         // Never of size 0, so that an empty tensor has an address too; whole lines, so that a wide load at the end stays inside.
         Bytes = checked((Math.Max(bytes, 1) + Alignment - 1) & ~(Alignment - 1L));
-        handle = (nint)NativeMemory.AlignedAlloc((nuint)Bytes, Alignment);
+        handle = (nint)LargePages.Allocate(Bytes, Alignment);
         if (zeroed)
         {
             NativeMemory.Clear((void*)handle, (nuint)Bytes);
         }
     }
 
-    /// <summary>Takes over memory that <see cref="NativeMemory.AlignedAlloc"/> gave, from an offset on.</summary>
+    /// <summary>Takes over memory that <see cref="LargePages.Allocate"/> gave, from an offset on.</summary>
     internal AlignedMemory(byte* start, int offset, long bytes)
         : base(0, ownsHandle: true)
     {

@@ -155,7 +155,7 @@ internal unsafe struct RunMemory
         bytes = (Math.Max(bytes, 1) + Header - 1) & ~(Header - 1L);
         try
         {
-            var block = (Block*)NativeMemory.AlignedAlloc((nuint)(bytes + Header), AlignedMemory.Alignment);
+            var block = (Block*)LargePages.Allocate(bytes + Header, AlignedMemory.Alignment);
             block->Bytes = bytes;
             return block;
         }
