@@ -10,7 +10,10 @@ namespace Lepton.CommandLine.Profiling;
 /// </summary>
 internal static class GroupTimes
 {
-    /// <summary>Seconds of each group in one run; "" for what belongs to none.</summary>
+    /// <summary>
+    /// Seconds of each group in one run, of each launch up to the start of the next one: what lies between them is part of the run too. "" for what
+    /// belongs to none.
+    /// </summary>
     public static Dictionary<string, double> Of(EntryProgram entry, ReadOnlySpan<LaunchRecord> launches)
     {
         var walk = new Walk([.. launches]);
@@ -37,7 +40,8 @@ internal static class GroupTimes
             if (_next < launches.Length && launches[_next].Kernel == statement.Kernel)
             {
                 var launch = launches[_next++];
-                Seconds[statement.Group] = Seconds.GetValueOrDefault(statement.Group) + Profile.SecondsOf(launch.End - launch.Start);
+                var end = _next < launches.Length ? Math.Max(launch.End, launches[_next].Start) : launch.End;
+                Seconds[statement.Group] = Seconds.GetValueOrDefault(statement.Group) + Profile.SecondsOf(end - launch.Start);
             }
         }
 

@@ -202,6 +202,11 @@ public class CalibrationTests
         var loop = fused.Groups.Single(g => g.Strategy == KernelStrategy.Loop).Name;
         Assert.Equal(Enumerable.Range(launches.Length - 4, 5).Sum(), seconds[loop], 9);
         Assert.True(seconds.Count >= 2);
+
+        // One behind the other with a second in between, which is that of the earlier one; behind the last there is none.
+        var apart = GroupTimes.Of(module.Entries[0], [.. order.Select((kernel, i) => new Lepton.Runtime.Profiling.LaunchRecord(kernel, 1, 3 * i * second, ((3 * i) + 2) * second))]);
+        Assert.Equal((3 * launches.Length) - 1, apart.Values.Sum(), 9);
+        Assert.Equal((3 * 5) - 1, apart[loop], 9);
         Assert.All(seconds.Keys, k => Assert.Contains(k, fused.Groups.Select(g => g.Name)));
 
         void Follow(Lepton.Kernels.HostStatement statement)
