@@ -30,7 +30,7 @@ namespace Lepton.Placement.Plans;
 /// <param name="MachineKey">Of the machine file's text: <see cref="KeyOf"/>.</param>
 /// <param name="Objective">What was wanted, as a plan block says it.</param>
 /// <param name="Status">How much is known about the plan.</param>
-/// <param name="Seconds">Of one run, as planned.</param>
+/// <param name="Seconds">Of one run, as planned, with what devices that share cores may add.</param>
 /// <param name="Usd">Of one run, as planned.</param>
 /// <param name="Groups">In the order of their starts.</param>
 public sealed record PlanFile(

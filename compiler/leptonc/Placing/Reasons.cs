@@ -42,7 +42,7 @@ internal static class Reasons
     /// <summary>What two devices that are one processor make of a plan.</summary>
     public static string Shared(PlacementProblem problem, SharedCores shared) =>
         $"{problem.Devices[shared.A].Name} and {problem.Devices[shared.B].Name} share core{(shared.Cores.Count == 1 ? "" : "s")} {string.Join(", ", shared.Cores)}, and both have work for {Shown.Time(shared.Seconds)}: "
-        + $"planned as if each had them alone; that may add {Shown.Time(shared.MayAdd)}";
+        + $"planned as if each had them alone; that may add {Shown.Time(shared.MayAdd)}, which the time in a plan file has";
 
     /// <summary><c>changes above 3.1 usd/h</c>.</summary>
     public static string Price(PriceEdge edge) => (edge.UsdPerHour, edge.IsUp) switch

@@ -6,6 +6,7 @@ using Lepton.Compiler;
 using Lepton.Language.Text;
 using Lepton.Placement;
 using Lepton.Placement.Costs;
+using Lepton.Placement.Plans;
 using Lepton.Placement.Reports;
 using Lepton.Tests.House;
 
@@ -195,6 +196,11 @@ public sealed class PlaceTests : IDisposable
         var shared = json.GetProperty("shared_cores")[0];
         Assert.Equal(shared.GetProperty("seconds").GetDouble() / 2, shared.GetProperty("may_add").GetDouble(), 12);
         Assert.Equal(json.GetProperty("plan").GetProperty("time").GetDouble(), shared.GetProperty("seconds").GetDouble(), 9);
+
+        // What is compared with a measured run has it.
+        Assert.Equal(0, UsageTests.Run("place", At("two.lep"), "--machine", At("box.yaml"), "--seconds", "0.1", "--out", At("two.plan")).Code);
+        var planned = PlanFile.Read(new SourceText("two.plan", File.ReadAllText(At("two.plan"))), new DiagnosticReport())!.Seconds;
+        Assert.Equal(1.5 * json.GetProperty("plan").GetProperty("time").GetDouble(), planned, 7);
 
         // Each with a core of its own; and one of them with nothing to do.
         File.WriteAllText(At("box.yaml"), Machine.Replace("[0, 1]", "[1]", StringComparison.Ordinal).Replace("threads: 1", "threads: 1, cores: [0]", StringComparison.Ordinal));
