@@ -13,9 +13,13 @@ internal sealed record GoalFound(Execution? Run, double Bound, bool Proven, bool
 /// <code>
 ///   reduce → bounds → exact special cases → HEFT and other rules → search of small problems → annealing → neighbourhoods → solver
 /// </code>
+/// A solver proves small problems sooner than annealing ends: there it is asked after a short walk, and the long one follows only what it leaves open.
 /// </summary>
 internal sealed class GoalSearch
 {
+    // Kernels up to which the solver comes first, and the part of annealing that comes before it.
+    private const int SolverFirst = 30, ShortWalk = 4;
+
     private readonly PlacementProblem _problem;
     private readonly PlacerOptions _options;
     private readonly Goal _goal;
@@ -62,13 +66,25 @@ internal sealed class GoalSearch
 
         Tighten();
         var complete = SearchSmall();
+        var solverFirst = _options.Solver is not null && _tables.Kernels <= SolverFirst;
         if (!complete)
         {
-            Anneal();
+            Anneal(solverFirst ? ShortWalk : 1);
             Tighten();
         }
 
-        return complete && _best is null ? new GoalFound(null, double.PositiveInfinity, false, true, "") : AskSolver() ?? Found();
+        if (complete && _best is null)
+        {
+            return new GoalFound(null, double.PositiveInfinity, false, true, "");
+        }
+
+        var answer = AskSolver();
+        if (answer is null && solverFirst)
+        {
+            Anneal(1);
+        }
+
+        return answer ?? Found();
     }
 
     private GoalFound Found() => new(_best, Proven ? Value : _bound, Proven, false, _method);
@@ -116,9 +132,9 @@ internal sealed class GoalSearch
     private (int[] Devices, double Value)? Cut() =>
         LinearOrder.Solve(_tables, _tables.Order) is { } cut ? (cut.Devices, _weights.Interval * cut.Value) : null;
 
-    private void Anneal()
+    private void Anneal(int divisor)
     {
-        var steps = _options.AnnealingWork / (10 + (2 * _tables.Kernels) + _tables.Consumers.Sum(c => c.Length));
+        var steps = _options.AnnealingWork / divisor / (10 + (2 * _tables.Kernels) + _tables.Consumers.Sum(c => c.Length));
         if (!Proven && _best is not null && steps > 0 && OrderAnnealing.Applies(_tables, _weights))
         {
             // A step of it costs a tenth, and what a solver cannot take is worth more; two walks that know nothing of each other, on two processors.

@@ -23,19 +23,28 @@ public sealed class CpPlacement : IDisposable
     /// <summary>What went wrong with the engines, in sentences for the user, the last one first; the answers hold all the same.</summary>
     public IReadOnlyList<string> Notes { get; private set; } = [];
 
-    /// <summary>Null with what is missing and how to get it.</summary>
+    /// <summary>
+    /// Null with what is missing and how to get it. One engine begins to start at once, so that who makes this early finds it ready; the other one starts
+    /// when there is something to solve.
+    /// </summary>
     /// <param name="cancel">Ends the engines in the middle of their work.</param>
     public static CpPlacement? Create(out string missing, SolverOptions? options = null, CancellationToken cancel = default)
     {
         ICpEngine?[] engines = [CpEngines.Create(out missing), CpEngines.Create(out missing)];
-        return engines.Any(e => e is null) ? null : new CpPlacement([.. engines.OfType<ICpEngine>()], options ?? new SolverOptions(), cancel);
+        if (engines.Any(e => e is null))
+        {
+            return null;
+        }
+
+        engines[0]!.Start();
+        return new CpPlacement([.. engines.OfType<ICpEngine>()], options ?? new SolverOptions(), cancel);
     }
 
-    /// <summary>The options with this solver in them.</summary>
+    /// <summary>The options with this solver in them; it reports to their <see cref="PlacerOptions.Progress"/>.</summary>
     /// <param name="seconds">For each goal; null: as this was made with.</param>
     public PlacerOptions Options(PlacerOptions? others = null, double? seconds = null)
     {
-        var options = _options with { Seconds = Math.Min(_options.Seconds, seconds ?? _options.Seconds) };
+        var options = _options with { Seconds = Math.Min(_options.Seconds, seconds ?? _options.Seconds), Progress = others?.Progress ?? _options.Progress };
         return (others ?? new PlacerOptions()) with { Solver = (p, k) => Solve(p, k, options), Improve = (p, k) => Improve(p, k, options) };
     }
 
@@ -53,6 +62,7 @@ public sealed class CpPlacement : IDisposable
             }
         }
 
+        _engines[^1].Start();
         var engines = problem.Kernels.Count > Large && known is not null ? [] : _engines;
         var run = PlacementSolver.Solve(problem, known, engines, options, _cancel);
         Note(run.Note);

@@ -38,6 +38,11 @@ internal static class PlaceCommand
         };
         command.SetAction(parsed =>
         {
+            // The solver starts while the program is compiled.
+            using var cancel = new Cancellation();
+            var limit = Source.AtLeastZero("--seconds", parsed.GetValue(seconds));
+            var missing = "";
+            using var solver = parsed.GetValue(check) is null ? CpPlacement.Create(out missing, new SolverOptions { Seconds = limit }, cancel.Token) : null;
             var compilation = Source.Compile(parsed.GetValue(file)!, Source.Options(null, parsed.GetValue(exact), parsed.GetValue(fast), parsed.GetValue(skip)));
             var request = PlaceRequest.Make(compilation, new PlaceArguments(
                 parsed.GetValue(machine)!, parsed.GetValue(entry), parsed.GetValue(dims)!, parsed.GetValue(minimize), parsed.GetValue(subject)!, parsed.GetValue(pins)!) { Costs = parsed.GetValue(costs) });
@@ -46,14 +51,14 @@ internal static class PlaceCommand
                 return Check(request, plan);
             }
 
-            using var cancel = new Cancellation();
             var points = Source.AtLeastZero("--pareto", parsed.GetValue(pareto));
-            var limit = Source.AtLeastZero("--seconds", parsed.GetValue(seconds));
-            (request, var report, var missing, var notes) = PlaceProgress.Show(progress => Place(request, points, limit, progress, cancel.Token));
-            Console.Write(parsed.GetValue(json) ? PlaceJson.Of(request, report, missing, notes) : PlaceText.Of(request, report, missing, notes));
+            (request, var report) = PlaceProgress.Show(progress => Place(request, points, solver, progress, cancel.Token));
+            var unproven = solver is null ? $"To get a proof: {missing}" : null;
+            var notes = solver?.Notes ?? [];
+            Console.Write(parsed.GetValue(json) ? PlaceJson.Of(request, report, unproven, notes) : PlaceText.Of(request, report, unproven, notes));
             if (parsed.GetValue(html) is { } page)
             {
-                TextFile.Replace(page, PlacePage.Of(request, report, missing, notes));
+                TextFile.Replace(page, PlacePage.Of(request, report, unproven, notes));
                 Console.Error.WriteLine(page);
             }
 
@@ -68,11 +73,10 @@ internal static class PlaceCommand
         return command;
     }
 
-    private static (PlaceRequest Request, PlacementReport Report, string? Missing, IReadOnlyList<string> Notes) Place(
-        PlaceRequest request, int points, double seconds, PlaceProgress progress, CancellationToken cancel)
+    private static (PlaceRequest Request, PlacementReport Report) Place(
+        PlaceRequest request, int points, CpPlacement? solver, PlaceProgress progress, CancellationToken cancel)
     {
         var plain = new PlacerOptions { Cancel = cancel, Progress = progress.Search };
-        using var solver = CpPlacement.Create(out var missing, new SolverOptions { Seconds = seconds, Progress = progress.Search }, cancel);
         var (whole, point) = solver is null ? (plain, plain) : (solver.Options(plain), solver.Options(plain, SecondsPerPoint));
         var report = Make(request);
 
@@ -84,7 +88,7 @@ internal static class PlaceCommand
             (request, report) = (alone with { Fused = report.Result.Goals[0].Value }, apart);
         }
 
-        return (request, report, solver is null ? $"To get a proof: {missing}" : null, solver?.Notes ?? []);
+        return (request, report);
 
         PlacementReport Make(PlaceRequest asked) => ReportMaker.Make(asked.Problem, points, whole, point, progress.Points);
     }

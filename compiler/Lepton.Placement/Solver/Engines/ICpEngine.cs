@@ -29,6 +29,9 @@ public interface ICpEngine : IDisposable
     /// <summary>For reports.</summary>
     string Name { get; }
 
+    /// <summary>Begins to start what takes time to, without waiting, so that the first solve finds it ready. A failure is that solve's.</summary>
+    void Start();
+
     /// <summary>
     /// Solves. The engine keeps to <see cref="CpParameters.MaxSeconds"/> by itself; after a grace it is stopped. Never throws for what happens to the
     /// engine: that is an outcome.

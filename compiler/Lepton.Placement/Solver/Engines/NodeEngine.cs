@@ -4,7 +4,7 @@ namespace Lepton.Placement.Solver.Engines;
 
 /// <summary>
 /// CP-SAT in WebAssembly under Node. The process lives as long as the engine, since a start costs half a second and a small solve a millisecond; it is
-/// started with the first solve, and again after it was killed or died. It works on one thread, so two solves side by side take two engines.
+/// started by <see cref="Start"/> or with the first solve, and again after it was killed or died. It works on one thread, so two solves side by side take two engines.
 /// </summary>
 public sealed class NodeEngine(NodePackage package) : ICpEngine
 {
@@ -18,6 +18,15 @@ public sealed class NodeEngine(NodePackage package) : ICpEngine
 
     /// <summary>Milliseconds beyond the solver's own limit after which it is taken to hang; null for the usual.</summary>
     internal double? Grace { get; init; }
+
+    public void Start()
+    {
+        lock (_gate)
+        {
+            // Where it does not start, the next solve tries again and says why.
+            _process ??= NodeProcess.Start(package, out _);
+        }
+    }
 
     public EngineAnswer Solve(byte[] model, CpParameters parameters, Action<string>? log, CancellationToken cancel)
     {

@@ -9,6 +9,11 @@ public sealed class OrToolsEngine : ICpEngine
 {
     public string Name => "CP-SAT of Google.OrTools";
 
+    public void Start()
+    {
+        // It is inside this process: the first solve loads a library.
+    }
+
     public EngineAnswer Solve(byte[] model, CpParameters parameters, Action<string>? log, CancellationToken cancel)
     {
         if (cancel.IsCancellationRequested)

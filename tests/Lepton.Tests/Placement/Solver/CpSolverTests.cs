@@ -144,6 +144,10 @@ public class CpSolverTests
     {
         public string Name => "fixed";
 
+        public void Start()
+        {
+        }
+
         public EngineAnswer Solve(byte[] model, CpParameters parameters, Action<string>? log, CancellationToken cancel) => answer;
 
         public void Dispose()
