@@ -1,6 +1,8 @@
 using Lepton.Embedding;
 #if ILGPU
+using Lepton.Placement.Segments;
 using Lepton.Runtime;
+using Lepton.Runtime.Devices;
 using Lepton.Runtime.Ilgpu;
 #endif
 
@@ -29,6 +31,41 @@ public class IlgpuDeviceTests
         {
             Assert.Equal(machine[i], found[i], 1e-5f * (1 + MathF.Abs(machine[i])));
         }
+    }
+
+    [Fact]
+    public void It_is_one_of_several_devices_of_a_placed_program()
+    {
+        const string Text = """
+            dim N
+            param w: f32[N, N] ~ glorot
+
+            fn f(x: f32[N, N]) -> (y: f32[N, N], s: f32[N, N] in csr) {
+              h = tanh(x @ w)
+              y = h @ w + x
+              s = y
+            }
+            """;
+        float[] values = [.. Enumerable.Range(0, 64).Select(i => (i % 13 - 6) * 0.1f)];
+        var x = Lepton.Runtime.Tensors.Tensor.From(values, 8, 8);
+        using var engine = LeptonEngine.Compile(Text, new LeptonOptions { Device = "clr" });
+        using var parameters = new ParameterSet();
+        var dims = new Dictionary<string, long> { ["N"] = 8 };
+        parameters.Initialize(engine["f"], 3, dims);
+        using var expected = engine["f"].Evaluate([x], new RunOptions { Parameters = parameters });
+        using Device host = LeptonDevices.Open("host", "clr", threads: 1), gpu = LeptonDevices.Open("gpu", "ilgpu:cpu");
+        Assert.Equal("ilgpu:cpu", gpu.Kind);
+        using var placed = PlacedEngine.Compile(Text, "f", dims, [host, gpu], fused => [.. SegmentCut.Needed(fused).Select((k, i) => new PlacedGroup(k, i % 2 == 0 ? "gpu" : "host"))]);
+        for (var run = 0; run < 2; run++)
+        {
+            using var actual = placed.Evaluate([x], new PlacedOptions { Parameters = parameters });
+            Assert.All(expected["y"].Dense.AsSpan<float>().ToArray(), (v, i) => Assert.Equal(v, actual["y"].Dense.AsSpan<float>()[i], 1e-5f));
+            Assert.Equal(expected["s"].Sparse.StoredCount, actual["s"].Sparse.StoredCount);
+        }
+
+        Assert.Contains(IlgpuDevice.All(), d => d.Name == "ilgpu:cpu");
+        Assert.Throws<IlgpuMissingException>(() => LeptonDevices.Open("gpu", "ilgpu:soup"));
+        Assert.Throws<IlgpuMissingException>(() => LeptonDevices.Open("gpu", "ilgpu:cuda:99"));
     }
 
     // Payne and Hanek's reduction, whose words of 2/π are a switch here.

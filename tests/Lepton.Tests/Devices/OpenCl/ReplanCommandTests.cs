@@ -71,6 +71,17 @@ public sealed class ReplanCommandTests : IDisposable
         Assert.Contains(expected, errors);
     }
 
+    // dear would be faster for all of them.
+    [OpenClFact]
+    public void Pins_of_the_plan_block_are_kept()
+    {
+        File.WriteAllText(_folder["mlp.lep"], File.ReadAllText(Program) + "\nplan for mlp {\n  pin contract_add_1 to host\n  pin softmax_2 to gpu\n}\n");
+        Plan("time");
+        using var driver = new FailingDriver();
+        var (_, errors) = driver.Run("clEnqueueNDRangeKernel 0 -2", false, 0, "run", _folder["mlp.lep"], "--in", "x=uniform(7)", "--plan", _folder["mlp.plan"], "--on-failure", "replan", "--expect", $"p={_folder["p.npy"]}");
+        Assert.Contains("minimize time: contract_add_max_0, softmax_2 on dear; contract_add_1 on host; planned", errors);
+    }
+
     [Fact]
     public void A_device_that_is_not_there_has_failed()
     {
