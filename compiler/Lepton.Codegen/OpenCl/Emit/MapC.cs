@@ -200,7 +200,7 @@ internal sealed class MapC(Helpers helpers)
             MapOp.Min or MapOp.Max => Function($"return {name}(a, b);"),
             MapOp.Abs => Function($"return as_{type}(abs(a));"),
             MapOp.Sign when element == ElementType.U8 => Function($"return min(a, ({type})(1));"),
-            MapOp.Sign => Function(width == 1 ? "return (a > 0) - (a < 0);" : "return (a < 0) - (a > 0);"),
+            MapOp.Sign => Function(width == 1 ? "return (a > 0) - (a < 0);" : $"return (a < ({type})(0)) - (a > ({type})(0));"),
             MapOp.Div or MapOp.Rem => Quotient(),
             MapOp.Pow => Power(),
             _ => throw new CompilerBugException("opencl", $"no code for {op} on {element.Name()}"),
