@@ -16,6 +16,7 @@ public class OpenClCases
     [InlineData("loops/prefix.lep")]
     [InlineData("reduce/positions.lep")]
     [InlineData("sparse/results.lep")]
+    [InlineData("types/integers.lep")]
     [InlineData("whole/stack.lep")]
     public void Gives_its_results(string file) => RunCases.Check(file, CodeDevice.OpenCl);
 
