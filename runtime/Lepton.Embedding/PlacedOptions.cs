@@ -14,7 +14,7 @@ public sealed record PlacedOptions
     public ParameterSet? Parameters { get; init; }
 
     /// <summary>
-    /// Asked when a device has failed: where to run what is still needed, each kernel behind those that it reads from; null: the run fails. The run goes
+    /// Asked when a device has failed, in a kernel, a copy or an allocation, or while code is made for what goes on: where to run what is still needed, each kernel behind those that it reads from; null: the run fails. The run goes
     /// on from what is there. Later runs ask again, for the whole program, once, before they start.
     /// </summary>
     public Func<PlacedFailure, IReadOnlyList<PlacedGroup>?>? OnFailure { get; init; }

@@ -10,7 +10,7 @@ public sealed record PlacedRunOptions
     public ParameterSet? Parameters { get; init; }
 
     /// <summary>
-    /// Asked when a device has failed, when nothing runs any more: for a program that makes what is still missing from what is there, without that
+    /// Asked when a device has failed or has no memory, when nothing runs any more: for a program that makes what is still missing from what is there, without that
     /// device; null: the run fails. The run goes on with it, and disposes it.
     /// </summary>
     public Func<DeviceFailure, PlacedProgram?>? OnFailure { get; init; }
@@ -22,7 +22,7 @@ public sealed record PlacedRunOptions
     public bool Kernels { get; init; }
 }
 
-/// <summary>A device failed in the middle of a run.</summary>
+/// <summary>A device failed in the middle of a run, or has no memory for it.</summary>
 /// <param name="Device">The device.</param>
 /// <param name="Error">Why.</param>
 /// <param name="Finished">The names of the segments that are done.</param>
