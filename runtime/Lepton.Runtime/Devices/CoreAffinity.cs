@@ -5,10 +5,6 @@ namespace Lepton.Runtime.Devices;
 /// <summary>Keeps the calling thread on some cores. Linux: <c>sched_setaffinity(2)</c>; other systems have no such call here.</summary>
 internal static unsafe partial class CoreAffinity
 {
-    internal const int MaxCores = 1024;
-
-    private const int Words = MaxCores / 64;
-
     /// <exception cref="ArgumentException">There is no such core, or the system cannot do it.</exception>
     internal static void Check(IReadOnlyList<int> cores)
     {
@@ -25,7 +21,7 @@ internal static unsafe partial class CoreAffinity
         var allowed = Allowed();
         if (cores.Where(c => !allowed.Contains(c)).ToList() is [var core, ..])
         {
-            throw new ArgumentException($"there is no core {core} for this process; there are {string.Join(", ", allowed)}", nameof(cores));
+            throw new ArgumentException($"there is no core {core} for this process; there are {string.Join(", ", allowed.ToList())}", nameof(cores));
         }
     }
 
@@ -33,43 +29,23 @@ internal static unsafe partial class CoreAffinity
     internal static int Current => OperatingSystem.IsLinux() ? GetCore() : -1;
 
     /// <summary>The cores that this process may use, as its first thread may: their numbers may have holes in a container. Linux only.</summary>
-    internal static IReadOnlyList<int> Allowed()
+    internal static CoreSet Allowed()
     {
-        var mask = stackalloc ulong[Words];
-        new Span<ulong>(mask, Words).Clear();
-        _ = GetAffinity(Environment.ProcessId, Words * sizeof(ulong), mask);
-        var all = new List<int>();
-        for (var core = 0; core < MaxCores; core++)
-        {
-            if ((mask[core / 64] >> (core % 64) & 1) != 0)
-            {
-                all.Add(core);
-            }
-        }
-
-        return all;
+        var cores = default(CoreSet);
+        _ = GetAffinity(Environment.ProcessId, (nuint)sizeof(CoreSet), &cores);
+        return cores;
     }
 
     /// <summary>The calling thread, from now on. A core that was taken from the process in the meantime is no error: then it runs where it may.</summary>
-    internal static void Set(IReadOnlyList<int> cores)
-    {
-        var mask = stackalloc ulong[Words];
-        new Span<ulong>(mask, Words).Clear();
-        foreach (var core in cores)
-        {
-            mask[core / 64] |= 1UL << (core % 64);
-        }
-
-        _ = SetAffinity(0, Words * sizeof(ulong), mask);
-    }
+    internal static void Set(CoreSet cores) => _ = SetAffinity(0, (nuint)sizeof(CoreSet), &cores);
 
     [LibraryImport("libc", EntryPoint = "sched_getcpu")]
     [SuppressGCTransition]
     private static partial int GetCore();
 
     [LibraryImport("libc", EntryPoint = "sched_setaffinity")]
-    private static partial int SetAffinity(int thread, nuint bytes, ulong* mask);
+    private static partial int SetAffinity(int thread, nuint bytes, CoreSet* cores);
 
     [LibraryImport("libc", EntryPoint = "sched_getaffinity")]
-    private static partial int GetAffinity(int thread, nuint bytes, ulong* mask);
+    private static partial int GetAffinity(int thread, nuint bytes, CoreSet* cores);
 }

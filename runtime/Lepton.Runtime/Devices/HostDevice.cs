@@ -33,7 +33,7 @@ public sealed class HostDevice : Device
     {
         if (Cores is not null)
         {
-            CoreAffinity.Set(Cores);
+            CoreAffinity.Set(CoreSet.Of(Cores));
         }
     }
 }

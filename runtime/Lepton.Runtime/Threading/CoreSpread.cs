@@ -23,7 +23,7 @@ internal sealed unsafe class CoreSpread
     internal int Enter()
     {
         var core = CoreAffinity.Current;
-        if ((uint)core < CoreAffinity.MaxCores)
+        if ((uint)core < CoreSet.MaxCores)
         {
             Interlocked.Increment(ref At(core));
         }
@@ -35,32 +35,53 @@ internal sealed unsafe class CoreSpread
     internal int EnterApart()
     {
         var core = Enter();
-        if ((uint)core >= CoreAffinity.MaxCores || Volatile.Read(ref At(core)) == 1)
+        if ((uint)core >= CoreSet.MaxCores || Volatile.Read(ref At(core)) == 1)
         {
             return core;
         }
 
         Leave(core);
-        Avoid(c => Volatile.Read(ref At(c)) > 0);
+        var free = CoreAffinity.Allowed();
+        for (var i = 0; i < CoreSet.MaxCores; i++)
+        {
+            if (free.Contains(i) && Volatile.Read(ref At(i)) > 0)
+            {
+                free.Remove(i);
+            }
+        }
+
+        Move(free);
         return Enter();
     }
 
     internal void Leave(int core)
     {
-        if ((uint)core < CoreAffinity.MaxCores)
+        if ((uint)core < CoreSet.MaxCores)
         {
             Interlocked.Decrement(ref At(core));
         }
     }
 
     /// <summary>A new worker: on any core of the process but that of the thread that asked for it, whose own cores it would have otherwise.</summary>
-    internal static void Start(int creator) => Avoid(c => c == creator);
-
-    private static void Avoid(Func<int, bool> isTaken)
+    internal static void Start(int creator)
     {
-        if (OperatingSystem.IsLinux() && CoreAffinity.Allowed().Where(c => !isTaken(c)).ToList() is { Count: > 0 } free)
+        if (OperatingSystem.IsLinux())
         {
-            CoreAffinity.Set(free);
+            var cores = CoreAffinity.Allowed();
+            if (cores.Contains(creator))
+            {
+                cores.Remove(creator);
+            }
+
+            Move(cores);
+        }
+    }
+
+    private static void Move(CoreSet cores)
+    {
+        if (cores.Count > 0)
+        {
+            CoreAffinity.Set(cores);
         }
     }
 
@@ -68,7 +89,7 @@ internal sealed unsafe class CoreSpread
 
     private static byte* Counters()
     {
-        var bytes = (nuint)(CoreAffinity.MaxCores * Apart);
+        var bytes = (nuint)(CoreSet.MaxCores * Apart);
         var counters = (byte*)NativeMemory.AlignedAlloc(bytes, Apart);
         NativeMemory.Clear(counters, bytes);
         return counters;

@@ -9,7 +9,7 @@ public class CoreSpreadTests
     [Fact]
     public void A_worker_leaves_the_core_of_one_that_works()
     {
-        if (!OperatingSystem.IsLinux() || CoreAffinity.Allowed() is not [var first, _, ..])
+        if (!OperatingSystem.IsLinux() || CoreAffinity.Allowed().ToList() is not [var first, _, ..])
         {
             return; // one core, or a system that does not say
         }
@@ -40,7 +40,7 @@ public class CoreSpreadTests
             return;
         }
 
-        var (cores, allowed, last) = (new CoreSpread(), CoreAffinity.Allowed(), -1);
+        var (cores, allowed, last) = (new CoreSpread(), CoreAffinity.Allowed().ToList(), -1);
         foreach (var core in allowed)
         {
             OnCore(core, () => cores.Enter());
@@ -53,7 +53,7 @@ public class CoreSpreadTests
     [Fact]
     public void A_new_worker_is_not_bound_to_the_cores_of_its_creator()
     {
-        if (!OperatingSystem.IsLinux() || CoreAffinity.Allowed() is not [var first, _, ..])
+        if (!OperatingSystem.IsLinux() || CoreAffinity.Allowed().ToList() is not [var first, _, ..])
         {
             return;
         }
@@ -71,7 +71,7 @@ public class CoreSpreadTests
     {
         var thread = new Thread(() =>
         {
-            CoreAffinity.Set([core]);
+            CoreAffinity.Set(CoreSet.Of([core]));
             body();
         });
         thread.Start();
