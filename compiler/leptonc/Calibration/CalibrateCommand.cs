@@ -127,6 +127,11 @@ internal static class CalibrateCommand
             return new Device(name, name, GC.GetGCMemoryInfo().TotalAvailableMemoryBytes) { Threads = threads };
         }
 
+        if (options.Device != CodeDevice.OpenCl)
+        {
+            return new Device(name, name, double.PositiveInfinity); // ILGPU's: it does not say
+        }
+
         var device = OpenClDevice.Get(options.DeviceNumber);
         return new Device(name, name, device.MemoryBytes)
         {
