@@ -196,7 +196,9 @@ internal static class Exactness
 
         var compute = type.ComputeType();
         var product = Product(factors);
-        if (factors.All(f => f.IsExact) && Fits(compute, count * product, Units(factors)) && Fits(type, Largest(result), Units(factors)))
+
+        // The result is rounded already: what was one unit more than fits may have become what just fits.
+        if (factors.All(f => f.IsExact) && Fits(compute, count * product, Units(factors)) && Fits(type, Largest(result) + Units(factors), Units(factors)))
         {
             return 0;
         }
