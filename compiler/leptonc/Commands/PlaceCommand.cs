@@ -83,7 +83,7 @@ internal static class PlaceCommand
         // Where a device is much better at contractions and another one at what follows, kernels that fusion would join stay apart. On one device they are
         // fused again, so that such a plan is at least as good as it looks here. Kernels are measured as fusion makes them; others by formula are not held
         // against those.
-        if (request.Alone is { } alone && TimesKey.Of(request.Problem) is null && IsBetter(Placer.Place(alone.Problem.Problem, plain), report.Result) && Make(alone) is var apart && IsBetter(apart.Result, report.Result))
+        if (TimesKey.Of(request.Problem) is null && request.Alone.Value is { } alone && IsBetter(Placer.Place(alone.Problem.Problem, plain), report.Result) && Make(alone) is var apart && IsBetter(apart.Result, report.Result))
         {
             (request, report) = (alone with { Fused = report.Result.Goals[0].Value }, apart);
         }
@@ -127,7 +127,7 @@ internal static class PlaceCommand
         var report = new DiagnosticReport();
         var source = Source.Read(path);
         var plan = PlanFile.Read(source, report);
-        request = plan is { ContractionsAlone: true } ? request.Alone ?? request : request;
+        request = plan is { ContractionsAlone: true } ? request.Alone.Value ?? request : request;
         var isFresh = plan is not null
             && PlanCheck.Run(plan, request.Entry, request.Dims, request.Objective, request.Keys, request.Problem.Machine, request.MachineKey, TimesKey.Of(request.Problem), report);
         Source.Print(report);

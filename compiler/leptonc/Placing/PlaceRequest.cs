@@ -32,8 +32,8 @@ internal sealed record PlaceRequest(
     IReadOnlyDictionary<string, string> Keys,
     ProgramProblem Problem)
 {
-    /// <summary>The same with contractions as kernels of their own; null: they are anyway, or the two cannot be compared.</summary>
-    public PlaceRequest? Alone { get; init; }
+    /// <summary>The same with contractions as kernels of their own, made when it is asked for; null: they are anyway, or the two cannot be compared.</summary>
+    public Lazy<PlaceRequest?> Alone { get; init; } = new((PlaceRequest?)null);
 
     /// <summary>Of a request whose contractions are kernels of their own: what the best plan is worth where they are not.</summary>
     public double? Fused { get; init; }
@@ -69,7 +69,7 @@ internal sealed record PlaceRequest(
         var pinned = PinNames.Resolve(fused, machine!, pins, report);
         Stop(report);
         var request = Request(fused, pinned);
-        return request with { Alone = WithoutFusion() };
+        return request with { Alone = new(WithoutFusion) };
 
         // Relative goals are divided by the best that each problem has, and a kernel that is pinned is one of the fused program.
         PlaceRequest? WithoutFusion()
