@@ -62,7 +62,9 @@ internal sealed class ContractionEdges(BodyBuilder body, ContractionPlan plan, C
     }
 
     /// <summary>Which lanes from column <paramref name="start"/> on exist.</summary>
-    public LoopExpr Mask(LoopExpr start) => schedule.Lanes == 1
-        ? body.Less(start, BodyMath.Index(plan.NSize))
-        : body.Less(body.Let(new RampExpr(new LaneType(ElementType.I64, schedule.Lanes), start, BodyMath.Index(1))), BodyMath.Index(plan.NSize));
+    public LoopExpr Mask(LoopExpr start) => Mask(start, schedule.Lanes, BodyMath.Index(plan.NSize));
+
+    /// <summary>Which of so many lanes from <paramref name="start"/> on lie before <paramref name="end"/>.</summary>
+    public LoopExpr Mask(LoopExpr start, int lanes, LoopExpr end) =>
+        body.Less(lanes == 1 ? start : body.Let(new RampExpr(new LaneType(ElementType.I64, lanes), start, BodyMath.Index(1))), end);
 }

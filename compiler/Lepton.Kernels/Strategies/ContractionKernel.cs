@@ -221,7 +221,8 @@ internal sealed class ContractionKernel
     private string Note()
     {
         var tiles = $"register tiles of {_schedule.Rows} x {_schedule.Columns}";
-        var sizes = $"{_plan.MSize} x {_plan.NSize} x {_plan.KSize}{(_plan.Narrow ? " in pairs of 16-bit integers" : "")}";
+        var transposed = _plan.IsTransposed ? "transposed, " : "";
+        var sizes = $"{transposed}{_plan.MSize} x {_plan.NSize} x {_plan.KSize}{(_plan.Narrow ? " in pairs of 16-bit integers" : "")}";
         if (_schedule.A == PanelSource.Memory && _schedule.B == PanelSource.Memory)
         {
             return $"direct: {sizes} in {tiles}, nothing packed";

@@ -58,10 +58,13 @@ internal static class ContractionPacking
         var (outer, all) = (plan.OuterOf(plan.A), Rows(plan, schedule));
         var (kernel, buffer) = PackKernel(group, context, plan, "a", place);
         var (body, depth) = (kernel.Body, BodyMath.Index(plan.Steps));
+        var chunkDepth = ChunkDepthOf(context, schedule);
         var panels = SizeExpr.CeilDiv(plan.MSize, schedule.Rows);
-        var blocks = SizeExpr.CeilDiv(panels, ChunkPanels);
-        var index = Outer(kernel, plan, body.FloorDiv(BodyBuilder.Chunk, BodyMath.Index(blocks)), outer);
-        var first = body.Mul(body.Rem(BodyBuilder.Chunk, BodyMath.Index(blocks)), BodyMath.Index(ChunkPanels));
+        var (blocks, depthBlocks) = (SizeExpr.CeilDiv(panels, ChunkPanels), SizeExpr.CeilDiv(plan.Steps, chunkDepth));
+        var above = body.FloorDiv(BodyBuilder.Chunk, BodyMath.Index(depthBlocks));
+        var index = Outer(kernel, plan, body.FloorDiv(above, BodyMath.Index(blocks)), outer);
+        var (kFrom, kTo) = BlockOfK(body, depthBlocks, chunkDepth, depth);
+        var first = body.Mul(body.Rem(above, BodyMath.Index(blocks)), BodyMath.Index(ChunkPanels));
         var end = body.Min(body.Add(first, BodyMath.Index(ChunkPanels)), BodyMath.Index(panels));
         var start = Start(kernel, plan, plan.A, index, all);
         var pack = new ContractionPanels(kernel, plan, schedule);
@@ -78,12 +81,13 @@ internal static class ContractionPacking
             Panels(first, end, schedule.Rows, BodyMath.Index(0));
         }
 
-        kernel.Launch(NonEmpty(plan, plan.SizeOf(outer) * blocks), $"packs {plan.MSize} x {plan.KSize} in panels of {schedule.Rows} rows");
+        kernel.Launch(NonEmpty(plan, plan.SizeOf(outer) * blocks * depthBlocks), $"packs {plan.MSize} x {plan.KSize} in panels of {schedule.Rows} rows");
 
         void Panels(LoopExpr from, LoopExpr to, int height, LoopExpr extra) => body.For(from, to, 1, mayBeEmpty: true, panel =>
         {
             var m = body.Add(body.Mul(panel, BodyMath.Index(height)), extra);
-            pack.PackA(buffer, body.Add(start, body.Mul(m, depth)), height, index, m, BodyMath.Index(0), depth);
+            var origin = body.Add(body.Add(start, body.Mul(m, depth)), body.Mul(kFrom, BodyMath.Index(height)));
+            pack.PackA(buffer, origin, height, index, m, kFrom, kTo);
         });
     }
 
@@ -92,7 +96,7 @@ internal static class ContractionPacking
         var (outer, all) = (plan.OuterOf(plan.B), Columns(plan, schedule));
         var (kernel, buffer) = PackKernel(group, context, plan, "b", place);
         var body = kernel.Body;
-        var chunkDepth = schedule.KAligned ? schedule.Depth : context.Options.Limit(ChunkDepth);
+        var chunkDepth = ChunkDepthOf(context, schedule);
         SizeExpr columns = ChunkPanels * schedule.Columns;
         var (columnBlocks, depthBlocks) = (SizeExpr.CeilDiv(all, columns), SizeExpr.CeilDiv(plan.Steps, chunkDepth));
         var above = body.FloorDiv(BodyBuilder.Chunk, BodyMath.Index(depthBlocks));
@@ -100,14 +104,23 @@ internal static class ContractionPacking
         var from = body.Mul(body.Rem(above, BodyMath.Index(columnBlocks)), BodyMath.Index(columns));
         var to = body.Min(body.Add(from, BodyMath.Index(columns)), BodyMath.Index(all));
         var depth = BodyMath.Index(plan.Steps);
-        var kFrom = body.Mul(body.Rem(BodyBuilder.Chunk, BodyMath.Index(depthBlocks)), BodyMath.Index(chunkDepth));
-        var kTo = body.Min(body.Add(kFrom, BodyMath.Index(chunkDepth)), depth);
+        var (kFrom, kTo) = BlockOfK(body, depthBlocks, chunkDepth, depth);
         var start = body.Add(Start(kernel, plan, plan.B, index, all), body.Mul(kFrom, BodyMath.Index(schedule.Columns)));
         var (pack, edges) = (new ContractionPanels(kernel, plan, schedule), new ContractionEdges(body, plan, schedule));
         body.For(from, to, schedule.Columns, mayBeEmpty: false, n => edges.EdgeOrNot(n, masked =>
             pack.PackB(buffer, body.Add(start, body.Mul(n, depth)), index, n, masked, kFrom, kTo)));
         kernel.Launch(
             NonEmpty(plan, plan.SizeOf(outer) * columnBlocks * depthBlocks), $"packs {plan.KSize} x {plan.NSize} in panels of {schedule.Columns} columns");
+    }
+
+    private static long ChunkDepthOf(LoweringContext context, ContractionSchedule schedule) =>
+        schedule.KAligned ? schedule.Depth : context.Options.Limit(ChunkDepth);
+
+    // Which steps of k a chunk packs: its number counts blocks of k innermost.
+    private static (LoopExpr From, LoopExpr To) BlockOfK(BodyBuilder body, SizeExpr blocks, long length, LoopExpr depth)
+    {
+        var from = body.Mul(body.Rem(BodyBuilder.Chunk, BodyMath.Index(blocks)), BodyMath.Index(length));
+        return (from, body.Min(body.Add(from, BodyMath.Index(length)), depth));
     }
 
     private static (KernelBuilder Kernel, int Buffer) PackKernel(FusionGroup group, LoweringContext context, ContractionPlan plan, string side, BufferRef place)

@@ -40,22 +40,23 @@ internal sealed class ContractionPanels(KernelBuilder kernel, ContractionPlan pl
 
         // A costly prologue runs in vectors along k, which are then taken apart.
         var lanes = plan.Prologue ? schedule.Lanes : 1;
-        var vectorEnd = lanes == 1 ? kFrom : Body.Sub(kEnd, Body.Rem(Body.Sub(kEnd, kFrom), BodyMath.Index(lanes)));
-        if (lanes > 1)
+        if (lanes == 1)
         {
-            Body.For(kFrom, vectorEnd, lanes, mayBeEmpty: true, k => Each(k, lanes));
+            Depth(plan.A, asksOnce: false, kFrom, kEnd, outer, (at, k) => Each(at, k, 1));
+            return;
         }
 
-        Body.For(vectorEnd, kEnd, 1, mayBeEmpty: true, k => Each(k, 1));
+        var vectorEnd = Body.Sub(kEnd, Body.Rem(Body.Sub(kEnd, kFrom), BodyMath.Index(lanes)));
+        Body.For(kFrom, vectorEnd, lanes, mayBeEmpty: true, k => Each(AtK(outer, k, lanes), k, lanes));
+        Body.For(vectorEnd, kEnd, 1, mayBeEmpty: true, k => Each(AtK(outer, k, 1), k, 1));
 
-        void Each(LoopExpr k, int width)
+        void Each(IReadOnlyDictionary<int, IndexForm> at, LoopExpr k, int width)
         {
             var place = Body.Add(origin, Body.Mul(Body.Sub(k, kFrom), BodyMath.Index(rows)));
             for (var i = 0; i < rows; i++)
             {
-                var index = new Dictionary<int, IndexForm>(outer);
+                var index = new Dictionary<int, IndexForm>(at);
                 plan.Unravel(Space, Space.Counter(indices[i], plan.MSize), plan.M, index);
-                plan.Unravel(Space, Space.Counter(k, SizeExpr.Zero, plan.KSize, vectorised: width > 1), plan.K, index);
                 var value = Body.Splat(plan.Side(kernel, plan.A, index, width, null), width);
                 Body.Store(buffer, Body.Add(place, BodyMath.Index(i)), value, width == 1 ? null : BodyMath.Index(rows));
             }
@@ -77,7 +78,7 @@ internal sealed class ContractionPanels(KernelBuilder kernel, ContractionPlan pl
                 continue;
             }
 
-            InOneRow(column, outer, index => Depth(kFrom, kEnd, index, (at, k) =>
+            InOneRow(column, outer, index => Depth(plan.B, asksOnce: true, kFrom, kEnd, index, (at, k) =>
             {
                 var value = Body.Splat(plan.Side(kernel, plan.B, at, schedule.Lanes, mask), schedule.Lanes);
                 Body.Store(buffer, Body.Add(place, Body.Mul(Body.Sub(k, kFrom), BodyMath.Index(schedule.Columns))), value);
@@ -126,28 +127,24 @@ internal sealed class ContractionPanels(KernelBuilder kernel, ContractionPlan pl
     }
 
     // k = kFrom … kEnd-1. Aligned blocks are a loop for each label; those on which it depends what lies outside stand outside the others, so
-    // that this is asked once for many k.
-    private void Depth(LoopExpr kFrom, LoopExpr kEnd, Dictionary<int, IndexForm> outer, Action<Dictionary<int, IndexForm>, LoopExpr> each)
+    // that this is asked once for many k, of a whole vector if it asks for one.
+    private void Depth(
+        ContractionSide side, bool asksOnce, LoopExpr kFrom, LoopExpr kEnd, IReadOnlyDictionary<int, IndexForm> outer, Action<Dictionary<int, IndexForm>, LoopExpr> each)
     {
         if (!schedule.KAligned)
         {
-            Body.For(kFrom, kEnd, 1, mayBeEmpty: true, k =>
-            {
-                var index = new Dictionary<int, IndexForm>(outer);
-                plan.Unravel(Space, Space.Counter(k, plan.KSize), plan.K, index);
-                each(index, k);
-            });
+            Body.For(kFrom, kEnd, 1, mayBeEmpty: true, k => each(AtK(outer, k, 1), k));
             return;
         }
 
-        var order = plan.K.Where(plan.B.Guarded.Contains).Concat(plan.K.Where(l => !plan.B.Guarded.Contains(l))).ToArray();
-        var guards = plan.B.Guarded.Count;
+        var order = plan.K.Where(side.Guarded.Contains).Concat(plan.K.Where(l => !side.Guarded.Contains(l))).ToArray();
+        var guards = side.Guarded.Count;
         var strides = plan.K.Select((l, i) => (l, plan.SizeOf(plan.K.Skip(i + 1).ToValueList()))).ToDictionary(p => p.l, p => p.Item2);
-        Nest(0, outer, BodyMath.Index(0));
+        Nest(0, new Dictionary<int, IndexForm>(outer), BodyMath.Index(0));
 
         void Nest(int depth, Dictionary<int, IndexForm> index, LoopExpr k)
         {
-            if (depth == guards && guards > 0)
+            if (asksOnce && depth == guards && guards > 0)
             {
                 GuardedValues.Branch(kernel, schedule.Lanes, () => Inner(depth, index, k));
             }
@@ -171,5 +168,12 @@ internal sealed class ContractionPanels(KernelBuilder kernel, ContractionPlan pl
             Body.For(from, to, 1, mayBeEmpty: true, i =>
                 Nest(depth + 1, new Dictionary<int, IndexForm>(index) { [label] = Space.Counter(i, plan.Sizes[label]) }, Body.Add(k, Body.Mul(i, stride))));
         }
+    }
+
+    private Dictionary<int, IndexForm> AtK(IReadOnlyDictionary<int, IndexForm> outer, LoopExpr k, int lanes)
+    {
+        var index = new Dictionary<int, IndexForm>(outer);
+        plan.Unravel(Space, Space.Counter(k, SizeExpr.Zero, plan.KSize, vectorised: lanes > 1), plan.K, index);
+        return index;
     }
 }

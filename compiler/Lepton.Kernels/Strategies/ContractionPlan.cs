@@ -17,6 +17,7 @@ namespace Lepton.Kernels.Strategies;
 /// <param name="Prologue">Elementwise work that costs more than loading stands before the product.</param>
 /// <param name="Below">The members that are computed on the way to the factors.</param>
 /// <param name="Narrow">Sums in i32 of factors that fit into i16: packed panels hold pairs of them.</param>
+/// <param name="IsTransposed">The sides have changed places, Cᵀ = Bᵀ Aᵀ: the result's neighbours in memory lie along m.</param>
 internal sealed record ContractionPlan(
     NodeId Id,
     ContractNode Node,
@@ -30,7 +31,8 @@ internal sealed record ContractionPlan(
     ContractionSide B,
     bool Prologue,
     ValueList<NodeId> Below,
-    bool Narrow)
+    bool Narrow,
+    bool IsTransposed = false)
 {
     public ElementType Element => Node.Type.Element.ComputeType();
 
@@ -112,16 +114,30 @@ internal sealed record ContractionPlan(
         var prologue = below.Any(p => graph[p] is MapNode map && map.Op.Info().Transcendental);
         var all = k.ToValueList();
         return new ContractionPlan(
-            id, node, sizes, outer, m.ToValueList(), n.ToValueList(), n.TakeLast(inner).ToValueList(), all, Side(left, k[^1]), Side(right, lane), prologue, below,
+            id, node, sizes, outer, m.ToValueList(), n.ToValueList(), n.TakeLast(inner).ToValueList(), all,
+            ContractionSide.Of(trial, left, all, k[^1]), ContractionSide.Of(trial, right, all, lane), prologue, below,
             node.Type.Element == ElementType.I32 && IntegerRange.FitI16(graph, below, [.. left.Select(f => node.Factors[f])])
                 && IntegerRange.FitI16(graph, below, [.. right.Select(f => node.Factors[f])]));
+    }
 
-        ContractionSide Side(ValueList<int> factors, int along) => new(
-            factors,
-            factors.Count == 1 && trial.IsPlain(factors[0]),
-            trial.IsContiguous(factors, along),
-            trial.Merge(factors, all),
-            all.Where(l => trial.IsGuarded(factors, l)).ToValueList());
+    /// <summary>The same sums, in the same order, with the sides' places changed: vectors lie along what were rows.</summary>
+    public ContractionPlan Transposed(ContractionTrial trial)
+    {
+        var inner = 1;
+        while (inner < M.Count && trial.Merge(A.Factors, M[^(inner + 1)], M[^inner]))
+        {
+            inner++;
+        }
+
+        return this with
+        {
+            M = N,
+            N = M,
+            NInner = M.TakeLast(inner).ToValueList(),
+            A = ContractionSide.Of(trial, B.Factors, K, K[^1]),
+            B = ContractionSide.Of(trial, A.Factors, K, M[^1]),
+            IsTransposed = true,
+        };
     }
 
     /// <summary>The product of one side's factors, with labels' indices from <paramref name="index"/>.</summary>
@@ -163,4 +179,14 @@ internal sealed record ContractionPlan(
 /// <param name="IsContiguous">Elements lie side by side along k (A) or along n (B), or are the same.</param>
 /// <param name="KMerges">The labels of k are one axis in it.</param>
 /// <param name="Guarded">The labels of k on which it depends whether something lies outside.</param>
-internal sealed record ContractionSide(ValueList<int> Factors, bool IsPlain, bool IsContiguous, bool KMerges, ValueList<int> Guarded);
+internal sealed record ContractionSide(ValueList<int> Factors, bool IsPlain, bool IsContiguous, bool KMerges, ValueList<int> Guarded)
+{
+    /// <param name="k">The labels that are summed over.</param>
+    /// <param name="along">The label along which the side's elements are wanted side by side.</param>
+    public static ContractionSide Of(ContractionTrial trial, ValueList<int> factors, ValueList<int> k, int along) => new(
+        factors,
+        factors.Count == 1 && trial.IsPlain(factors[0]),
+        trial.IsContiguous(factors, along),
+        trial.Merge(factors, k),
+        k.Where(l => trial.IsGuarded(factors, l)).ToValueList());
+}

@@ -64,7 +64,7 @@ public sealed class ContractionStrategy : IStrategy
                 return;
             }
 
-            Product(group, context, plan, WinogradPlan.Of(plan, trial, context));
+            Product(group, context, plan, TransposedPlan.Of(plan, trial, context), WinogradPlan.Of(plan, trial, context));
             return;
         }
 
@@ -84,12 +84,14 @@ public sealed class ContractionStrategy : IStrategy
         }
     }
 
-    private static void Product(FusionGroup group, LoweringContext context, ContractionPlan plan, WinogradPlan? winograd)
+    private static void Product(FusionGroup group, LoweringContext context, ContractionPlan plan, ContractionPlan? transposed, WinogradPlan? winograd)
     {
-        var model = ContractionSchedule.Of(plan, context.Options, plan.FactorsOf(plan.A).All(context.IsOnce), plan.FactorsOf(plan.B).All(context.IsOnce));
         var prefersWinograd = !context.Options.Exact && winograd is not null && winograd.Pays(context.Options.Eager);
+        var (direct, other) = (Tiling(plan), transposed is null ? null : Tiling(transposed));
+        var prefersTransposed = other is not null && TransposedPlan.Pays(direct.Plan, direct.Model, other.Model);
+        var preferred = prefersWinograd ? ContractionSpace.Winograd : prefersTransposed ? ContractionSpace.Transposed : ContractionSpace.Tiles;
         var isKnown = (plan.OuterSize * plan.MSize * plan.NSize * plan.KSize).AsConstant >= 1;
-        var space = new ContractionSpace(plan, context.Options, model, winograd is not null, prefersWinograd);
+        var space = new ContractionSpace(direct, other, context.Options, winograd is not null, preferred);
         var use = isKnown ? context.Schedule(group, space) : null;
         if (use is null ? prefersWinograd : ContractionSpace.IsWinograd(use.Chosen))
         {
@@ -98,8 +100,12 @@ public sealed class ContractionStrategy : IStrategy
         else
         {
             InPlace.Take(group, context);
-            ContractionKernel.Lower(group, context, plan, use is { IsPlanned: true } ? space.Of(use.Chosen) : model, use);
+            var tiling = use is { IsPlanned: true } ? space.Of(use.Chosen) : space.Preferred;
+            ContractionKernel.Lower(group, context, tiling.Plan, tiling.Model, use);
         }
+
+        ContractionTiling Tiling(ContractionPlan side) => new(side, ContractionSchedule.Of(
+            side, context.Options, side.FactorsOf(side.A).All(context.IsOnce), side.FactorsOf(side.B).All(context.IsOnce)));
     }
 
     // The contract's result is wanted at other places than its own: it is stored, and a map loads it.

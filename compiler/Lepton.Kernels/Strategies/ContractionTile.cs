@@ -1,3 +1,4 @@
+using System.Numerics;
 using Lepton.Abi;
 using Lepton.Graphs;
 using Lepton.Kernels.Building;
@@ -24,9 +25,9 @@ internal sealed class ContractionTile
     {
         (_kernel, _plan, _schedule, _edges) = (kernel, plan, schedule, new ContractionEdges(kernel.Body, plan, schedule));
         var above = kernel.Group.Members.Where(m => m != plan.Id && !plan.Below.Contains(m)).Select(m => kernel.Graph[m]).OfType<MapNode>().ToArray();
-        if (above.Length > LightEpilogue || above.Any(m => m.Op.Info().Transcendental))
+        if (plan.IsTransposed || above.Length > LightEpilogue || above.Any(m => m.Op.Info().Transcendental))
         {
-            _scratch = kernel.Local("tile", plan.Element, schedule.Rows * schedule.Columns);
+            _scratch = kernel.Local("tile", plan.Element, (schedule.Rows + schedule.Lanes - 1) / schedule.Lanes * schedule.Lanes * schedule.Columns);
         }
     }
 
@@ -100,6 +101,12 @@ internal sealed class ContractionTile
     public void Finish(VariableExpr[,] sums, LoopExpr outer, LoopExpr m, LoopExpr n, bool? edge)
     {
         var (rows, vectors) = (sums.GetLength(0), sums.GetLength(1));
+        if (_plan.IsTransposed)
+        {
+            FinishTransposed(sums, outer, m, n);
+            return;
+        }
+
         if (_scratch is { } scratch)
         {
             Keep(sums, scratch, BodyMath.Index(0));
@@ -138,6 +145,35 @@ internal sealed class ContractionTile
                 _edges.EdgeOrNot(n, emit);
             }
         }
+    }
+
+    // Column by column of the tile: its rows are neighbours in the result.
+    private void FinishTransposed(VariableExpr[,] sums, LoopExpr outer, LoopExpr m, LoopExpr n)
+    {
+        var (rows, columns, scratch) = (sums.GetLength(0), sums.GetLength(1) * _schedule.Lanes, _scratch!.Value);
+        Keep(sums, scratch, BodyMath.Index(0));
+        var rowEnd = Body.Add(m, BodyMath.Index(rows));
+        rowEnd = _edges.AllRowsExist ? rowEnd : Body.Min(rowEnd, BodyMath.Index(_plan.MSize));
+        Body.For(BodyMath.Index(0), Body.Min(BodyMath.Index(columns), Body.Sub(BodyMath.Index(_plan.NSize), n)), 1, mayBeEmpty: false, column =>
+        {
+            var index = new Dictionary<int, IndexForm>();
+            _plan.Unravel(Space, Space.Counter(outer, _plan.OuterSize), _plan.Outer, index);
+            _plan.Unravel(Space, Space.Counter(Body.Add(n, column), _plan.NSize), _plan.N, index);
+            for (var first = 0; first < rows; first += _schedule.Lanes)
+            {
+                var lanes = Math.Min(_schedule.Lanes, (int)BitOperations.RoundUpToPowerOf2((uint)(rows - first)));
+                var start = Body.Add(m, BodyMath.Index(first));
+                var isFull = _edges.AllRowsExist && first + lanes <= rows;
+                var mask = isFull ? null : _edges.Mask(start, lanes, rowEnd);
+                var sum = Body.Let(new LoadExpr(
+                    new LaneType(_plan.Element, lanes),
+                    scratch,
+                    Body.Add(column, BodyMath.Index(first * _schedule.Columns)),
+                    lanes > 1 ? BodyMath.Index(_schedule.Columns) : null));
+                _plan.Unravel(Space, Space.Counter(start, SizeExpr.Zero, _plan.MSize, vectorised: lanes > 1), _plan.M, index);
+                Store(new Coords(_plan.Output(index), lanes, mask), sum);
+            }
+        });
     }
 
     private void Row(LoopExpr outer, LoopExpr m, LoopExpr n, int vectors, bool masked, Func<int, LoopExpr> sum)
