@@ -16,6 +16,9 @@ namespace Lepton.Kernels.Strategies;
 /// </summary>
 internal sealed class ContractionKernel
 {
+    // How far ahead panels of A are asked for that pass by once: what memory delivers in its own latency.
+    private const long AheadBytes = 4096;
+
     private readonly ContractionPlan _plan;
     private readonly ContractionSchedule _schedule;
     private readonly KernelBuilder _kernel;
@@ -155,7 +158,12 @@ internal sealed class ContractionKernel
                     ? LocalA(m)
                     : Body.Add(ContractionPacking.Start(_kernel, _plan, _plan.A, index, ContractionPacking.Rows(_plan, _schedule)), Body.Mul(m, depth));
                 var from = _schedule.A == PanelSource.Chunk ? k0 : BodyMath.Index(0);
-                return (k, i) => Element(_a, Body.Add(panel, Body.Mul(Body.Sub(k, from), BodyMath.Index(rows))), i, 1);
+                return (k, i) =>
+                {
+                    var place = Body.Add(panel, Body.Mul(Body.Sub(k, from), BodyMath.Index(rows)));
+                    Ahead(_schedule.AStreams && i == 0, _a, place, AheadBytes / _plan.PanelElement.ByteSize());
+                    return Element(_a, place, i, 1);
+                };
             }
 
             Func<LoopExpr, int, LoopExpr> B(LoopExpr n, bool masked)
@@ -174,7 +182,12 @@ internal sealed class ContractionKernel
                     ? BodyMath.Index(0)
                     : Body.Add(ContractionPacking.Start(_kernel, _plan, _plan.B, index, ContractionPacking.Columns(_plan, _schedule)), Body.Mul(n, depth));
                 var from = _schedule.B == PanelSource.Chunk ? k0 : BodyMath.Index(0);
-                return (k, v) => Element(_b, Body.Add(panel, Body.Mul(Body.Sub(k, from), BodyMath.Index(_schedule.Columns))), v * _schedule.Lanes, _schedule.Lanes);
+                return (k, v) =>
+                {
+                    var place = Body.Add(panel, Body.Mul(Body.Sub(k, from), BodyMath.Index(_schedule.Columns)));
+                    Ahead(_schedule.BStreams, _b, Body.Add(place, BodyMath.Index(v * _schedule.Lanes)), (long)_schedule.Depth * _schedule.Columns * _plan.KPerStep);
+                    return Element(_b, place, v * _schedule.Lanes, _schedule.Lanes);
+                };
             }
 
             Dictionary<int, IndexForm> Index(LoopExpr k, LoopExpr other, SizeExpr size, ValueList<int> labels, bool vectorised)
@@ -209,6 +222,14 @@ internal sealed class ContractionKernel
             new LaneType(_plan.PanelElement, lanes * _plan.KPerStep),
             buffer,
             Body.Mul(Body.Add(place, BodyMath.Index(offset)), BodyMath.Index(_plan.KPerStep))));
+
+    private void Ahead(bool streams, int buffer, LoopExpr place, long elements)
+    {
+        if (streams)
+        {
+            Body.Add(new PrefetchStatement(buffer, Body.Add(Body.Mul(place, BodyMath.Index(_plan.KPerStep)), BodyMath.Index(elements)), Far: true));
+        }
+    }
 
     private (LoopExpr From, LoopExpr To) Range(LoopExpr number, long size, SizeExpr all)
     {

@@ -37,7 +37,9 @@ internal sealed record ContractionSchedule(
     PanelSource A,
     PanelSource B,
     long OutersPerChunk,
-    bool BIsOnce)
+    bool BIsOnce,
+    bool AStreams = false,
+    bool BStreams = false)
 {
     // Of what a chunk may have on its stack: partial sums, and panels of B and A.
     private const long SumBytes = 96 * 1024;
@@ -119,7 +121,8 @@ internal sealed record ContractionSchedule(
             : aOnce && blockRows * depth * width <= options.Limit(PanelBytes) ? PanelSource.Chunk : PanelSource.Kernel;
         var b = bFromMemory ? PanelSource.Memory : bIsOnce ? PanelSource.Kernel : oneRowBlock || (m <= FewBlocks * blockRows && blockRows >= options.Limit(GoodRows)) ? PanelSource.Chunk : PanelSource.Kernel;
         return new ContractionSchedule(
-            (int)rows, oneRowBlock && m is not null, vectors, lanes, blockRows, blockColumns, (int)depth, aligned, a, b, outers, bIsOnce);
+            (int)rows, oneRowBlock && m is not null, vectors, lanes, blockRows, blockColumns, (int)depth, aligned, a, b, outers, bIsOnce,
+            a == PanelSource.Kernel && aStreams, b == PanelSource.Kernel && plan.SizeOf(plan.OuterOf(plan.B)).AsConstant * n * k * width > options.Limit(StreamBytes));
     }
 
     // Packing B costs about as much as loading it: whole vectors, and nothing computed. Else no row block but a large one may repeat it.
