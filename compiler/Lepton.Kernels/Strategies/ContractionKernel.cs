@@ -17,7 +17,7 @@ namespace Lepton.Kernels.Strategies;
 internal sealed class ContractionKernel
 {
     // How far ahead panels of A are asked for that pass by once: what memory delivers in its own latency.
-    private const long AheadBytes = 4096;
+    private const long AheadBytes = 8192;
 
     private readonly ContractionPlan _plan;
     private readonly ContractionSchedule _schedule;
