@@ -9,6 +9,8 @@ namespace Lepton.Placement.Costs;
 /// <code>
 /// seconds = launch + max(Σ over classes of operations / rate of the class, bytes / bandwidth of the smallest memory that holds them)
 /// </code>
+/// and once for the group, for its weights lie in caches no more when the next run comes to them: their bytes · seconds per byte
+/// (<see cref="DeviceProfile.Cold"/>) of a run that touches as much as this one.
 /// </summary>
 /// <param name="machine">The devices, with their profiles.</param>
 /// <param name="learned">Times that were measured: they stand before the formula.</param>
@@ -23,13 +25,14 @@ public sealed class CostModel(Machine machine, LearnedCosts? learned = null)
     public TimeEstimate Estimate(FusedGraph fused, FusionGroup group, int device, WorkAssumptions? assumptions = null) =>
         Abilities.Problem(Machine.Devices[device], fused, group) is { } problem
             ? new TimeEstimate(double.PositiveInfinity, TimeSource.Given, problem)
-            : Estimate(WorkCounter.Of(fused, group, assumptions), device, GroupKey.Of(fused, group));
+            : Estimate(WorkCounter.Of(fused, group, assumptions), device, GroupKey.Of(fused, group), WorkCounter.RunBytes(fused, assumptions));
 
     /// <summary>How long some work takes on the device with the given index.</summary>
     /// <param name="work">The work.</param>
     /// <param name="device">The index of the device.</param>
     /// <param name="key">The group's <see cref="GroupKey"/>; null: its time cannot have been learned.</param>
-    public TimeEstimate Estimate(GroupWork work, int device, string? key = null)
+    /// <param name="runBytes">How many bytes a run touches that this is part of (<see cref="WorkCounter.RunBytes"/>).</param>
+    public TimeEstimate Estimate(GroupWork work, int device, string? key = null, double runBytes = 0)
     {
         if (key is not null && learned?.Find(Machine.Devices[device].Name, key) is { } known)
         {
@@ -37,7 +40,8 @@ public sealed class CostModel(Machine machine, LearnedCosts? learned = null)
         }
 
         var profile = Machine.Profiles[device] ?? Ordinary;
-        var (seconds, launch, arithmetic, memory, isCalibrated) = (0.0, 0.0, 0.0, 0.0, false);
+        var cold = work.ColdBytes * profile.ColdSecondsPerByte(runBytes);
+        var (seconds, launch, arithmetic, memory, isCalibrated) = (cold, 0.0, 0.0, cold, false);
         foreach (var kernel in work.Kernels)
         {
             var of = profile.Classes.FirstOrDefault(c => c.Class == kernel.Class);

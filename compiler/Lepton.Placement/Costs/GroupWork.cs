@@ -60,6 +60,9 @@ public sealed record KernelWork(KernelClass Class, ValueList<ClassWork> Operatio
 /// <param name="WeightBytes">Of what it reads, what is known before the run: parameters, constants, what is prepared from them.</param>
 public sealed record GroupWork(ValueList<KernelWork> Kernels, double Flops, double WeightBytes)
 {
+    /// <summary>Bytes of the weights that a run reads for it, each once, however often its kernels come back to them.</summary>
+    public double ColdBytes { get; init; }
+
     public double BytesRead => Kernels.Sum(k => k.Times * k.BytesRead);
 
     public double BytesWritten => Kernels.Sum(k => k.Times * k.BytesWritten);

@@ -20,6 +20,7 @@ internal sealed class ProblemBuilder
     private readonly IReadOnlySet<NodeId> _stored;
     private readonly IReadOnlySet<string> _first;
     private readonly List<ProgramKernel> _kernels = [];
+    private double _runBytes;
     private readonly List<Kernel> _made = [];
 
     // By node that travels: who makes it, and who reads it.
@@ -37,6 +38,7 @@ internal sealed class ProblemBuilder
     public ProgramProblem Build(Objective objective)
     {
         Check();
+        _runBytes = WorkCounter.RunBytes(_fused, _options.Assumptions);
         foreach (var input in _graph.Inputs.Where(i => _graph[i] is InputNode { Kind: InputKind.Argument }))
         {
             _travels[input] = (AtHome(KernelRole.Argument, ((InputNode)_graph[input]).Label), []);
@@ -59,9 +61,16 @@ internal sealed class ProblemBuilder
         var nodes = _travels.Where(t => t.Value.Consumers.Count > 0).ToArray();
         var tensors = nodes.Select(t => new Tensor(NameOf(t.Key), t.Value.Producer, _sizes.Bytes(t.Key), [.. t.Value.Consumers.Distinct()]));
         var problem = new PlacementProblem(
-            _machine.Devices, _machine.Links, [.. _made], [.. tensors], objective, _machine.Money, _options.Memory, _options.ExclusiveLinks);
+            _machine.Devices, [.. _machine.Links.Select(Crossed)], [.. _made], [.. tensors], objective, _machine.Money, _options.Memory, _options.ExclusiveLinks);
         return new ProgramProblem(_fused, _machine, problem, [.. _kernels], [.. nodes.Select(n => n.Key)]);
     }
+
+    // What a hand-over needs is pushed out of the caches as weights are.
+    private Link Crossed(Link link) => link with
+    {
+        LatencySeconds = link.LatencySeconds + (link.ColdSeconds * Math.Max(_machine.Profiles[link.From]?.ColdShare(_runBytes) ?? 0, _machine.Profiles[link.To]?.ColdShare(_runBytes) ?? 0)),
+        ColdSeconds = 0,
+    };
 
     private int AtHome(KernelRole role, string name)
     {
@@ -88,7 +97,7 @@ internal sealed class ProblemBuilder
         var times = _machine.Devices
             .Select((device, d) => Abilities.Problem(device, _fused, group) is { } problem
                 ? new TimeEstimate(double.PositiveInfinity, TimeSource.Given, problem)
-                : _costs.Estimate(work, d, key))
+                : _costs.Estimate(work, d, key, _runBytes))
             .ToValueList();
         // Before the first kernel at home its thread is woken. Kernels that read arguments alone share that: one of them is the first.
         var seconds = times.Select((t, d) => t.Seconds + (d == _machine.Home && _first.Contains(group.Name) ? _machine.Profiles[d]?.RunSeconds / _first.Count ?? 0 : 0));

@@ -33,7 +33,7 @@ public static class WorkCounter
     {
         var sizes = new SparseSizes(fused.Graph, assumptions);
         var weights = WorkCount.Loads(fused.Graph, group)
-            .Where(o => prepared.Contains(o) || fused.Graph[o] is ConstantNode or InputNode { Kind: InputKind.Parameter }).Sum(sizes.Bytes);
+            .Where(o => prepared.Contains(o) || fused.Graph[o] is ConstantNode or InputNode { Kind: InputKind.Parameter }).ToArray();
         var (kernels, flops) = (new List<KernelWork>(), 0.0);
         var open = new Stack<(FusedGraph Fused, FusionGroup Group, double Times, bool InRegisters)>();
         open.Push((fused, group, 1, false));
@@ -64,7 +64,28 @@ public static class WorkCounter
             }
         }
 
-        return new GroupWork([.. kernels], flops, weights);
+        return new GroupWork([.. kernels], flops, weights.Sum(sizes.Bytes)) { ColdBytes = weights.Sum(o => Read(fused.Graph, group, o, sizes)) };
+    }
+
+    /// <summary>How many bytes a run touches: of what its kernels read and write, each tensor once.</summary>
+    public static double RunBytes(FusedGraph fused, WorkAssumptions? assumptions = null)
+    {
+        var (graph, prepared) = (fused.Graph, PreparedGroup.Of(fused).Groups);
+        var (sizes, touched) = (new SparseSizes(graph, assumptions ?? WorkAssumptions.Default), new Dictionary<NodeId, double>());
+        foreach (var group in fused.Groups.Where(g => !prepared.Contains(g.Name)))
+        {
+            foreach (var load in WorkCount.Loads(graph, group))
+            {
+                touched[load] = Math.Max(touched.GetValueOrDefault(load), Read(graph, group, load, sizes));
+            }
+
+            foreach (var output in group.Outputs)
+            {
+                touched[output] = sizes.Bytes(output);
+            }
+        }
+
+        return touched.Values.Sum();
     }
 
     private static KernelWork Repeated(KernelWork kernel, double times) => kernel with

@@ -16,6 +16,29 @@ public sealed record DeviceProfile(double FlopsPerSecond, double BytesPerSecond,
     /// <summary>Memories nearer than the main one, the smallest first.</summary>
     public ValueList<CacheProfile> Caches { get; init; } = [];
 
+    /// <summary>
+    /// At how many bytes per second weights come that a run has pushed out of the caches since they were read last, by how many bytes a run touches, the
+    /// smallest first. That comes on top of a kernel's time, for first uses are not hidden behind arithmetic. Between two sizes seconds per byte are a line over
+    /// the logarithm of the size; up to the first size nothing comes on top, beyond the last one it is level.
+    /// </summary>
+    public ValueList<CacheProfile> Cold { get; init; } = [];
+
+    /// <summary>Seconds per byte of weights on top of a kernel's time, in a run that touches so many bytes.</summary>
+    public double ColdSecondsPerByte(double runBytes)
+    {
+        var next = Cold.Count(c => c.Bytes < runBytes);
+        if (next == 0 || next == Cold.Count)
+        {
+            return next == 0 ? 0 : 1 / Cold[^1].BytesPerSecond;
+        }
+
+        var (low, high) = (Cold[next - 1], Cold[next]);
+        return ((1 / high.BytesPerSecond) - (1 / low.BytesPerSecond)) * Math.Log(runBytes / low.Bytes) / Math.Log(high.Bytes / low.Bytes) + (1 / low.BytesPerSecond);
+    }
+
+    /// <summary>How much of what can be pushed out of the caches is, in a run that touches so many bytes: 0 to 1.</summary>
+    public double ColdShare(double runBytes) => Cold.Count > 0 && double.IsFinite(Cold[^1].BytesPerSecond) ? Math.Min(1, ColdSecondsPerByte(runBytes) * Cold[^1].BytesPerSecond) : 0;
+
     /// <summary>How kernels of some classes differ from the numbers above; at most one each.</summary>
     public ValueList<ClassProfile> Classes { get; init; } = [];
 }

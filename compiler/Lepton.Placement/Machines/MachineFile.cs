@@ -120,9 +120,10 @@ public static class MachineFile
 
             // latency + distance / signal speed
             var latency = nodes.Amount(keys, "latency", Quantity.Seconds, 0) + nodes.Amount(keys, "distance", Quantity.Distance, 0);
-            var isShared = keys.TryGetValue("bandwidth", out var speed) && speed is YamlScalarNode { Value: Unlimited };
-            var rate = isShared ? double.PositiveInfinity : nodes.Amount(keys, "bandwidth", Quantity.Rate, 1, positive: true);
-            var link = new Link(from, to, latency, rate, nodes.Amount(keys, "price", Quantity.BytePrice, 0));
+            var link = new Link(from, to, latency, nodes.RateOrUnlimited(keys, "bandwidth"), nodes.Amount(keys, "price", Quantity.BytePrice, 0))
+            {
+                ColdSeconds = nodes.Amount(keys, "cold", Quantity.Seconds, 0),
+            };
             var both = nodes.Flag(keys, "both", true);
             if (from >= 0 && from == to)
             {

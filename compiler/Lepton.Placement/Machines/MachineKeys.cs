@@ -9,7 +9,7 @@ internal static class MachineKeys
 
     public static readonly string[] Device = ["kind", "memory", "price", "streams", "minimum", "copies", "threads", "cores", "lacks", "profile"];
 
-    public static readonly string[] Profile = ["compute", "bandwidth", "launch", "run", "caches", "classes"];
+    public static readonly string[] Profile = ["compute", "bandwidth", "launch", "run", "caches", "cold", "classes"];
 
     public static readonly string[] Class = ["compute", "bandwidth", "launch", "caches", "sizes"];
 
@@ -17,7 +17,7 @@ internal static class MachineKeys
 
     public static readonly string[] Size = ["operations", "compute"];
 
-    public static readonly string[] Link = ["from", "to", "latency", "bandwidth", "distance", "price", "both"];
+    public static readonly string[] Link = ["from", "to", "latency", "cold", "bandwidth", "distance", "price", "both"];
 
     public static readonly string[] Lacks = ["f64", "sparse"];
 

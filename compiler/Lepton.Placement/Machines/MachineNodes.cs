@@ -139,6 +139,10 @@ internal sealed class MachineNodes(SourceText source, DiagnosticReport report)
         return amount;
     }
 
+    /// <summary>Bytes per second; +∞ where the file says <see cref="MachineFile.Unlimited"/>.</summary>
+    public double RateOrUnlimited(Dictionary<string, YamlNode> keys, string key) =>
+        keys.TryGetValue(key, out var rate) && rate is YamlScalarNode { Value: MachineFile.Unlimited } ? double.PositiveInfinity : Amount(keys, key, Quantity.Rate, 1, positive: true);
+
     /// <summary>The items of a list; none when the key is not there.</summary>
     public IEnumerable<YamlNode> Items(Dictionary<string, YamlNode> keys, string key, string what)
     {

@@ -47,7 +47,8 @@ public static class MachineText
             Line(1, $"- from: {Word(machine.Devices[link.From].Name)}");
             Line(2, $"to: {Word(machine.Devices[link.To].Name)}");
             If(link.LatencySeconds > 0, $"latency: {Quantity.Seconds.Write(link.LatencySeconds)}");
-            Line(2, $"bandwidth: {(double.IsFinite(link.BytesPerSecond) ? Quantity.Rate.Write(link.BytesPerSecond) : MachineFile.Unlimited)}");
+            If(link.ColdSeconds > 0, $"cold: {Quantity.Seconds.Write(link.ColdSeconds)}");
+            Line(2, $"bandwidth: {Rate(link.BytesPerSecond)}");
             If(link.UsdPerGigabyte > 0, string.Create(CultureInfo.InvariantCulture, $"price: {link.UsdPerGigabyte:0.######} usd/GB"));
             If(!machine.Links.Any(b => IsWayBack(b, link)), "both: false");
         }
@@ -77,7 +78,8 @@ public static class MachineText
                 Line(3, $"run: {Quantity.Seconds.Write(profile.RunSeconds)}");
             }
 
-            Caches(3, profile.Caches);
+            Caches(3, "caches", profile.Caches);
+            Caches(3, "cold", profile.Cold);
             if (profile.Classes.Count > 0)
             {
                 Line(3, "classes:");
@@ -107,7 +109,7 @@ public static class MachineText
                 Line(5, $"launch: {Quantity.Seconds.Write(launch)}");
             }
 
-            Caches(5, of.Caches);
+            Caches(5, "caches", of.Caches);
             if (of.Sizes.Count > 0)
             {
                 Line(5, "sizes:");
@@ -119,19 +121,21 @@ public static class MachineText
             }
         }
 
-        void Caches(int depth, Lepton.Abi.ValueList<CacheProfile> caches)
+        void Caches(int depth, string key, Lepton.Abi.ValueList<CacheProfile> caches)
         {
             if (caches.Count > 0)
             {
-                Line(depth, "caches:");
+                Line(depth, $"{key}:");
             }
 
             foreach (var cache in caches)
             {
-                Line(depth + 1, $"- {{ size: {Quantity.Bytes.Write(cache.Bytes)}, bandwidth: {Quantity.Rate.Write(cache.BytesPerSecond)} }}");
+                Line(depth + 1, $"- {{ size: {Quantity.Bytes.Write(cache.Bytes)}, bandwidth: {Rate(cache.BytesPerSecond)} }}");
             }
         }
     }
+
+    private static string Rate(double bytesPerSecond) => double.IsFinite(bytesPerSecond) ? Quantity.Rate.Write(bytesPerSecond) : MachineFile.Unlimited;
 
     private static bool IsWayBack(Link back, Link link) => back == link with { From = link.To, To = link.From };
 

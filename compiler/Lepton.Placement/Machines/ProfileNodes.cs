@@ -22,7 +22,8 @@ internal static class ProfileNodes
             nodes.Amount(keys, "launch", Quantity.Seconds, 0))
         {
             RunSeconds = nodes.Amount(keys, "run", Quantity.Seconds, 0),
-            Caches = Caches(nodes, keys, what),
+            Caches = Caches(nodes, keys, "caches", what),
+            Cold = Caches(nodes, keys, "cold", what),
             Classes = keys.TryGetValue("classes", out var classes) ? Classes(nodes, classes) : [],
         };
     }
@@ -41,7 +42,7 @@ internal static class ProfileNodes
                     keys.ContainsKey("bandwidth") ? nodes.Amount(keys, "bandwidth", Quantity.Rate, 1, positive: true) : null,
                     keys.ContainsKey("launch") ? nodes.Amount(keys, "launch", Quantity.Seconds, 0) : null)
                 {
-                    Caches = Caches(nodes, keys, what),
+                    Caches = Caches(nodes, keys, "caches", what),
                     Sizes = Sizes(nodes, keys, what),
                 });
             }
@@ -50,19 +51,19 @@ internal static class ProfileNodes
         return [.. classes];
     }
 
-    private static ValueList<CacheProfile> Caches(MachineNodes nodes, Dictionary<string, YamlNode> of, string what)
+    private static ValueList<CacheProfile> Caches(MachineNodes nodes, Dictionary<string, YamlNode> of, string key, string what)
     {
         var caches = new List<CacheProfile>();
-        foreach (var item in nodes.Items(of, "caches", "memories"))
+        foreach (var item in nodes.Items(of, key, key == "cold" ? "sizes of runs" : "memories"))
         {
-            var each = $"a cache of {what}";
+            var each = key == "cold" ? $"a size of `cold` of {what}" : $"a cache of {what}";
             if (nodes.Keys(item, each, MachineKeys.Cache) is { } keys)
             {
                 nodes.Needed(keys, item, each, "size", "1 MiB");
                 nodes.Needed(keys, item, each, "bandwidth", Quantity.Rate.Example);
                 caches.Add(new CacheProfile(
                     nodes.Amount(keys, "size", Quantity.Bytes, caches.Count + 1, positive: true),
-                    nodes.Amount(keys, "bandwidth", Quantity.Rate, 1, positive: true)));
+                    key == "cold" ? nodes.RateOrUnlimited(keys, "bandwidth") : nodes.Amount(keys, "bandwidth", Quantity.Rate, 1, positive: true)));
                 nodes.Ascending(item, "size", caches.Count > 1 ? caches[^2].Bytes : 0, caches[^1].Bytes);
             }
         }

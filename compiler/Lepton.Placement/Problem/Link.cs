@@ -11,6 +11,9 @@ namespace Lepton.Placement.Problem;
 /// <param name="UsdPerGigabyte">Price of 10⁹ bytes.</param>
 public sealed record Link(int From, int To, double LatencySeconds, double BytesPerSecond, double UsdPerGigabyte = 0)
 {
+    /// <summary>Seconds on top of the latency in a run that pushes what a hand-over needs out of the caches.</summary>
+    public double ColdSeconds { get; init; }
+
     /// <summary>How long a copy of so many bytes takes, in seconds.</summary>
     public double Seconds(double bytes) => LatencySeconds + (bytes / BytesPerSecond);
 

@@ -36,6 +36,9 @@ public sealed record SharedCores(int A, int B, ValueList<int> Cores, double Seco
         return [.. found];
     }
 
+    /// <summary>Seconds of a run with all that devices which share cores may add.</summary>
+    public static double Time(PlacementProblem problem, Execution run) => run.Score.Time + Of(problem, run).Sum(s => s.MayAdd);
+
     private static IEnumerable<int> CoresOf(Device device, int[] named) =>
         device.Cores.Count > 0 ? device.Cores : device.Kind is "cpu" or "clr" ? named : [];
 

@@ -13,14 +13,14 @@ namespace Lepton.CommandLine.Calibration;
 /// <summary>Measures the devices of this machine and writes a machine file.</summary>
 internal static class CalibrateCommand
 {
-    // What else the machine does comes and goes, and only ever slows down: each program is measured again after all the others.
-    private const int Passes = 2;
+    // How often each program is measured, each time after all the others.
+    private const int Passes = 4;
 
     // Of the programs, how many may be measured far apart.
     private const double MostApart = 0.3;
 
-    // Of the time, for runs on one device, or on two.
-    private const double PlacedShare = 0.02;
+    // Of the time, for runs on two devices, each time.
+    private const double PlacedShare = 0.01;
 
     public static Command Make()
     {
@@ -57,23 +57,17 @@ internal static class CalibrateCommand
             var busy = false;
             ProgressBar.Show("measuring", show =>
             {
-                var each = CalibrationProgram.All.SelectMany(p => p.Sizes.Select(s => (Program: p, Size: s))).ToArray();
+                var each = CalibrationProgram.All.Append(PlacedTimes.Chain).SelectMany(p => p.Sizes.Select(s => (Program: p, Size: s))).ToArray();
                 var (done, all) = (0.0, (double)Passes * names.Length * each.Length);
                 foreach (var (name, options) in names.Zip(compile))
                 {
                     var runner = new SampleRunner(options, count, asksDevice: !IsHost(options));
-                    var passes = Enumerable.Range(0, Passes).Select(_ => each.Select(e =>
-                    {
-                        cancel.Token.ThrowIfCancellationRequested();
-                        show(done++ / all, $"{name}: {e.Program.Class.ToString().ToLowerInvariant()}");
-                        return runner.Run(e.Program, e.Size, budget / all, cancel.Token);
-                    }).ToArray()).ToArray();
-                    var samples = CalibrationSample.Best(passes, out var apart);
+                    var samples = Samples(runner, each, budget / all, cancel.Token, program => show(done++ / all, $"{name}: {program.Class.ToString().ToLowerInvariant()}"), out var apart);
                     busy |= apart > MostApart;
-                    var told = runner.Run(PlacedTimes.Chain, PlacedTimes.Chain.Sizes[0], budget * PlacedShare, cancel.Token);
                     var beside = IsHost(options) ? 0 : CopyTimes.BesideSeconds(samples);
-                    var alone = PlacedTimes.Measure([name], [options], count, budget * PlacedShare, cancel.Token);
-                    profiles.Add(ProfileFit.Of(samples, told.BetweenSeconds) with { RunSeconds = alone.Run + beside });
+                    var others = names.Index().Where(n => n.Item != name).Take(1).Select(n => n.Index).ToArray();
+                    var run = PlacedTimes.Least(PlacedTimes.Chain, [name, .. others.Select(o => names[o])], [options, .. others.Select(o => compile[o])], count, budget * PlacedShare, cancel.Token).Run;
+                    profiles.Add(ProfileFit.Of(samples, samples[^1].BetweenSeconds) with { RunSeconds = run + beside });
                     copies.Add((beside, IsHost(options) ? double.PositiveInfinity : CopyTimes.BytesPerSecond(samples)));
                 }
 
@@ -102,6 +96,32 @@ internal static class CalibrateCommand
         return command;
     }
 
+    // Each program, compiled once, several times far apart: what else the machine does comes and goes, and only ever slows down.
+    private static IReadOnlyList<CalibrationSample> Samples(
+        SampleRunner runner, IReadOnlyList<(CalibrationProgram Program, long Size)> each, double seconds, CancellationToken cancel, Action<CalibrationProgram> show, out double apart)
+    {
+        var compiled = new List<CompiledSample>();
+        try
+        {
+            var passes = Enumerable.Range(0, Passes).Select(pass => each.Select((one, i) =>
+            {
+                cancel.ThrowIfCancellationRequested();
+                show(one.Program);
+                if (pass == 0)
+                {
+                    compiled.Add(runner.Compile(one.Program, one.Size));
+                }
+
+                return compiled[i].Measure(seconds, cancel);
+            }).ToArray()).ToArray();
+            return CalibrationSample.Best(passes, out apart);
+        }
+        finally
+        {
+            compiled.ForEach(c => c.Dispose());
+        }
+    }
+
     // Both ways between all of them: another queue takes over, a device is given its kernels, and each copies as it does.
     private static IEnumerable<Link> Links(
         string[] names, CompileOptions[] compile, IReadOnlyList<(double Beside, double BytesPerSecond)> copies, int threads, double seconds, CancellationToken cancel)
@@ -111,11 +131,17 @@ internal static class CalibrateCommand
             for (var b = a + 1; b < names.Length; b++)
             {
                 var rate = 1 / ((1 / copies[a].BytesPerSecond) + (1 / copies[b].BytesPerSecond));
-                var over = PlacedTimes.Measure([names[a], names[b]], [compile[a], compile[b]], threads, seconds, cancel).Over - (PlacedTimes.Bytes / rate);
-                var latency = Math.Max(0, over) + ((copies[a].Beside + copies[b].Beside) / 2);
-                yield return new Link(a, b, latency, rate);
-                yield return new Link(b, a, latency, rate);
+                var (near, far) = (Over(PlacedTimes.Chain, a, b, rate), Over(CalibrationProgram.ColdChain, a, b, rate));
+                var link = new Link(a, b, near + ((copies[a].Beside + copies[b].Beside) / 2), rate) { ColdSeconds = Math.Max(0, far - near) };
+                yield return link;
+                yield return link with { From = b, To = a };
             }
+        }
+
+        double Over(CalibrationProgram chain, int a, int b, double rate)
+        {
+            var found = PlacedTimes.Least(chain, [names[a], names[b]], [compile[a], compile[b]], threads, seconds, cancel);
+            return Math.Max(0, found.Over - (found.Bytes / rate));
         }
     }
 

@@ -11,13 +11,19 @@ internal sealed record CalibrationSample(
 {
     private const double Far = 1.25;
 
+    /// <summary>Bytes of weights that a run reads.</summary>
+    public double ColdBytes { get; init; }
+
+    /// <summary>Bytes that a run touches.</summary>
+    public double RunBytes { get; init; }
+
     /// <summary>Of several measurements of the same programs the fastest of each.</summary>
     /// <param name="passes">Each with all programs in the same order.</param>
-    /// <param name="apart">The share of the programs whose slowest measurement took a quarter more than the fastest.</param>
+    /// <param name="apart">The share of the programs of which half the measurements took a quarter more than the fastest.</param>
     public static IReadOnlyList<CalibrationSample> Best(IReadOnlyList<IReadOnlyList<CalibrationSample>> passes, out double apart)
     {
         var each = Enumerable.Range(0, passes[0].Count).Select(i => passes.Select(p => p[i]).OrderBy(s => s.KernelSeconds ?? s.Seconds).ToArray()).ToArray();
-        apart = each.Count(s => (s[^1].KernelSeconds ?? s[^1].Seconds) > Far * (s[0].KernelSeconds ?? s[0].Seconds)) / (double)each.Length;
+        apart = each.Count(s => (s[s.Length / 2].KernelSeconds ?? s[s.Length / 2].Seconds) > Far * (s[0].KernelSeconds ?? s[0].Seconds)) / (double)each.Length;
         return [.. each.Select(s => s[0])];
     }
 }

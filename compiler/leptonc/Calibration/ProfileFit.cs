@@ -1,3 +1,4 @@
+using Lepton.Abi;
 using Lepton.Placement.Costs;
 using Lepton.Placement.Machines;
 
@@ -11,6 +12,7 @@ namespace Lepton.CommandLine.Calibration;
 /// in kernels      seconds - (seconds of a trivial run - empty) - launches · empty
 /// bandwidth(set)  bytes / seconds in kernels                                                       of programs that move
 ///                 (of a device that was asked: what it says that they took - what a trivial one took, which launch has)
+/// cold(set)       bytes of weights / (seconds of a chain of products, each with its own weights - as many times one of them alone)
 /// rate(size)      operations of the class / (seconds in kernels - other operations / their rates)  of programs that compute
 /// </code>
 /// </summary>
@@ -30,7 +32,7 @@ internal static class ProfileFit
         var empty = start.Seconds / start.Launches;
         var run = Math.Max(0, samples.First(s => s.Purpose == Purpose.Run).Seconds - empty);
         var trivial = samples.First(s => s.Purpose == Purpose.Run).KernelSeconds ?? 0;
-        var profile = new DeviceProfile(1, 1, empty + between);
+        var profile = new DeviceProfile(1, 1, empty + between) { Cold = Cold(samples) };
         foreach (var kind in Enum.GetValues<KernelClass>())
         {
             var moves = Of(kind, Purpose.Move)
@@ -74,6 +76,17 @@ internal static class ProfileFit
             var rest = sample.Operations.Where(o => o.Class != sample.Class).Sum(o => o.Operations / CostModel.Rate(profile, o.Class, o.Operations));
             return Math.Max(InKernels(sample) - (profile.FlopsPerSecond > 1 ? rest : 0), InKernels(sample) * LeastShare);
         }
+    }
+
+    // The shortest chain is what nothing comes on top of.
+    private static ValueList<CacheProfile> Cold(IReadOnlyList<CalibrationSample> samples)
+    {
+        var chains = samples.Where(s => s.Purpose == Purpose.Cold).OrderBy(s => s.RunBytes).ToArray();
+        return [.. chains.Select(s => Each(s) - Each(chains[0]) is > 0 and var more
+            ? new CacheProfile(s.RunBytes, s.ColdBytes / s.Launches / more)
+            : new CacheProfile(s.RunBytes, double.PositiveInfinity))];
+
+        static double Each(CalibrationSample sample) => (sample.KernelSeconds ?? sample.Seconds) / sample.Launches;
     }
 
     private static double Own(CalibrationSample sample) => sample.Operations.Where(o => o.Class == sample.Class).Sum(o => o.Operations);

@@ -84,7 +84,8 @@ internal static class BenchCommand
         var invocations = entries.Select(e => made.Bind(e, options)).ToArray();
         try
         {
-            var batches = invocations.Select(i => WarmUp(i, Math.Min(0.3, seconds))).ToArray();
+            // How many runs make a batch of some 20 µs, so that reading the clock does not count.
+            var batches = invocations.Select(i => WarmUp.Run(() => i.Run(), Math.Min(0.3, seconds)) is var warm ? Math.Max(1, (long)(20e-6 / (warm.Seconds / warm.Runs))) : 1).ToArray();
             var times = invocations.Select(_ => new List<double>()).ToArray();
             var start = Stopwatch.GetTimestamp();
             do
@@ -107,20 +108,6 @@ internal static class BenchCommand
         {
             Array.ForEach(invocations, i => i.Dispose());
         }
-    }
-
-    // How many runs make a batch of some 20 µs, so that reading the clock does not count.
-    private static long WarmUp(Invocation invocation, double seconds)
-    {
-        invocation.Run();
-        var (start, runs) = (Stopwatch.GetTimestamp(), 0L);
-        do
-        {
-            invocation.Run();
-            runs++;
-        }
-        while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds);
-        return Math.Max(1, (long)(20e-6 / (Stopwatch.GetElapsedTime(start).TotalSeconds / runs)));
     }
 
     private static (double Flops, double Bytes) Cost(KernelModule module, Func<string, long> sizeOf)

@@ -114,7 +114,7 @@ internal static class PlaceCommand
             .Select(k => new PlannedGroup(k.Item.Name, request.Keys[k.Item.Name], program.Machine.Devices[run.Devices[k.Index]].Name, run.Starts[k.Index]));
         return new PlanFile(
             request.Program, request.Entry, request.Dims, Path.GetFileName(request.MachinePath), request.MachineKey, request.Objective,
-            Shown.Status(report.Result), run.Score.Time + SharedCores.Of(program.Problem, run).Sum(s => s.MayAdd), run.Score.Money, [.. groups])
+            Shown.Status(report.Result), SharedCores.Time(program.Problem, run), run.Score.Money, [.. groups])
         {
             ContractionsAlone = request.Fused is not null,
             Times = times is null ? null : Path.GetFileName(request.TimesPath),

@@ -78,14 +78,7 @@ internal static class ProfileCommand
         var options = new RunOptions { Threads = threads, Parameters = made.Parameters, Sizes = made.Sizes, Recorder = recorder };
         using var invocation = made.Bind(entry, options);
         var runs = new List<RecordedRun>();
-        invocation.Run();
-        var warm = Stopwatch.GetTimestamp();
-        do
-        {
-            invocation.Run();
-        }
-        while (Stopwatch.GetElapsedTime(warm).TotalSeconds < Math.Min(0.2, seconds));
-
+        WarmUp.Run(() => invocation.Run(), Math.Min(0.2, seconds));
         var first = Stopwatch.GetTimestamp();
         do
         {

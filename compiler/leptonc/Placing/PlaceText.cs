@@ -106,6 +106,11 @@ internal sealed class PlaceText
             {
                 Wrapped("cores", Reasons.Shared(_problem, shared));
             }
+
+            if (Reasons.Sooner(_problem, result) is { } sooner)
+            {
+                Wrapped("cores", sooner);
+            }
         }
     }
 

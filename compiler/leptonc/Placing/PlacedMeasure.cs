@@ -28,9 +28,17 @@ internal sealed record PlacedMeasure(IReadOnlyList<double> Seconds, PlacedTimeli
         try
         {
             var (inputs, references) = (made.References, Array.ConvertAll(outputs, o => new TensorRef(o)));
-            var runs = new List<PlacedTimeline>();
-            var start = Stopwatch.GetTimestamp();
-            for (var warm = true; warm || (runs.Count < MostRuns && (runs.Count < 3 || Stopwatch.GetElapsedTime(start).TotalSeconds < seconds));)
+            WarmUp.Run(Once, Math.Min(0.3, seconds));
+            var (runs, start) = (new List<PlacedTimeline>(), Stopwatch.GetTimestamp());
+            while (runs.Count < MostRuns && (runs.Count < 3 || Stopwatch.GetElapsedTime(start).TotalSeconds < seconds))
+            {
+                Once();
+                runs.Add(timeline!);
+            }
+
+            return new PlacedMeasure([.. runs.Select(r => r.Seconds)], runs.OrderBy(r => r.Seconds).ElementAt(runs.Count / 2));
+
+            void Once()
             {
                 if (outputs.Length > 0)
                 {
@@ -40,18 +48,7 @@ internal sealed record PlacedMeasure(IReadOnlyList<double> Seconds, PlacedTimeli
                 {
                     session.Evaluate(inputs, options).Dispose();
                 }
-
-                if (!warm)
-                {
-                    runs.Add(timeline!);
-                }
-                else if (Stopwatch.GetElapsedTime(start).TotalSeconds > Math.Min(0.3, seconds))
-                {
-                    (warm, start) = (false, Stopwatch.GetTimestamp());
-                }
             }
-
-            return new PlacedMeasure([.. runs.Select(r => r.Seconds)], runs.OrderBy(r => r.Seconds).ElementAt(runs.Count / 2));
         }
         finally
         {

@@ -1,3 +1,4 @@
+using Lepton.Placement;
 using Lepton.Placement.Costs;
 using Lepton.Placement.Problem;
 using Lepton.Placement.Reports;
@@ -43,6 +44,16 @@ internal static class Reasons
     public static string Shared(PlacementProblem problem, SharedCores shared) =>
         $"{problem.Devices[shared.A].Name} and {problem.Devices[shared.B].Name} share core{(shared.Cores.Count == 1 ? "" : "s")} {string.Join(", ", shared.Cores)}, and both have work for {Shown.Time(shared.Seconds)}: "
         + $"planned as if each had them alone; that may add {Shown.Time(shared.MayAdd)}, which the time in a plan file has";
+
+    /// <summary>Which plan would be slower on cores of its own and may be done sooner than this one, whose devices share cores; null: none.</summary>
+    public static string? Sooner(PlacementProblem problem, PlacementResult result)
+    {
+        var time = SharedCores.Time(problem, result.Run!);
+        var other = result.Alternatives.Where(a => a.Run.Score.Feasible && a.Run.Score.Time >= result.Run!.Score.Time).MinBy(a => SharedCores.Time(problem, a.Run));
+        return other is not null && SharedCores.Time(problem, other.Run) is var less && less < time * (1 - Simulator.Tolerance)
+            ? $"with that the plan may take {Shown.Time(time)}, and {other.Name} {Shown.Time(less)}: pin kernels, or place without one of the devices"
+            : null;
+    }
 
     /// <summary><c>changes above 3.1 usd/h</c>.</summary>
     public static string Price(PriceEdge edge) => (edge.UsdPerHour, edge.IsUp) switch

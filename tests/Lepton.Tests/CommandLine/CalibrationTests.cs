@@ -31,6 +31,9 @@ public class CalibrationTests
                 case Purpose.Compute:
                     Assert.True(own > 0 && kernels.Length == 1, $"{program.Class}: {string.Join(", ", kernels.Select(k => $"{k.Class} {k.Operations}"))}");
                     break;
+                case Purpose.Cold:
+                    Assert.All(kernels, k => Assert.Equal(KernelClass.Contraction, k.Class));
+                    break;
                 case Purpose.Launch:
                     Assert.True(Assert.Single(kernels).Times >= 100);
                     break;
@@ -138,9 +141,9 @@ public class CalibrationTests
     public void Chains_are_measured_on_devices_of_this_machine()
     {
         var options = Source.OptionsHere("clr", null, exact: false, fastMath: false);
-        var found = PlacedTimes.Measure(["clr", "clr"], [options, options], 1, 0, CancellationToken.None);
+        var found = PlacedTimes.Measure(PlacedTimes.Chain, ["clr", "clr"], [options, options], 1, 0, CancellationToken.None);
         Assert.All([found.Run, found.Over], t => Assert.InRange(t, 1e-9, 1));
-        Assert.Equal(0, PlacedTimes.Measure(["clr"], [options], 1, 0, CancellationToken.None).Over);
+        Assert.Equal(0, PlacedTimes.Measure(PlacedTimes.Chain, ["clr"], [options], 1, 0, CancellationToken.None).Over);
         var chain = new SampleRunner(options, 1, asksDevice: true).Run(PlacedTimes.Chain, 16, 0, CancellationToken.None);
         Assert.True(chain is { Launches: 3, BetweenSeconds: > 0 });
     }
@@ -161,6 +164,25 @@ public class CalibrationTests
         Assert.Equal(1e6 / 100e-6, found.BytesPerSecond, 1.0);
         Assert.Equal(1e4 / 4e-6, Assert.Single(found.Caches).BytesPerSecond, 1.0);
         Assert.Equal(1e6 / 90e-6, found.FlopsPerSecond, 1.0);
+    }
+
+    [Fact]
+    public void Weights_that_come_from_further_away_are_what_a_chain_takes_longer_than_its_parts()
+    {
+        CalibrationSample[] samples =
+        [
+            new(KernelClass.Elementwise, Purpose.Run, [], 0, 1, 1e-6),
+            new(KernelClass.Reduction, Purpose.Launch, [], 0, 400, 400e-9),
+            new(KernelClass.Elementwise, Purpose.Move, [], 1e6, 1, 100e-6),
+            new(KernelClass.Elementwise, Purpose.Compute, [new ClassWork(KernelClass.Elementwise, 1e6)], 0, 1, 100e-6),
+            Chain(1, 1e-3, 3e6), Chain(4, 3.9e-3, 9e6), Chain(12, 15e-3, 25e6),
+        ];
+        var cold = ProfileFit.Of(samples).Cold;
+        Assert.Equal([3e6, 9e6, 25e6], cold.Select(c => c.Bytes));
+        Assert.Equal([double.PositiveInfinity, double.PositiveInfinity, 2e6 / 0.25e-3], cold.Select(c => c.BytesPerSecond));
+
+        static CalibrationSample Chain(int count, double seconds, double runBytes) =>
+            new(KernelClass.Contraction, Purpose.Cold, [], 0, count, seconds) { ColdBytes = count * 2e6, RunBytes = runBytes };
     }
 
     [Fact]

@@ -202,6 +202,12 @@ public sealed class PlaceTests : IDisposable
         var planned = PlanFile.Read(new SourceText("two.plan", File.ReadAllText(At("two.plan"))), new DiagnosticReport())!.Seconds;
         Assert.Equal(1.5 * json.GetProperty("plan").GetProperty("time").GetDouble(), planned, 7);
 
+        // The faster device alone would be done sooner than both on two cores.
+        Assert.DoesNotContain("with that the plan may take", words);
+        File.WriteAllText(At("box.yaml"), Machine.Replace("cores: [0, 1], profile: { compute: 10", "cores: [0, 1], profile: { compute: 18", StringComparison.Ordinal));
+        words = string.Join(' ', UsageTests.Run("place", At("two.lep"), "--machine", At("box.yaml"), "--seconds", "0.1").Output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        Assert.Matches("with that the plan may take [0-9.]+ us, and all on opencl [0-9.]+ us: pin kernels", words);
+
         // Each with a core of its own; and one of them with nothing to do.
         File.WriteAllText(At("box.yaml"), Machine.Replace("[0, 1]", "[1]", StringComparison.Ordinal).Replace("threads: 1", "threads: 1, cores: [0]", StringComparison.Ordinal));
         Assert.DoesNotContain("share core", UsageTests.Run("place", At("two.lep"), "--machine", At("box.yaml"), "--seconds", "0.1").Output);

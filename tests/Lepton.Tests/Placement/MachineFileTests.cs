@@ -57,6 +57,7 @@ public class MachineFileTests
         var server = new DeviceProfile(50e12, 2e12, 5e-6)
         {
             RunSeconds = 20e-6,
+            Cold = [new CacheProfile(48 << 20, double.PositiveInfinity), new CacheProfile(1e9, 1.5e12)],
             Caches = [new CacheProfile(48.0 * (1 << 20), 5e12)],
             Classes =
             [
@@ -129,6 +130,8 @@ public class MachineFileTests
         { Profile + "caches: [ { size: 1 MiB } ] } }\n", "LEP7004", "2:93", "`bandwidth: 12 GB/s`" },
         { Profile + "caches: { size: 1 MiB } } }\n", "LEP7002", "2:91", "a list of memories" },
         { Profile + "caches: [ { size: 2 MiB, bandwidth: 1 GB/s }, { size: 1 MiB, bandwidth: 1 GB/s } ] } }\n", "LEP7006", "2:129", "put the smallest first" },
+        { Profile + "cold: [ { size: 2 MiB, bandwidth: none } ] } }\n", "LEP7005", "2:117", "`none` is no bandwidth" },
+        { Profile + "cold: { size: 1 MiB } } }\n", "LEP7002", "2:89", "a list of sizes of runs" },
         { Profile + "classes: { srot: { launch: 1 us } } } }\n", "LEP7003", "2:94", "did you mean `sort`" },
         { Profile + "classes: { sort: 3 us } } }\n", "LEP7002", "2:100", "class `sort` must be keys with values" },
         { Profile + "classes: { sort: { compute: 1 GB/s } } }\n }", "LEP7005", "2:111", "`1 GB/s` is no speed" },

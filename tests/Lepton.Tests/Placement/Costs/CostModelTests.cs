@@ -49,6 +49,35 @@ public class CostModelTests
         Assert.Equal(TimeSource.Assumed, nothing.Source);
     }
 
+    [Theory]
+    [InlineData(1e6, 0)]
+    [InlineData(4e6, 0)]
+    [InlineData(8e6, 0.5e-3)]
+    [InlineData(16e6, 1e-3)]
+    [InlineData(1e9, 1e-3)]
+    public void Weights_come_on_top_where_a_run_has_pushed_them_out_of_the_caches(double runBytes, double seconds)
+    {
+        // A megabyte, at 1 GB/s from 16 MB on.
+        var machine = One with { Profiles = [Profile with { Cold = [new CacheProfile(4e6, double.PositiveInfinity), new CacheProfile(16e6, 1e9)] }] };
+        var work = new GroupWork([new KernelWork(KernelClass.Elementwise, [new ClassWork(KernelClass.Elementwise, 10e6)], 1e6, 0)], 10e6, 1e6) { ColdBytes = 1e6 };
+        var model = new CostModel(machine);
+        Assert.Equal(seconds, model.Estimate(work, 0, runBytes: runBytes).Seconds - model.Estimate(work, 0).Seconds, 12);
+        Assert.Equal(seconds / 1e-3, machine.Profiles[0]!.ColdShare(runBytes), 9);
+        Assert.Equal(0, Profile.ColdShare(runBytes));
+    }
+
+    [Fact]
+    public void A_run_touches_each_tensor_once_and_of_a_table_the_rows_that_it_takes()
+    {
+        // x, w, b and the result; w and b are weights, and the loop reads w in each of its steps.
+        var loop = Fuse("param w: f32[8, 8] ~ glorot\nparam b: f32[8] ~ zeros\nfn f(x: f32[4, 8]) -> (y: f32[4, 8]) {\n scan t in 3 {\n state s[i: 4, j: 8] = x[i, j]\n s'[i, j] = (sum[k] s[i, k] * w[k, j]) + b[j]\n }\n y = s\n }");
+        Assert.Equal(4 * ((4 * 8) + (8 * 8) + 8 + (4 * 8)), WorkCounter.RunBytes(loop));
+        Assert.Equal(4 * ((8 * 8) + 8), loop.Groups.Sum(g => WorkCounter.Of(loop, g).ColdBytes));
+        var table = Fuse("param t: f32[1000, 8] ~ glorot\nfn f(i: i32[5]) -> (y: f32[5, 8]) { y[a, b] = t[i[a], b] }");
+        Assert.Equal(4 * ((5 * 8) + 5 + (5 * 8)), WorkCounter.RunBytes(table));
+        Assert.Equal(4 * 5 * 8, WorkCounter.Of(table, table.Groups[0]).ColdBytes);
+    }
+
     [Fact]
     public void A_measured_time_stands_before_the_formula_for_the_same_group_wherever_it_is()
     {
@@ -103,8 +132,8 @@ public class CostModelTests
                 new Device("laptop", "cpu", 16e9, 0.05, 2) { Threads = 2, Cores = [0, 1] },
                 new Device("opencl 0", "opencl:0", CopiesOccupy: true, MinimumSeconds: 60) { Lacks = ["f64"] },
             ],
-            [Profile with { Classes = [.. Profile.Classes, new ClassProfile(KernelClass.Gather), new ClassProfile(KernelClass.Random, null, 3e9, 2e-9)] }, null],
-            [new Link(0, 1, 1.5e-6, 12e9, 0.02), new Link(1, 0, 1.5e-6, 12e9, 0.02)],
+            [Profile with { Cold = [new CacheProfile(1e6, double.PositiveInfinity), new CacheProfile(4e7, 30e9)], Classes = [.. Profile.Classes, new ClassProfile(KernelClass.Gather), new ClassProfile(KernelClass.Random, null, 3e9, 2e-9)] }, null],
+            [new Link(0, 1, 1.5e-6, 12e9, 0.02) { ColdSeconds = 4e-6 }, new Link(1, 0, 1.5e-6, 12e9, 0.02) { ColdSeconds = 4e-6 }],
             MoneyModel.Rental) { Home = 1 };
         var text = MachineText.Print(machine, "two lines", "of comment");
         Assert.Equal((1, 1), (text.Split("from:").Length - 1, text.Split("# of comment").Length - 1));
