@@ -17,13 +17,16 @@ internal sealed record CalibrationSample(
     /// <summary>Bytes that a run touches.</summary>
     public double RunBytes { get; init; }
 
-    /// <summary>Of several measurements of the same programs the fastest of each.</summary>
+    /// <summary>
+    /// Of several measurements of the same programs the fastest of each: what else the machine does only ever slows down. Of chains that push their weights out of
+    /// the caches the middle one: others on the same processor push too, as they will in the runs that are predicted.
+    /// </summary>
     /// <param name="passes">Each with all programs in the same order.</param>
     /// <param name="apart">The share of the programs of which half the measurements took a quarter more than the fastest.</param>
     public static IReadOnlyList<CalibrationSample> Best(IReadOnlyList<IReadOnlyList<CalibrationSample>> passes, out double apart)
     {
         var each = Enumerable.Range(0, passes[0].Count).Select(i => passes.Select(p => p[i]).OrderBy(s => s.KernelSeconds ?? s.Seconds).ToArray()).ToArray();
         apart = each.Count(s => (s[s.Length / 2].KernelSeconds ?? s[s.Length / 2].Seconds) > Far * (s[0].KernelSeconds ?? s[0].Seconds)) / (double)each.Length;
-        return [.. each.Select(s => s[0])];
+        return [.. each.Select(s => s[s[0].Purpose == Purpose.Cold ? s.Length / 2 : 0])];
     }
 }

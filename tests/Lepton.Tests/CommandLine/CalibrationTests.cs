@@ -192,6 +192,10 @@ public class CalibrationTests
         Assert.Equal([1, 2, 6], best.Select(s => s.Seconds));
         Assert.Equal(2 / 3.0, apart, 12);
 
+        // Others on the processor push weights out of the caches too.
+        CalibrationSample[] chains = [At(3) with { Purpose = Purpose.Cold }, At(1) with { Purpose = Purpose.Cold }, At(2) with { Purpose = Purpose.Cold }];
+        Assert.Equal(2, Assert.Single(CalibrationSample.Best([.. chains.Select(c => new[] { c })], out _)).Seconds);
+
         static CalibrationSample At(double seconds, double? kernels = null) => new(KernelClass.Sort, Purpose.Compute, [], 0, 1, seconds, kernels);
     }
 
