@@ -59,7 +59,7 @@ internal static class Conflicts
 
         // Who has a plan needs no solver.
         return options.Solver is { } solve && GoalSearch.Run(problem, [], options with { Solver = null }).Run is null
-            && solve(problem, null).Status == SolverStatus.Infeasible;
+            && solve(problem, null, TimeSpan.Zero).Status == SolverStatus.Infeasible;
     }
 
     private static PlacementProblem Only(PlacementProblem problem, (int Limit, int Memory)[] kept) => problem with

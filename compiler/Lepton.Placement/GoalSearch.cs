@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Lepton.Placement.Exact;
 using Lepton.Placement.Heuristics;
 using Lepton.Placement.Problem;
@@ -20,10 +21,14 @@ internal sealed class GoalSearch
     // Kernels up to which the solver comes first, and the part of annealing that comes before it.
     private const int SolverFirst = 30, ShortWalk = 4;
 
+    // Where annealing ends differs much from walk to walk: several short ones find more than a long one does, while they are short enough.
+    private const int Threads = 2, MostWalks = 6, WalkKernels = 300;
+
     private readonly PlacementProblem _problem;
     private readonly PlacerOptions _options;
     private readonly Goal _goal;
     private readonly Weights _weights;
+    private readonly Stopwatch _watch = Stopwatch.StartNew();
     private Tables _tables;
     private Execution? _best;
     private Plan? _start;
@@ -137,10 +142,16 @@ internal sealed class GoalSearch
         var steps = _options.AnnealingWork / divisor / (10 + (2 * _tables.Kernels) + _tables.Consumers.Sum(c => c.Length));
         if (!Proven && _best is not null && steps > 0 && OrderAnnealing.Applies(_tables, _weights))
         {
-            // A step of it costs a tenth, and what a solver cannot take is worth more; two walks that know nothing of each other, on two processors.
-            var plans = new Plan[2];
-            var walk = (long)steps * Math.Clamp(_tables.Kernels / 4, 2, 50);
-            Parallel.For(0, plans.Length, i => plans[i] = OrderAnnealing.Run(_tables, _weights, _best.Plan, walk, seed: i + 1));
+            // A step of it costs a tenth, and what a solver cannot take is worth more; two threads, each with walks that know nothing of each other.
+            var plans = new Plan[Threads * (divisor > 1 ? 1 : Math.Clamp(WalkKernels / _tables.Kernels, 1, MostWalks))];
+            var walk = (long)steps * Math.Clamp(_tables.Kernels / 4, 2, 50) / (plans.Length > Threads ? 2 : 1);
+            Parallel.For(0, Threads, i =>
+            {
+                for (var k = i; k < plans.Length; k += Threads)
+                {
+                    plans[k] = OrderAnnealing.Run(_tables, _weights, _best.Plan, walk, seed: k + 1);
+                }
+            });
             Array.ForEach(plans, p => Try("annealing", p));
         }
         else if (!Proven && _start is not null && steps > 0)
@@ -181,7 +192,7 @@ internal sealed class GoalSearch
     {
         if (!Proven && _best is { } before && _options.Improve is { } improve)
         {
-            Try("large neighbourhoods", improve(_problem, before.Plan));
+            Try("large neighbourhoods", improve(_problem, before.Plan, _watch.Elapsed));
         }
 
         if (Proven || _options.Solver is not { } solve)
@@ -189,7 +200,7 @@ internal sealed class GoalSearch
             return null;
         }
 
-        var answer = solve(_problem, _best?.Plan);
+        var answer = solve(_problem, _best?.Plan, _watch.Elapsed);
         _options.Cancel.ThrowIfCancellationRequested();
         if (answer.Best is { } plan)
         {

@@ -15,11 +15,15 @@ public sealed record PlacerOptions
     /// <summary>Steps of the exact search of small problems, per goal.</summary>
     public long SearchSteps { get; init; } = 300_000;
 
-    /// <summary>A solver: takes a problem with one absolute goal and the best plan known, if any. Null: do without.</summary>
-    public Func<PlacementProblem, Plan?, SolverAnswer>? Solver { get; init; }
+    /// <summary>
+    /// A solver: takes a problem with one absolute goal, the best plan known, if any, and the time that the goal has taken so far. Null: do without.
+    /// </summary>
+    public Func<PlacementProblem, Plan?, TimeSpan, SolverAnswer>? Solver { get; init; }
 
-    /// <summary>Improves a plan of a problem with one absolute goal by large neighbourhoods. Null: do without.</summary>
-    public Func<PlacementProblem, Plan, Plan>? Improve { get; init; }
+    /// <summary>
+    /// Improves a plan of a problem with one absolute goal, which has taken some time so far, by large neighbourhoods. Null: do without.
+    /// </summary>
+    public Func<PlacementProblem, Plan, TimeSpan, Plan>? Improve { get; init; }
 
     /// <summary>Plans that are known already, of the same kernels and devices: where the search starts.</summary>
     public IReadOnlyList<Plan> Known { get; init; } = [];

@@ -16,14 +16,19 @@ internal static class LoadBounds
     private const int Steps = 60;
 
     /// <summary>No plan has a smaller weightTime · (largest load in seconds) + weightMoney · (busy money in usd).</summary>
-    public static double Of(Tables tables, double weightTime, double weightMoney, IReadOnlyList<int>? kernels = null)
+    public static double Of(Tables tables, double weightTime, double weightMoney, IReadOnlyList<int>? kernels = null) =>
+        Best(tables, weightTime, weightMoney, kernels ?? tables.Order).Value;
+
+    /// <summary>The best λ that was found for the loads of all kernels, by device; all 0 when one of them can stand nowhere.</summary>
+    public static double[] Shares(Tables tables) => Best(tables, 1, 0, tables.Order).Share;
+
+    private static (double Value, double[] Share) Best(Tables tables, double weightTime, double weightMoney, IReadOnlyList<int> kernels)
     {
-        kernels ??= tables.Order;
         var devices = tables.Devices;
         var usable = Enumerable.Range(0, devices).Where(d => kernels.Any(v => tables.Allowed(v, d))).ToArray();
         if (usable.Length == 0 || kernels.Any(v => !usable.Any(d => tables.Allowed(v, d))))
         {
-            return kernels.Count == 0 ? 0 : double.PositiveInfinity;
+            return (kernels.Count == 0 ? 0 : double.PositiveInfinity, new double[devices]);
         }
 
         var streams = usable.Sum(d => tables.Problem.Devices[d].Streams);
@@ -33,11 +38,17 @@ internal static class LoadBounds
             share[d] = (double)tables.Problem.Devices[d].Streams / streams;
         }
 
-        var best = 0.0;
+        var (best, bestShare) = (0.0, share.ToArray());
         for (var step = 0; step < Steps; step++)
         {
             var load = new double[devices];
-            best = Math.Max(best, Value(tables, kernels, usable, share, weightTime, weightMoney, load));
+            var value = Value(tables, kernels, usable, share, weightTime, weightMoney, load);
+            if (value > best)
+            {
+                best = value;
+                share.CopyTo(bestShare, 0);
+            }
+
             var most = load.Max();
             if (weightTime == 0 || most == 0)
             {
@@ -58,7 +69,7 @@ internal static class LoadBounds
             }
         }
 
-        return best;
+        return (best, bestShare);
     }
 
     private static double Value(

@@ -11,11 +11,15 @@ namespace Lepton.Placement.Heuristics;
 ///   order   k1 k2 … ki … kn     ready(i, d): when device d is free before place i
 ///                   └ end(v) + tail(v, d) &gt; what would be accepted: rejected
 /// </code>
+/// Where all devices are busy to the end, a kernel that changes its device alone makes one of them end later: two that exchange theirs keep the loads.
 /// </summary>
 internal sealed class OrderAnnealing
 {
-    private const double Hot = 0.5;
+    private const double Hot = 4;
     private const double Cold = 0.02;
+
+    // Kernels that change places in time are near each other: most of them would not fit anywhere else.
+    private const int Near = 5;
 
     private readonly Weights _goal;
     private readonly int _kernels, _devices;
@@ -31,6 +35,9 @@ internal sealed class OrderAnnealing
     private readonly int[] _device, _order, _place;
     private readonly double[] _end, _newEnd, _ready, _newReady, _most, _newMost;
     private readonly List<(int Kernel, int Behind)> _chain = [];
+    private readonly List<(int From, int To)> _moved = [];
+    private readonly List<(int Variable, int Old)> _replaced = [];
+    private int _first;
 
     private OrderAnnealing(Tables tables, Weights goal, Plan from)
     {
@@ -99,53 +106,21 @@ internal sealed class OrderAnnealing
         {
             var heat = hot * Math.Pow(Cold, (double)step / steps);
             var most = value - (heat * Math.Log(1 - random.NextDouble()));
-            var (v, behind) = random.Next(4) > 0 ? _chain[random.Next(_chain.Count)] : (random.Next(_kernels), -1);
-            if (movable.Length == 0 || random.Next(3) == 0)
+            var (first, paid) = Change(random, movable, money);
+            if (first == _kernels)
             {
-                // In front of the kernel that it waits for, or anywhere between what it reads and what reads it.
-                var (low, high) = Room(v);
-                var (old, to) = (_place[v], behind >= 0 ? Math.Max(low, _place[behind]) : random.Next(low, high + 1));
-                if (to == old)
-                {
-                    continue;
-                }
+                continue;
+            }
 
-                Move(old, to);
-                var first = Math.Min(old, to);
-                if ((_goal.Time * Look(first, (most - money) / _goal.Time)) + money is var next && next <= most)
-                {
-                    Take(first);
-                    value = next;
-                }
-                else
-                {
-                    Move(to, old);
-                    continue;
-                }
+            if ((_goal.Time * Look(first, (most - paid) / _goal.Time)) + paid is var next && next <= most)
+            {
+                Take(first);
+                (money, value) = (paid, next);
             }
             else
             {
-                var x = _variableOf[v];
-                x = _movable[x] ? x : movable[random.Next(movable.Length)];
-                var (old, to) = (_device[_members[x][0]], Choose(random, x));
-                if (to == old)
-                {
-                    continue;
-                }
-
-                var before = UsdAround(x);
-                var first = Set(x, to);
-                var paid = money + (UsdAround(x) - before);
-                if ((_goal.Time * Look(first, (most - paid) / _goal.Time)) + paid is var next && next <= most)
-                {
-                    Take(first);
-                    (money, value) = (paid, next);
-                }
-                else
-                {
-                    Set(x, old);
-                    continue;
-                }
+                Undo();
+                continue;
             }
 
             Chain();
@@ -162,6 +137,92 @@ internal sealed class OrderAnnealing
         Sorted();
         _ = Look(0, double.PositiveInfinity);
         return new Plan([.. _device], [.. _newEnd.Select((e, v) => e - _seconds[(v * _devices) + _device[v]])]);
+    }
+
+    // A random neighbour: the first place that it changes (all kernels: it is no other plan), and its money.
+    private (int First, double Money) Change(Random random, int[] movable, double money)
+    {
+        _moved.Clear();
+        _replaced.Clear();
+        _first = _kernels;
+        var (v, behind) = random.Next(4) > 0 ? _chain[random.Next(_chain.Count)] : (random.Next(_kernels), -1);
+        var kind = movable.Length == 0 ? 0 : random.Next(10);
+        if (kind < 3)
+        {
+            Reorder(random, v, behind);
+            return (_first, money);
+        }
+
+        var x = _variableOf[v];
+        x = _movable[x] ? x : movable[random.Next(movable.Length)];
+        var (old, to) = (_device[_members[x][0]], Choose(random, x));
+        if (kind < 7 && to != old)
+        {
+            money += Replace(x, to);
+            if (kind > 3)
+            {
+                Reorder(random, _members[x][0], -1);
+            }
+        }
+        else if (kind >= 7 && Partner(random, v, x) is var y && y >= 0)
+        {
+            money += Replace(x, _device[_members[y][0]]) + Replace(y, old);
+        }
+
+        return (_first, money);
+    }
+
+    // In front of the kernel that it waits for, or anywhere between what it reads and what reads it.
+    private void Reorder(Random random, int v, int behind)
+    {
+        var (low, high) = Room(v);
+        var (old, to) = (_place[v], behind >= 0 ? Math.Max(low, _place[behind]) : random.Next(low, high + 1));
+        if (to != old)
+        {
+            Move(old, to);
+            _moved.Add((old, to));
+            _first = Math.Min(_first, Math.Min(old, to));
+        }
+    }
+
+    // What the new device costs more.
+    private double Replace(int variable, int to)
+    {
+        _replaced.Add((variable, _device[_members[variable][0]]));
+        var before = UsdAround(variable);
+        _first = Math.Min(_first, Set(variable, to));
+        return UsdAround(variable) - before;
+    }
+
+    private void Undo()
+    {
+        for (var i = _moved.Count - 1; i >= 0; i--)
+        {
+            Move(_moved[i].To, _moved[i].From);
+        }
+
+        for (var i = _replaced.Count - 1; i >= 0; i--)
+        {
+            Set(_replaced[i].Variable, _replaced[i].Old);
+        }
+    }
+
+    // A variable near the kernel that may stand where x is and leaves a place where x may stand; −1 where a few looks find none.
+    private int Partner(Random random, int v, int x)
+    {
+        var d = _device[_members[x][0]];
+        for (var look = 0; look < 4; look++)
+        {
+            var y = _variableOf[_order[Math.Clamp(_place[v] + random.Next(-Near, Near + 1), 0, _kernels - 1)]];
+            var e = _device[_members[y][0]];
+            if (e != d && _movable[y] && Array.TrueForAll(_members[x], u => double.IsFinite(_seconds[(u * _devices) + e]))
+                && Array.TrueForAll(_members[y], u => double.IsFinite(_seconds[(u * _devices) + d])))
+            {
+                return y;
+            }
+        }
+
+        return -1;
     }
 
     // Places by kernel; false when some kernel stands in front of what it reads.

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Lepton.Placement.Solver.Engines;
 
 namespace Lepton.Placement.Solver;
@@ -11,16 +12,20 @@ public static class CpLanes
     // Most models are done before; a lane that is ended takes its process with it, and starting one costs as much.
     private static readonly TimeSpan HeadStart = TimeSpan.FromSeconds(0.5);
 
+    // Seconds: a limit that is no limit yet.
+    private const double Least = 0.01;
+
     /// <summary>
     /// The result of each lane, in order; <see cref="CpOutcome.Cancelled"/> for one that another lane made needless. As many lanes run as there are
     /// engines.
     /// </summary>
+    /// <remarks>A lane that starts later has less time: all end together.</remarks>
     /// <param name="log">Gets the lines of all lanes, from other threads, where their parameters ask for them.</param>
     public static CpResult[] Run(
         IReadOnlyList<ICpEngine> engines, IReadOnlyList<CpLane> lanes, CancellationToken cancel = default, Action<string>? log = null)
     {
         using var proved = CancellationTokenSource.CreateLinkedTokenSource(cancel);
-        var tasks = new List<Task<CpResult>>();
+        var (tasks, watch) = (new List<Task<CpResult>>(), Stopwatch.StartNew());
         for (var i = 0; i < Math.Min(engines.Count, lanes.Count); i++)
         {
             var (engine, lane) = (engines[i], lanes[i]);
@@ -29,19 +34,21 @@ public static class CpLanes
                 Task.WaitAny([.. tasks], HeadStart);
             }
 
-            tasks.Add(proved.IsCancellationRequested ? Task.FromResult(CpSolver.Cancelled) : Task.Run(() => Solve(engine, lane, log, proved)));
+            tasks.Add(proved.IsCancellationRequested ? Task.FromResult(CpSolver.Cancelled) : Task.Run(() => Solve(engine, lane, watch, log, proved)));
         }
 
         return [.. tasks.Select(t => t.GetAwaiter().GetResult())];
     }
 
-    private static CpResult Solve(ICpEngine engine, CpLane lane, Action<string>? log, CancellationTokenSource proved)
+    private static CpResult Solve(ICpEngine engine, CpLane lane, Stopwatch watch, Action<string>? log, CancellationTokenSource proved)
     {
-        var result = CpSolver.Solve(engine, lane.Model, lane.Parameters, log, proved.Token);
+        CpParameters Left(CpParameters parameters) =>
+            parameters with { MaxSeconds = Math.Max(Least, parameters.MaxSeconds - watch.Elapsed.TotalSeconds) };
+        var result = CpSolver.Solve(engine, lane.Model, Left(lane.Parameters), log, proved.Token);
         if (result.Outcome == CpOutcome.EngineFailed && lane.Parameters.Presolve && !proved.IsCancellationRequested)
         {
             // What it got wrong it most likely got wrong while it simplified, and what killed it may have been chance: once more, plainly.
-            result = CpSolver.Solve(engine, lane.Model, lane.Parameters with { Presolve = false }, log, proved.Token);
+            result = CpSolver.Solve(engine, lane.Model, Left(lane.Parameters with { Presolve = false }), log, proved.Token);
         }
 
         if (result.Outcome is CpOutcome.Optimal or CpOutcome.Infeasible)

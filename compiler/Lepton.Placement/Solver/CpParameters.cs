@@ -29,6 +29,9 @@ public sealed record CpParameters
     /// <summary>0 leaves probing before the search out.</summary>
     public int? ProbingLevel { get; init; }
 
+    /// <summary>Looks for solutions at the bound first and, as there are none, above it: the bound rises step by step.</summary>
+    public bool FromBound { get; init; }
+
     /// <summary>False leaves out all simplification before the search.</summary>
     public bool Presolve { get; init; } = true;
 
@@ -64,6 +67,7 @@ public sealed record CpParameters
         yield return (173, "keep_all_feasible_solutions_in_presolve", KeepAllSolutions);
         yield return (201, "presolve_inclusion_work_limit", 0); // See the remark on the class.
         yield return (206, "num_workers", Workers);
+        yield return (228, "use_objective_lb_search", FromBound);
     }
 
     /// <summary>The bytes of a SatParameters message.</summary>

@@ -14,6 +14,9 @@ public sealed class CpPlacement : IDisposable
     /// <summary>Kernels beyond which one model finds and proves little.</summary>
     public const int Large = 150;
 
+    // However long the rest has taken, the solver is asked for this part of the limit.
+    private const double LeastPart = 0.05;
+
     private readonly ICpEngine[] _engines;
     private readonly SolverOptions _options;
     private readonly CancellationToken _cancel;
@@ -40,12 +43,23 @@ public sealed class CpPlacement : IDisposable
         return new CpPlacement([.. engines.OfType<ICpEngine>()], options ?? new SolverOptions(), cancel);
     }
 
-    /// <summary>The options with this solver in them; it reports to their <see cref="PlacerOptions.Progress"/>.</summary>
+    /// <summary>
+    /// The options with this solver in them; it reports to their <see cref="PlacerOptions.Progress"/>. What a goal has taken before the solver is asked
+    /// counts, and annealing is shorter where there are few seconds.
+    /// </summary>
     /// <param name="seconds">For each goal; null: as this was made with.</param>
     public PlacerOptions Options(PlacerOptions? others = null, double? seconds = null)
     {
         var options = _options with { Seconds = Math.Min(_options.Seconds, seconds ?? _options.Seconds), Progress = others?.Progress ?? _options.Progress };
-        return (others ?? new PlacerOptions()) with { Solver = (p, k) => Solve(p, k, options), Improve = (p, k) => Improve(p, k, options) };
+        SolverOptions After(TimeSpan used) =>
+            options with { Seconds = Math.Max(options.Seconds - used.TotalSeconds, options.Seconds * LeastPart) };
+        others ??= new PlacerOptions();
+        return others with
+        {
+            AnnealingWork = (int)(others.AnnealingWork * Math.Min(1, options.Seconds / new SolverOptions().Seconds)),
+            Solver = (p, k, used) => Solve(p, k, After(used)),
+            Improve = (p, k, used) => Improve(p, k, After(used)),
+        };
     }
 
     public SolverAnswer Solve(PlacementProblem problem, Plan? known) => Solve(problem, known, _options);

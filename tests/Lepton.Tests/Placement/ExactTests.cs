@@ -80,6 +80,26 @@ public class ExactTests
     }
 
     [Fact]
+    public void The_shares_of_devices_are_a_bound_of_the_load_that_is_as_good_as_the_best_one_found()
+    {
+        for (var seed = 0; seed < 100; seed++)
+        {
+            var tables = new Tables(RandomProblems.Layered(seed, 3 + (seed % 20), 2 + (seed % 4), Features(seed)));
+            var (share, bound) = (LoadBounds.Shares(tables), LoadBounds.Of(tables, 1, 0));
+            if (double.IsInfinity(bound))
+            {
+                Assert.All(share, s => Assert.Equal(0, s));
+                continue;
+            }
+
+            Assert.Equal(1, share.Sum(), 1e-9);
+            var sum = tables.Order.Sum(v => Enumerable.Range(0, tables.Devices).Where(d => tables.Allowed(v, d))
+                .Min(d => share[d] * tables.Seconds[v, d] / tables.Problem.Devices[d].Streams));
+            Assert.Equal(bound, sum, 1e-9 * bound);
+        }
+    }
+
+    [Fact]
     public void On_a_chain_time_money_and_their_sum_are_exact()
     {
         for (var seed = 0; seed < 90; seed++)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text;
 
 namespace Lepton.Placement.Solver.Engines;
@@ -58,10 +59,13 @@ public sealed class NodeEngine(NodePackage package) : ICpEngine
     {
         try
         {
+            var watch = Stopwatch.StartNew();
             if (Started(deadline, cancel) is { } failed)
             {
                 return failed;
             }
+
+            parameters = parameters with { MaxSeconds = Math.Max(parameters.MaxSeconds - watch.Elapsed.TotalSeconds, parameters.MaxSeconds / 10) };
 
             using var onCancel = cancel.Register(_process!.Kill);
             using var onDeadline = deadline.Register(_process.Kill);

@@ -25,11 +25,15 @@ public sealed record SolverOptions
 public sealed record SolverRun(SolverAnswer Answer, string Note);
 
 /// <summary>
-/// One problem with one absolute goal by CP-SAT: a lane that searches (pairs, no relaxation) and one that proves (flows, full relaxation) side by side.
+/// One problem with one absolute goal by CP-SAT: a lane that searches (pairs, no relaxation) and one that proves side by side. For time alone the second
+/// one looks for plans at the bound, and above it where there are none; for other goals it has flows and the full relaxation.
 /// What they find is run by the simulator, and a plan is called optimal only when its value there meets the solver's bound to a millionth.
 /// </summary>
 public static class PlacementSolver
 {
+    // The part of the time that is left in which the engines search: they look at the clock between steps, and what they find is judged.
+    private const double Searched = 0.95;
+
     /// <summary>The part of a value by which rounding to ticks may part it from the bound.</summary>
     public const double Agreement = 1e-6;
 
@@ -39,6 +43,7 @@ public static class PlacementSolver
         PlacementProblem problem, Plan? known, IReadOnlyList<ICpEngine> engines, SolverOptions? options = null, CancellationToken cancel = default)
     {
         options ??= new SolverOptions();
+        var watch = Stopwatch.StartNew();
         var goal = Weights.Of(problem.Objective.Goals[0]);
         var knownRun = known is null ? null : Simulator.Run(problem, known);
         var best = knownRun is { Score.Feasible: true } ? knownRun : null;
@@ -51,7 +56,7 @@ public static class PlacementSolver
         }
 
         bound = Math.Min(bound, value);
-        var (note, watch) = ("", Stopwatch.StartNew());
+        var note = "";
         var horizon = Horizon(tables, goal, value);
         var scale = double.IsFinite(value) ? value : Ceiling(tables, goal, horizon);
         while (engines.Count > 0 && value > bound * (1 + Agreement) && problem.Kernels.Count > 0 && watch.Elapsed.TotalSeconds < options.Seconds)
@@ -60,14 +65,13 @@ public static class PlacementSolver
             var hint = best is null ? null : new TickSchedule(tables, units, best.Plan);
             var parameters = new CpParameters
             {
-                MaxSeconds = options.Seconds - watch.Elapsed.TotalSeconds, MaxDeterministicTime = options.DeterministicTime, Seed = options.Seed,
+                MaxSeconds = (options.Seconds - watch.Elapsed.TotalSeconds) * Searched, MaxDeterministicTime = options.DeterministicTime, Seed = options.Seed,
                 Log = options.Progress is not null,
             };
-            var proof = PlacementModel.Make(tables, units, goal, EdgeForm.Flow, hint, bound, value);
-            var search = PlacementModel.Make(tables, units, goal, EdgeForm.Pair, hint, bound, value);
+            var lanes = Lanes(tables, units, goal, hint, bound, value, parameters);
             var results = CpLanes.Run(
                 engines,
-                [new CpLane(search.Model, Searching(parameters)), new CpLane(proof.Model, parameters with { LinearizationLevel = 2, ProbingLevel = 0 })],
+                [.. lanes.Select(l => l.Lane)],
                 cancel,
                 options.Progress is { } hear ? new ProgressLines(value, bound, units.Goal, hear).Read : null);
             if (best is null && results.Any(r => r.Outcome == CpOutcome.Infeasible))
@@ -77,7 +81,7 @@ public static class PlacementSolver
 
             note = string.Join("; ", results.Where(r => r.Outcome is CpOutcome.EngineFailed or CpOutcome.ModelRefused).Select(r => r.Message).Distinct());
             bound = Math.Max(bound, results.Max(r => r.Bound) * units.Goal);
-            foreach (var (result, reader) in results.Zip([search.Reader, proof.Reader]).Where(p => p.First.HasSolution))
+            foreach (var (result, reader) in results.Zip(lanes.Select(l => l.Reader)).Where(p => p.First.HasSolution))
             {
                 var run = Simulator.Run(problem, reader.Read(result.Solution));
                 if (run.Score.Feasible && goal.Value(run.Score) < value)
@@ -103,6 +107,21 @@ public static class PlacementSolver
     // Small models are solved before a presolve of them has ended, and large ones are not made smaller by it.
     internal static CpParameters Searching(CpParameters parameters) =>
         parameters with { LinearizationLevel = 0, Presolve = false, ProbingLevel = 0 };
+
+    /// <summary>A lane that searches and one that proves.</summary>
+    internal static (CpLane Lane, PlacementModel Reader)[] Lanes(
+        Tables tables, Units units, Weights goal, TickSchedule? hint, double bound, double value, CpParameters parameters)
+    {
+        var (pairs, pairsReader) = PlacementModel.Make(tables, units, goal, EdgeForm.Pair, hint, bound, value);
+        var search = (new CpLane(pairs, Searching(parameters)), pairsReader);
+        if (goal is { Money: 0, Interval: 0 })
+        {
+            return [search, (new CpLane(pairs, Searching(parameters) with { FromBound = true }), pairsReader)];
+        }
+
+        var (flows, flowsReader) = PlacementModel.Make(tables, units, goal, EdgeForm.Flow, hint, bound, value);
+        return [search, (new CpLane(flows, parameters with { LinearizationLevel = 2, ProbingLevel = 0 }), flowsReader)];
+    }
 
     // Without what no plan that is as good can use; but never without the known plan, which stands on the edge.
     private static Tables Reduced(PlacementProblem problem, Weights goal, Execution? best, double value)

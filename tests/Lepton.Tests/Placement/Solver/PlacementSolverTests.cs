@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Lepton.Placement;
+using Lepton.Placement.Exact;
 using Lepton.Placement.Problem;
 using Lepton.Placement.Simulation;
 using Lepton.Placement.Solver;
@@ -61,6 +62,47 @@ public class PlacementSolverTests(ITestOutputHelper output)
 
         output.WriteLine($"alive: {optimal} optimal, {waited} of them by waiting, and {infeasible} infeasible of {Instances}, as enumerated");
         Assert.True(optimal >= Instances / 3 && infeasible >= Instances / 10, $"{optimal} {infeasible}");
+    }
+
+    // Together the first lane is done with problems this small before the second one has started.
+    [SolverFact]
+    public void Each_lane_by_itself_proves_what_the_enumeration_finds()
+    {
+        using var engine = CpEngines.Create(out _)!;
+        var timed = 0;
+        for (var seed = 0; seed < Instances; seed++)
+        {
+            var (problem, best, _) = RandomGoals.Make(seed, resident: seed % 3 == 2);
+
+            // Time alone, within the same limits, is what the second lane has steps upwards for.
+            var goal = Weights.Of(seed % 2 == 0 ? problem.Objective.Goals[0] : Goal.Of(Metric.Time));
+            if (seed % 2 == 1)
+            {
+                problem = problem with { Objective = problem.Objective with { Goals = [Goal.Of(Metric.Time)] } };
+                var within = BruteForce.Front(problem).Where(s => problem.Objective.Ceilings.All(c => c.Goal.Value(s) <= c.Most));
+                best = BruteForce.Best([.. within], problem.Objective)?[0];
+                timed += best is null ? 0 : 1;
+            }
+
+            var tables = new Tables(problem);
+            var horizon = PlacementSolver.Horizon(tables, goal, double.PositiveInfinity);
+            var units = Units.Choose(tables, goal, best is > 0 ? best.Value * 2 : horizon, horizon);
+            var lanes = PlacementSolver.Lanes(tables, units, goal, null, 0, double.PositiveInfinity, new CpParameters { MaxSeconds = 60 });
+            foreach (var ((model, parameters), reader) in lanes)
+            {
+                var result = CpSolver.Solve(engine, model, parameters);
+                var says = $"seed {seed}, {parameters.ToText()}: {result}";
+                Assert.True(result.Outcome == (best is null ? CpOutcome.Infeasible : CpOutcome.Optimal), says);
+                if (best is { } value)
+                {
+                    var score = Simulator.Run(problem, reader.Read(result.Solution)).Score;
+                    Assert.True(score.Feasible && result.Bound * units.Goal <= value * (1 + 1e-9), $"{says}; best is {value}");
+                    Assert.Equal(value, goal.Value(score), value * 4e-6);
+                }
+            }
+        }
+
+        Assert.True(timed >= Instances / 5, $"{timed}");
     }
 
     [SolverFact]
