@@ -17,6 +17,9 @@ public sealed class CpPlacement : IDisposable
     // However long the rest has taken, the solver is asked for this part of the limit.
     private const double LeastPart = 0.05;
 
+    // However short the limit is, annealing has this part of its work: fractions of a second.
+    private const double LeastWork = 0.1;
+
     private readonly ICpEngine[] _engines;
     private readonly SolverOptions _options;
     private readonly CancellationToken _cancel;
@@ -56,7 +59,7 @@ public sealed class CpPlacement : IDisposable
         others ??= new PlacerOptions();
         return others with
         {
-            AnnealingWork = (int)(others.AnnealingWork * Math.Min(1, options.Seconds / new SolverOptions().Seconds)),
+            AnnealingWork = (int)(others.AnnealingWork * Math.Clamp(options.Seconds / new SolverOptions().Seconds, LeastWork, 1)),
             Solver = (p, k, used) => Solve(p, k, After(used)),
             Improve = (p, k, used) => Improve(p, k, After(used)),
         };
