@@ -33,8 +33,8 @@ internal static class TransposedPlan
         double Tiles(long rows, long columns) => (double)rows * k * ((columns + lanes - 1) / lanes * lanes) / (2 * lanes);
         var isShort = plan.N != plan.NInner && plan.SizeOf(plan.NInner).AsConstant < lanes;
         var timesPacked = direct.B == PanelSource.Chunk ? (m + direct.BlockRows - 1) / direct.BlockRows : direct.B == PanelSource.Kernel ? 1 : 0;
-        var as_is = Tiles(m, n) + (timesPacked * n * k * (isShort ? PerGathered : PerScalar / lanes));
-        var exchanged = Tiles(n, m) + (transposed.A == PanelSource.Memory ? 0 : n * k * PerScalar) + (m * n * PerResult);
-        return exchanged < WorthIt * as_is;
+        var before = Tiles(m, n) + (timesPacked * n * k * (isShort ? PerGathered : PerScalar / lanes));
+        var after = Tiles(n, m) + (transposed.A == PanelSource.Memory ? 0 : n * k * PerScalar) + (m * n * PerResult);
+        return after < WorthIt * before;
     }
 }
