@@ -161,7 +161,7 @@ internal sealed class ContractionKernel
                 return (k, i) =>
                 {
                     var place = Body.Add(panel, Body.Mul(Body.Sub(k, from), BodyMath.Index(rows)));
-                    Ahead(_schedule.AStreams && i == 0, _a, place, AheadBytes / _plan.PanelElement.ByteSize());
+                    Ahead(_schedule is { A: PanelSource.Kernel, AStreams: true } && i == 0, _a, place, AheadBytes / _plan.PanelElement.ByteSize());
                     return Element(_a, place, i, 1);
                 };
             }
@@ -185,7 +185,7 @@ internal sealed class ContractionKernel
                 return (k, v) =>
                 {
                     var place = Body.Add(panel, Body.Mul(Body.Sub(k, from), BodyMath.Index(_schedule.Columns)));
-                    Ahead(_schedule.BStreams, _b, Body.Add(place, BodyMath.Index(v * _schedule.Lanes)), (long)_schedule.Depth * _schedule.Columns * _plan.KPerStep);
+                    Ahead(_schedule is { B: PanelSource.Kernel, BStreams: true }, _b, Body.Add(place, BodyMath.Index(v * _schedule.Lanes)), (long)_schedule.Depth * _schedule.Columns * _plan.KPerStep);
                     return Element(_b, place, v * _schedule.Lanes, _schedule.Lanes);
                 };
             }
@@ -223,6 +223,7 @@ internal sealed class ContractionKernel
             buffer,
             Body.Mul(Body.Add(place, BodyMath.Index(offset)), BodyMath.Index(_plan.KPerStep))));
 
+    // Asks for what lies so many elements behind a place.
     private void Ahead(bool streams, int buffer, LoopExpr place, long elements)
     {
         if (streams)

@@ -25,6 +25,8 @@ internal enum PanelSource
 /// <param name="KAligned">Depth is a multiple of all labels of k but the first: a block of k is a loop nest without divisions.</param>
 /// <param name="OutersPerChunk">How many products of matrices one chunk makes; more than one only when the block is the whole product.</param>
 /// <param name="BIsOnce">B is made of parameters alone, or is the same in all steps of a loop: its panels are packed once, and read again and again.</param>
+/// <param name="AStreams">A passes by once, and is more than the second-level cache holds: its packed panels are asked for ahead.</param>
+/// <param name="BStreams">B is more than the second-level cache holds: while a block of its packed panels is used, the next one is asked for.</param>
 internal sealed record ContractionSchedule(
     int Rows,
     bool EvenRows,
@@ -38,8 +40,8 @@ internal sealed record ContractionSchedule(
     PanelSource B,
     long OutersPerChunk,
     bool BIsOnce,
-    bool AStreams = false,
-    bool BStreams = false)
+    bool AStreams,
+    bool BStreams)
 {
     // Of what a chunk may have on its stack: partial sums, and panels of B and A.
     private const long SumBytes = 96 * 1024;
@@ -122,7 +124,7 @@ internal sealed record ContractionSchedule(
         var b = bFromMemory ? PanelSource.Memory : bIsOnce ? PanelSource.Kernel : oneRowBlock || (m <= FewBlocks * blockRows && blockRows >= options.Limit(GoodRows)) ? PanelSource.Chunk : PanelSource.Kernel;
         return new ContractionSchedule(
             (int)rows, oneRowBlock && m is not null, vectors, lanes, blockRows, blockColumns, (int)depth, aligned, a, b, outers, bIsOnce,
-            a == PanelSource.Kernel && aStreams, b == PanelSource.Kernel && plan.SizeOf(plan.OuterOf(plan.B)).AsConstant * n * k * width > options.Limit(StreamBytes));
+            aStreams, plan.SizeOf(plan.OuterOf(plan.B)).AsConstant * n * k * width > options.Limit(StreamBytes));
     }
 
     // Packing B costs about as much as loading it: whole vectors, and nothing computed. Else no row block but a large one may repeat it.

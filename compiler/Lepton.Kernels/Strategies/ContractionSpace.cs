@@ -92,7 +92,9 @@ internal sealed class ContractionSpace(
                 Source(choice["left"]!),
                 Source(choice["right"]!),
                 choice.Number("together"),
-                tiling.Model.BIsOnce),
+                tiling.Model.BIsOnce,
+                tiling.Model.AStreams,
+                tiling.Model.BStreams),
         };
     }
 

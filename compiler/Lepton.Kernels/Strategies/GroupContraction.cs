@@ -39,7 +39,8 @@ internal sealed class GroupContraction
         _across = 1 << (int.Log2(_chunks) / 2);
         _plan = plan;
         var schedule = new ContractionSchedule(
-            Rows, EvenRows: false, Vectors, Lanes, BlockRows: TileRows, BlockColumns: TileColumns, Depth, KAligned: false, PanelSource.Chunk, PanelSource.Chunk, 1, BIsOnce: false);
+            Rows, EvenRows: false, Vectors, Lanes, BlockRows: TileRows, BlockColumns: TileColumns, Depth, KAligned: false, PanelSource.Chunk, PanelSource.Chunk, 1,
+            BIsOnce: false, AStreams: false, BStreams: false);
         _kernel = new KernelBuilder(context, $"{context.Graph.Name}_{group.Name}", group) { ChunkGroup = _chunks };
         foreach (var output in group.Outputs)
         {

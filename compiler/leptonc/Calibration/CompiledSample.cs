@@ -20,15 +20,29 @@ internal sealed class CompiledSample(
     private const int LeastBatches = 5;
     private const int RecordedRuns = 15;
 
+    private CalibrationSample? _work;
+
     /// <summary>One measurement of about so many seconds.</summary>
     public CalibrationSample Measure(double seconds, CancellationToken cancel)
     {
-        var name = compilation.Entries.Single();
-        var entry = engine[name];
+        var entry = engine[compilation.Entries.Single()];
         using var invocation = made.Bind(entry, new RunOptions { Threads = threads, Parameters = made.Parameters, Sizes = made.Sizes });
         var time = Time(() => invocation.Run(), seconds, cancel);
         var (inKernels, between) = asksDevice ? Recorded(entry, seconds) : default((double?, double));
-        var fused = compilation.Fuse(name, new Dictionary<string, long> { [program.Size] = size });
+        _work ??= Work(entry);
+        return _work with { Seconds = time, KernelSeconds = inKernels, BetweenSeconds = between };
+    }
+
+    public void Dispose()
+    {
+        made.Dispose();
+        engine.Dispose();
+    }
+
+    // What a run does, by the cost model's counts.
+    private CalibrationSample Work(Entry entry)
+    {
+        var fused = compilation.Fuse(entry.Manifest.Name, new Dictionary<string, long> { [program.Size] = size });
         var prepared = PreparedGroup.Of(fused).Groups;
         var stored = fused.Graph.Inputs.Select(i => (InputNode)fused.Graph[i]).Where(i => i.Format is not null)
             .SelectMany(i => new TensorManifest(i.Label, i.Type.Element, i.Type.Shape, null) { Format = i.Format }.StoredNames)
@@ -43,19 +57,11 @@ internal sealed class CompiledSample(
                 .Select(g => new ClassWork(g.Key, g.Sum(o => o.Operations)))],
             work.Sum(k => k.Times * (k.BytesRead + k.BytesWritten)),
             work.Sum(k => k.Times),
-            time,
-            inKernels,
-            between)
+            0)
         {
             ColdBytes = groups.Sum(g => g.ColdBytes),
             RunBytes = WorkCounter.RunBytes(fused, assumptions),
         };
-    }
-
-    public void Dispose()
-    {
-        made.Dispose();
-        engine.Dispose();
     }
 
     // What the kernels of a run took, and the time from one to the next, by the device's own clock: medians.

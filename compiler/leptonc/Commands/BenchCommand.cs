@@ -84,8 +84,7 @@ internal static class BenchCommand
         var invocations = entries.Select(e => made.Bind(e, options)).ToArray();
         try
         {
-            // How many runs make a batch of some 20 µs, so that reading the clock does not count.
-            var batches = invocations.Select(i => WarmUp.Run(() => i.Run(), Math.Min(0.3, seconds)) is var warm ? Math.Max(1, (long)(20e-6 / (warm.Seconds / warm.Runs))) : 1).ToArray();
+            var batches = invocations.Select(i => Batch(WarmUp.Run(() => i.Run(), Math.Min(0.3, seconds)))).ToArray();
             var times = invocations.Select(_ => new List<double>()).ToArray();
             var start = Stopwatch.GetTimestamp();
             do
@@ -109,6 +108,9 @@ internal static class BenchCommand
             Array.ForEach(invocations, i => i.Dispose());
         }
     }
+
+    // How many runs make a batch of some 20 µs, so that reading the clock does not count.
+    private static long Batch((long Runs, double Seconds) warm) => Math.Max(1, (long)(20e-6 / (warm.Seconds / warm.Runs)));
 
     private static (double Flops, double Bytes) Cost(KernelModule module, Func<string, long> sizeOf)
     {

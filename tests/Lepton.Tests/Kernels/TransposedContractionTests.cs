@@ -1,6 +1,7 @@
 using Lepton.Abi;
 using Lepton.Graphs;
 using Lepton.Kernels;
+using Lepton.Kernels.Loops;
 using Lepton.Kernels.Scheduling;
 using Xunit;
 using static Lepton.Tests.Kernels.KernelHarness;
@@ -95,5 +96,29 @@ public sealed class TransposedContractionTests
         var inputs = new[] { Random(ElementType.F32, 1, 1, 32, 7, 7), Random(ElementType.F32, 2, 64, 32, 3, 3) };
         Assert.Contains("transposed, 49 x 64 x 288", Lower(Text("parameter"), inputs, forced: false));
         Assert.DoesNotContain("transposed", Lower(Text("argument"), inputs, forced: false));
+    }
+
+    /// <summary>Both sides: columns that fill vectors, and too few of them. A schedule that says what the model says asks ahead as the model does.</summary>
+    [Theory]
+    [InlineData(64)]
+    [InlineData(7)]
+    public void Panels_that_stream_are_asked_for_ahead_in_planned_schedules_too(int n)
+    {
+        var graph = GraphText.Parse($$"""
+            graph g() {
+              %0 = input argument x : f32[256, {{n}}]
+              %1 = input parameter w : f32[128, 256]
+              %2 = contract %1[0, 1], %0[1, 2] -> [0, 2] : f32[128, {{n}}]
+              output y = %2
+            }
+            """);
+        var fused = RowwiseTests.OneGroup(graph, KernelStrategy.Contraction);
+        var options = KernelOptions.Default with { Schedules = Schedules.None, Miniature = 64 };
+        var module = KernelLowering.Run(fused, options);
+        var use = module.Uses.Single();
+        var planned = KernelLowering.Run(fused, options with { Schedules = Schedules.None.With(use.Key, use.Space.Model) });
+        Assert.True(planned.Uses.Single().IsPlanned);
+        Assert.Contains("prefetch far", LoopText.Print(module));
+        Assert.Equal(LoopText.Print(module), LoopText.Print(planned));
     }
 }
