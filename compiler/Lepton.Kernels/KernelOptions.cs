@@ -30,6 +30,9 @@ public sealed record KernelOptions(
 {
     public static KernelOptions Default { get; } = new();
 
+    /// <summary>Masks have registers of their own, as with AVX-512: a masked store costs what another does.</summary>
+    internal bool HasMaskRegisters => RegisterBytes == 64;
+
     /// <summary>A size above or below which another schedule pays, never less than <paramref name="least"/>.</summary>
     internal long Limit(long size, long least = 1) => Math.Max(least, size / Miniature);
 }

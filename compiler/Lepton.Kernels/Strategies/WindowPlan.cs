@@ -147,13 +147,17 @@ internal sealed record WindowPlan(
         return inner;
     }
 
-    /// <summary>Of one register, or as many as a row of windows fills.</summary>
+    /// <summary>
+    /// Of one register; as many as a row of windows fills, or one vector for the whole row where masks have registers of their own: 13 windows
+    /// are 13 of 16 lanes there, and else two vectors of 8.
+    /// </summary>
     public int Lanes(LoweringContext context)
     {
         var graph = context.Graph;
         var width = Math.Max(Seen.Type.Element.ComputeType().ByteSize(), graph[Id].Type.Element.ComputeType().ByteSize());
         var lanes = Math.Max(1, context.Options.RegisterBytes / width);
-        while (lanes > Column.Count)
+        var mayMask = context.Options.HasMaskRegisters || context.Options.Eager;
+        while (mayMask ? lanes / 2 >= Column.Count : lanes > Column.Count)
         {
             lanes /= 2;
         }

@@ -11,7 +11,7 @@ namespace Lepton.Kernels.Strategies;
 /// <code>
 /// for plane, block of rows:   stage;   for 4 rows of windows, vector of columns:   for taps: sums ⊕= tile;   epilogue, store
 /// </code>
-/// The last vector and the last rows of a block lie over those before them: no tail, no masks.
+/// The last vector and the last rows of a block lie over those before them: no tail. A mask is only where one vector takes more than a row.
 /// </summary>
 internal sealed class WindowReduction
 {
@@ -120,15 +120,23 @@ internal sealed class WindowReduction
     {
         // The last tile of rows, and the last vector, do again what was done before.
         var row = Space.Counter(Body.Min(i, Body.Sub(to, BodyMath.Index(_rows))), SizeExpr.Constant(_height - _rows + 1));
+        if (_lanes > _plan.Column.Count)
+        {
+            _tile?.Forget();
+            var lanes = Body.Let(new RampExpr(new LaneType(ElementType.I64, _lanes), BodyMath.Index(0), BodyMath.Index(1)));
+            Windows(at, first, row, IndexForm.LaneNumber(), Body.Less(lanes, BodyMath.Index(_plan.Column.Count)));
+            return;
+        }
+
         Body.For(BodyMath.Index(0), BodyMath.Index(_plan.Column.Count), _lanes, mayBeEmpty: false, j =>
         {
             var column = Space.Counter(Body.Min(j, BodyMath.Index(_plan.Column.Count - _lanes)), _plan.Column.Count, vectorised: true);
             _tile?.Forget();
-            Windows(at, first, row, column);
+            Windows(at, first, row, column, null);
         });
     });
 
-    private void Windows(IndexForm[] planes, IndexForm first, IndexForm row, IndexForm column)
+    private void Windows(IndexForm[] planes, IndexForm first, IndexForm row, IndexForm column, LoopExpr? mask)
     {
         var at = Enumerable.Range(0, _rows).Select(u =>
         {
@@ -139,7 +147,7 @@ internal sealed class WindowReduction
                 axes[slides.Result] = row + IndexForm.Of(SizeExpr.Constant(u));
             }
 
-            return new Coords(axes.ToValueList(), _lanes);
+            return new Coords(axes.ToValueList(), _lanes, mask);
         }).ToArray();
         if (_tile is not null)
         {
