@@ -17,6 +17,9 @@ public sealed record SizePlace(SizeExpr Size) : Place;
 /// <summary>One graph (an entry's, or the body of a scan or iterate) on its way to kernels and host statements: where its nodes are.</summary>
 public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, KernelOptions options)
 {
+    // As large as a last-level cache.
+    private const long StreamBytes = 16 << 20;
+
     private readonly Dictionary<NodeId, Place> _places = [];
     private readonly Dictionary<NodeId, SparseStorage> _storages = [];
     private int[]? _uses;
@@ -55,6 +58,10 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
 
         return place;
     }
+
+    /// <summary>Whether what is stored here, of so many bytes, is a result as large as a last-level cache: out of it before anybody reads it.</summary>
+    internal bool PassesCaches(BufferRef place, SizeExpr bytes) =>
+        place.Kind == BufferKind.Tensor && place.Offset == SizeExpr.Zero && bytes.AsConstant >= Options.Limit(StreamBytes);
 
     /// <summary>How many operands and outputs of the graph a node is.</summary>
     public int UsesOf(NodeId node) => (_uses ??= Graph.CountUses())[node.Value];

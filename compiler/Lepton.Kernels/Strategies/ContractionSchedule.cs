@@ -61,6 +61,9 @@ internal sealed record ContractionSchedule(
     private const long FirstChunks = 4;
     private const long SmallWork = 1 << 18;
 
+    // So many chunks that share no part of B keep threads busy: blocks of rows, which would pack it once more each, are not needed as well.
+    private const long EnoughColumnBlocks = 8;
+
     // Rows of A that pass by once are better read in order, if there are more of them than the second-level cache holds.
     private const long StreamBytes = 512 * 1024;
     private const long FewPanels = 4;
@@ -150,7 +153,7 @@ internal sealed record ContractionSchedule(
         chunks = CeilDiv(chunks, Math.Clamp(outer ?? 1, 1, chunks));
         var panels = CeilDiv(n, tile.Columns);
         var columnBlocks = Math.Max(1, Math.Min(chunks, panels / (bIsCheap && !aFromMemory ? GoodPanels : 1)));
-        var rowBlocks = Math.Max(1, Math.Min(CeilDiv(chunks, columnBlocks), m / options.Limit(bIsCheap ? GoodRows : ManyRows / 4)));
+        var rowBlocks = columnBlocks >= EnoughColumnBlocks ? 1 : Math.Max(1, Math.Min(CeilDiv(chunks, columnBlocks), m / options.Limit(bIsCheap ? GoodRows : ManyRows / 4)));
 
         // A's block lies in the second-level cache, unless B is dear, or the chunk has one panel of it: then A passes by, and only sums are kept.
         var maxRows = columnBlocks == panels ? (k <= tile.Depth ? m : Math.Max(tile.Rows, sumBytes / tile.Width / tile.Columns / tile.Rows * tile.Rows))

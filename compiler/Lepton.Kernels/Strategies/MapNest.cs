@@ -37,9 +37,6 @@ internal sealed record NestScan(SizeExpr Count, Action<KernelBuilder> Stand, Act
 /// </summary>
 internal sealed class MapNest
 {
-    // Results as large as a last-level cache are out of it before anybody reads them.
-    private const long StreamBytes = 16 << 20;
-
     // Side of the square blocks of transposed accesses: 64 lines of 64 bytes.
     private const long Block = 64;
 
@@ -352,6 +349,5 @@ internal sealed class MapNest
     }
 
     private bool IsLargeResult(NestTarget target) =>
-        target.Place is { Kind: BufferKind.Tensor, Offset: var offset } && offset == SizeExpr.Zero && _context.Options.ChunkElements % _plan.Lanes == 0
-        && SizeExpr.Product(target.Shape).AsConstant * target.Element.ByteSize() >= _context.Options.Limit(StreamBytes);
+        _context.Options.ChunkElements % _plan.Lanes == 0 && _context.PassesCaches(target.Place, SizeExpr.Product(target.Shape) * target.Element.ByteSize());
 }

@@ -30,11 +30,14 @@ internal sealed class RowwiseLoops
     private readonly int _lanes;
     private readonly List<RowwiseRows> _rows = [];
     private readonly Dictionary<NodeId, int> _locals = [];
+    private readonly HashSet<NodeId> _streamed;
 
     public RowwiseLoops(KernelBuilder kernel, RowwisePlan plan, RowwiseLayout layout, int lanes, int chains, bool fetchAhead = false)
     {
         (_kernel, _plan, _layout, _lanes, _chains) = (kernel, plan, layout, lanes, chains);
         _ahead = new RowwiseAhead(kernel, plan, layout, fetchAhead);
+        _streamed = plan.RowLength.AsConstant % lanes != 0 ? []
+            : [.. plan.Stores.Where(s => !s.PerRow && plan.Kept.All(k => k.Output != s.Id) && layout.PassesCaches(kernel.Context, plan, s.Id)).Select(s => s.Id)];
         foreach (var reduction in plan.Reductions)
         {
             kernel.Values.Bind(reduction.Id, at => ValueAt(reduction.Id, at));
@@ -361,7 +364,7 @@ internal sealed class RowwiseLoops
     {
         var type = _kernel.Graph[node].Type;
         var where = IndexOf(node, at, index, shape);
-        _kernel.Values.Store(_kernel.Write(node), ValueEmitter.RowMajor(where.Axes, type.Shape), value ?? _kernel.Values.Emit(node, where), where);
+        _kernel.Values.Store(_kernel.Write(node), ValueEmitter.RowMajor(where.Axes, type.Shape), value ?? _kernel.Values.Emit(node, where), where, _streamed.Contains(node));
     }
 
     private LoopExpr LoadKept(RowwiseKept kept, Coords at)

@@ -41,10 +41,13 @@ internal sealed class RowwisePipeline
 
     private BodyBuilder Body => _kernel.Body;
 
-    /// <summary>Whether there are passes and rows enough; a kept value must lie in a row of its own.</summary>
+    /// <summary>
+    /// Whether there are passes and rows enough; a kept value must lie in a row of its own, or be wanted in the last pass from the one before it:
+    /// then each element is read before that of the next row takes its place.
+    /// </summary>
     public static bool Suits(FusionGroup group, RowwisePlan plan, RowwiseLayout layout, SizeExpr perChunk) =>
         plan.Passes > 1 && layout.AlongRow && layout.OuterReduced.Count == 0 && perChunk.AsConstant >= LeastRows && !(plan.Rows.AsConstant < plan.Passes)
-        && group.Members.Count <= MostMembers && plan.Reductions.Sum(r => r.Fold.Parts.Count) <= MostStates && plan.Kept.All(k => k.Output is not null);
+        && group.Members.Count <= MostMembers && plan.Reductions.Sum(r => r.Fold.Parts.Count) <= MostStates && plan.Kept.All(k => k.Output is not null || k.First == plan.Passes - 2);
 
     public static void Emit(
         KernelBuilder kernel, RowwisePlan plan, RowwiseLoops loops, RowwiseUnits units, RowwiseRange inner, LoopExpr from, LoopExpr to)

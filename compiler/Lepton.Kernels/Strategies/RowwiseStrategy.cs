@@ -66,8 +66,13 @@ public sealed class RowwiseStrategy : IStrategy
     private static bool KeepsLocally(LoweringContext context, RowwisePlan plan, RowwiseLayout layout, RowwiseKept kept) =>
         layout.AlongRow && plan.RowLength.AsConstant * context.Graph[kept.Id].Type.Element.ComputeType().ByteSize() * plan.Kept.Count <= context.Options.Limit(LocalBytes);
 
+    // What the next pass alone wants, and a result that passes by the caches would keep, is kept on the stack.
+    private static RowwiseKept Kept(LoweringContext context, RowwisePlan plan, RowwiseLayout layout, RowwiseKept kept) =>
+        kept.Output is { } home && kept.First == plan.Passes - 2 && layout.PassesCaches(context, plan, home) && KeepsLocally(context, plan, layout, kept) ? kept with { Output = null } : kept;
+
     private static void WholeRows(FusionGroup group, LoweringContext context, RowwisePlan plan, RowwiseLayout layout)
     {
+        plan = plan with { Kept = plan.Kept.Select(k => Kept(context, plan, layout, k)).ToValueList() };
         var width = RowwiseWidth.Of(context, group, plan, layout);
         var isAcross = RowwiseAcross.Suits(plan, layout, width, context.Options);
         var space = new RowwiseSpace(context, group, plan, layout, width);
