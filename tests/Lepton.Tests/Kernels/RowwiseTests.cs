@@ -215,6 +215,39 @@ public sealed class RowwiseTests
         Assert.Contains("3 passes", note);
     }
 
+    /// <summary>
+    /// A result as large as a last-level cache goes past it, and what its memory would keep between the passes lies on the stack; a smaller one
+    /// keeps it, and so does one whose rows are not whole vectors.
+    /// </summary>
+    [Theory]
+    [InlineData(64, 256, true)]
+    [InlineData(64, 1, false)]
+    [InlineData(67, 256, false)]
+    public void Large_results_pass_by_the_caches(int columns, int miniature, bool streams)
+    {
+        const int Rows = 259;
+        var (row, shape) = ($"f32[{Rows}]", $"f32[{Rows}, {columns}]");
+        var graph = GraphText.Parse($$"""
+            graph g() {
+              %0 = input argument x : {{shape}}
+              %1 = reduce max %0 [1] : {{row}}
+              %2 = view %1 [i0] : {{shape}}
+              %3 = sub %0, %2 : {{shape}}
+              %4 = exp %3 : {{shape}}
+              %5 = reduce sum %4 [1] : {{row}}
+              %6 = view %5 [i0] : {{shape}}
+              %7 = div %4, %6 : {{shape}}
+              output y = %7
+            }
+            """);
+        var module = KernelHarness.Check(
+            OneGroup(graph, KernelStrategy.Rowwise), [Random(ElementType.F32, columns, Rows, columns)], options: new KernelOptions { Miniature = miniature });
+        var text = LoopText.Print(module);
+        Assert.Equal(streams, text.Contains("stream b", StringComparison.Ordinal));
+        Assert.Equal(streams, text.Contains("local", StringComparison.Ordinal));
+        Assert.Contains("3 passes over neighbouring rows at once", text);
+    }
+
     [Fact]
     public void Axes_in_any_place()
     {
