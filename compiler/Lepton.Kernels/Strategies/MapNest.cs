@@ -39,6 +39,7 @@ internal sealed class MapNest
 {
     // Side of the square blocks of transposed accesses: 64 lines of 64 bytes.
     private const long Block = 64;
+    private const long LineBytes = 64;
 
     private readonly LoweringContext _context;
     private readonly IReadOnlyList<NestStore> _stores;
@@ -69,6 +70,12 @@ internal sealed class MapNest
 
     private IndexSpace Space => _kernel.Space;
 
+    // What is turned over in registers goes past the caches, in whole lines.
+    private bool StreamsSquares => _plan.Across >= 0 && _plan.Side > 1 && _scan is null && _stores.All(s => IsLargeResult(s.Target) && (_inner * s.Target.Element.ByteSize()).AsConstant % LineBytes == 0);
+
+    // Columns of two lines of the narrowest result.
+    private long Band => Math.Max(2 * _plan.Side, 2 * LineBytes / _stores.Min(s => s.Target.Element.ByteSize()));
+
     public static void Emit(
         LoweringContext context,
         string name,
@@ -80,8 +87,9 @@ internal sealed class MapNest
     {
         var nest = new MapNest(context, name, group, shape, stores, scan, use);
         nest._kernel.Steps = scan?.Count ?? SizeExpr.One;
-        var note = scan is null ? nest._plan.Note : $"{nest._plan.Note}, {scan.Count} steps with the states in registers";
-        nest._kernel.Launch(nest._plan.Across >= 0 ? nest.Blocks() : nest.Rows(), note);
+        var note = scan is not null ? $"{nest._plan.Note}, {scan.Count} steps with the states in registers"
+            : nest.StreamsSquares ? $"{nest._plan.Note}, lines written past the caches" : nest._plan.Note;
+        nest._kernel.Launch(nest.StreamsSquares ? nest.Bands() : nest._plan.Across >= 0 ? nest.Blocks() : nest.Rows(), note);
     }
 
     /// <summary>Copies between contiguous places of one shape, converting the element type.</summary>
@@ -162,6 +170,39 @@ internal sealed class MapNest
         }
     }
 
+    // Results that go past the caches: what is loaded is read in rows from end to end, few at a time, and each line is written once and whole.
+    //   chunk = some bands of the inner loop:  for block of b:  for i in band, in steps of n:  for b in block, in steps of n:  a square
+    private SizeExpr Bands()
+    {
+        var (last, across) = (_loops.Length - 1, _plan.Across);
+        var (band, size) = (Band, _plan.Loops[across].Size);
+        var outer = Enumerable.Range(0, _loops.Length).Where(l => l != across).Select(l => (Loop: l, Size: l == last ? SizeExpr.CeilDiv(_inner, band) : _plan.Loops[l].Size)).ToArray();
+        var rows = SizeExpr.Product(outer.Select(o => o.Size));
+        var (_, rowsPerChunk, rowChunks) = _context.Program.Cut(rows, size * band, _chunk);
+        var (first, end) = Range(Body, BodyBuilder.Chunk, rowsPerChunk, rows);
+        Counted(first, end, rows, outer, (l, i) => _loops[l] = i, () =>
+        {
+            var (from, to) = Range(Body, Space.ToScalar(_loops[last]), band, _inner);
+            Body.For(BodyMath.Index(0), BodyMath.Index(size), Block, mayBeEmpty: true, start =>
+            {
+                var stop = Body.Min(Body.Add(start, BodyMath.Index(Block)), BodyMath.Index(size));
+                var whole = Body.Sub(stop, Body.Rem(Body.Sub(stop, start), BodyMath.Index(_plan.Side)));
+                if (_plan.Side * _stores.Min(s => s.Target.Element.ByteSize()) >= LineBytes)
+                {
+                    Body.For(from, to, _plan.Side, mayBeEmpty: true, i => Body.For(start, whole, _plan.Side, mayBeEmpty: true, b => Square(b, i)));
+                }
+                else
+                {
+                    // Squares side by side fill the lines.
+                    Body.For(start, whole, _plan.Side, mayBeEmpty: true, b => Body.For(from, to, _plan.Side, mayBeEmpty: true, i => Square(b, i)));
+                }
+
+                AcrossRows(whole, stop, from, to);
+            });
+        });
+        return rowChunks;
+    }
+
     private void AcrossRows(LoopExpr start, LoopExpr stop, LoopExpr from, LoopExpr to) => Body.For(start, stop, 1, mayBeEmpty: true, b =>
     {
         _loops[_plan.Across] = Space.Counter(b, _plan.Loops[_plan.Across].Size);
@@ -198,7 +239,7 @@ internal sealed class MapNest
         {
             crossed.Row = m;
             _loops[_plan.Across] = row + IndexForm.Of(SizeExpr.Constant(m));
-            Element(_plan.Side);
+            Element(_plan.Side, isSquare: true);
         }
 
         _kernel.Values.Loaded = null;
@@ -330,7 +371,7 @@ internal sealed class MapNest
         }
     }
 
-    private void Element(int lanes)
+    private void Element(int lanes, bool isSquare = false)
     {
         var at = _plan.Coordinates(Space, _loops, lanes);
         if (_scan is not null)
@@ -343,9 +384,18 @@ internal sealed class MapNest
         {
             var value = _kernel.Values.Emit(store.Value, at);
             var address = ValueEmitter.RowMajor(store.Index(at.Axes), store.Target.Shape);
-            var isStreamed = lanes > 1 && _loops.Length == 1 && _plan.Edges.Count == 0 && address.Equals(_loops[0]) && IsLargeResult(store.Target);
+            var isFlat = lanes > 1 && _loops.Length == 1 && _plan.Edges.Count == 0 && address.Equals(_loops[0]);
+            var isStreamed = isFlat ? IsLargeResult(store.Target) : isSquare && StreamsSquares && IsAligned(address);
             _kernel.Values.Store(store.Target.Buffer(_kernel), address, value, at, isStreamed);
         }
+    }
+
+    // A multiple of the lanes in every square: the inner loop's counter is one.
+    private bool IsAligned(IndexForm address)
+    {
+        var counter = _loops[^1].Terms[0].Symbol;
+        return address.Lane == SizeExpr.One && address.Offset.AsConstant % _plan.Side == 0
+            && address.Terms.All(t => (t.Symbol == counter && t.Coefficient == SizeExpr.One) || t.Coefficient.AsConstant % _plan.Side == 0);
     }
 
     private bool IsLargeResult(NestTarget target) =>

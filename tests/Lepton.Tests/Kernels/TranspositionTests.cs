@@ -10,11 +10,16 @@ namespace Lepton.Tests.Kernels;
 /// <summary>Permuted axes, which run in squares that are turned over in registers: every element type, every target's registers.</summary>
 public sealed class TranspositionTests
 {
+    // So small that each result is taken to be larger than a last-level cache.
+    private const int PastCaches = 1 << 18;
+
     // Sizes that leave rows and columns over, and that do not.
     private static readonly (string Lines, long[] Shape)[] Programs =
     [
         ("view %0 [i1, i0] : {t}[150, 70]", [70, 150]),
         ("view %0 [i1, i0] : {t}[{N}, {M}]", [41, 37]),
+        ("view %0 [i1, i0] : {t}[150, 64]", [64, 150]),
+        ("view %0 [i0, i2, i1] : {t}[3, 37, 128]", [3, 128, 37]),
         ("view %0 [i2, i1, i0] : {t}[32, 3, 48]; view %0 [i0, i2, i1] : {t}[48, 32, 3]; view %0 [i1, i0, i2] : {t}[3, 48, 32]", [48, 3, 32]),
         ("view %0 [i0, i3, i1, i2] : {t}[2, 19, 5, 16]; view %0 [i3, i0, i2, i1] : {t}[16, 5, 19, 2]", [2, 16, 19, 5]),
         ("view %0 [i1, i0] : {t}[50, 50]; add %1, %0 : {t}[50, 50]; reshape %0 : {t}[25, 100]; view %3 [i1, i0] : {t}[100, 25]", [50, 50]),
@@ -26,17 +31,21 @@ public sealed class TranspositionTests
     [Fact]
     public void By_the_interpreter_of_loops()
     {
-        foreach (var (registers, bytes) in ((int, int)[])[(16, 16), (16, 32), (32, 64)])
+        foreach (var (registers, bytes, miniature) in ((int, int, int)[])[(16, 16, 1), (16, 32, 1), (32, 64, 1), (16, 32, PastCaches), (32, 64, PastCaches)])
         {
-            var options = new KernelOptions(Registers: registers, RegisterBytes: bytes);
+            var options = new KernelOptions(Registers: registers, RegisterBytes: bytes, Miniature: miniature);
+            var streams = 0;
             foreach (var element in ElementTypes.All)
             {
                 ForEach(element, (graph, input) =>
                 {
                     var module = KernelLowering.Run(TrivialFusion.Run(graph, inline: true), options);
+                    streams += module.Kernels.Count(k => k.Note.Contains("lines written past the caches", StringComparison.Ordinal));
                     return KernelHarness.Run(module, graph, [input]).Results;
                 });
             }
+
+            Assert.Equal(miniature == PastCaches, streams > 0);
         }
     }
 
@@ -44,11 +53,15 @@ public sealed class TranspositionTests
     [MemberData(nameof(Targets))]
     public void In_machine_code(string target)
     {
-        var (cpu, options) = (NativeRunner.Targets[target], Compilation.OptionsFor(NativeRunner.Targets[target]));
-        foreach (var element in (ElementType[])[ElementType.F32, ElementType.F64, ElementType.F16, ElementType.I16, ElementType.U8, ElementType.Bool])
+        var cpu = NativeRunner.Targets[target];
+        foreach (var miniature in (int[])[1, PastCaches])
         {
-            ForEach(element, (graph, input) => NativeRunner.Run(
-                KernelLowering.Run(TrivialFusion.Run(graph, inline: true), options), [input], new Dictionary<string, long>(), cpu, threads: 2));
+            var options = Compilation.OptionsFor(cpu) with { Miniature = miniature };
+            foreach (var element in (ElementType[])[ElementType.F32, ElementType.F64, ElementType.F16, ElementType.I16, ElementType.U8, ElementType.Bool])
+            {
+                ForEach(element, (graph, input) => NativeRunner.Run(
+                    KernelLowering.Run(TrivialFusion.Run(graph, inline: true), options), [input], new Dictionary<string, long>(), cpu, threads: 2));
+            }
         }
     }
 
