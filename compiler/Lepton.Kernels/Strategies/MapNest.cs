@@ -6,30 +6,6 @@ using Lepton.Kernels.Scheduling;
 
 namespace Lepton.Kernels.Strategies;
 
-/// <summary>target[Index(i…)] = value[i…] for all i of a nest.</summary>
-/// <param name="Index">From the nest's indices to those of the target's shape.</param>
-internal sealed record NestStore(NodeId Value, NestTarget Target, Func<ValueList<IndexForm>, ValueList<IndexForm>> Index)
-{
-    /// <summary>A node into its own place.</summary>
-    public static NestStore Of(LoweringContext context, NodeId node) =>
-        new(node, NestTarget.Of(context.Graph[node].Type, context.PlaceOf(node)), index => index);
-}
-
-/// <summary>Contiguous memory of a shape.</summary>
-internal sealed record NestTarget(BufferRef Place, ElementType Element, ValueList<SizeExpr> Shape)
-{
-    public static NestTarget Of(TensorType type, Place? place) => place is BufferPlace buffer
-        ? new(buffer.Ref, type.Element, type.Shape)
-        : throw new CompilerBugException("kernels", "a result has no place");
-
-    public int Buffer(KernelBuilder kernel) => kernel.Buffer("out", Element, BufferAccess.Write, Place);
-}
-
-/// <summary>Steps that each element of a nest runs through inside the nest.</summary>
-/// <param name="Stand">Binds, for the plan's trial, what only exists within the steps.</param>
-/// <param name="Element">Writes all steps, and the stores, of the elements at a place.</param>
-internal sealed record NestScan(SizeExpr Count, Action<KernelBuilder> Stand, Action<KernelBuilder, Coords> Element);
-
 /// <summary>
 /// A loop nest over a shape. Axes that all accesses run through together become one: a chain of elementwise operations on contiguous tensors
 /// is one flat loop whatever the rank. The innermost loop runs in vectors, what is left over in scalars; rows and long rows are cut into
