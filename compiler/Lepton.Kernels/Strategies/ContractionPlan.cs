@@ -115,7 +115,7 @@ internal sealed record ContractionPlan(
         var all = k.ToValueList();
         return new ContractionPlan(
             id, node, sizes, outer, m.ToValueList(), n.ToValueList(), n.TakeLast(inner).ToValueList(), all,
-            ContractionSide.Of(trial, left, all, k[^1]), ContractionSide.Of(trial, right, all, lane), prologue, below,
+            ContractionSide.Of(trial, left, all, k[^1], m[^1]), ContractionSide.Of(trial, right, all, lane, k[^1]), prologue, below,
             node.Type.Element == ElementType.I32 && IntegerRange.FitI16(graph, below, [.. left.Select(f => node.Factors[f])])
                 && IntegerRange.FitI16(graph, below, [.. right.Select(f => node.Factors[f])]));
     }
@@ -134,8 +134,8 @@ internal sealed record ContractionPlan(
             M = N,
             N = M,
             NInner = M.TakeLast(inner).ToValueList(),
-            A = ContractionSide.Of(trial, B.Factors, K, K[^1]),
-            B = ContractionSide.Of(trial, A.Factors, K, M[^1]),
+            A = ContractionSide.Of(trial, B.Factors, K, K[^1], N[^1]),
+            B = ContractionSide.Of(trial, A.Factors, K, M[^1], K[^1]),
             IsTransposed = true,
         };
     }
@@ -179,14 +179,17 @@ internal sealed record ContractionPlan(
 /// <param name="IsContiguous">Elements lie side by side along k (A) or along n (B), or are the same.</param>
 /// <param name="KMerges">The labels of k are one axis in it.</param>
 /// <param name="Guarded">The labels of k on which it depends whether something lies outside.</param>
-internal sealed record ContractionSide(ValueList<int> Factors, bool IsPlain, bool IsContiguous, bool KMerges, ValueList<int> Guarded)
+/// <param name="RowStride">Elements from a row to the next one, along m (A) or along k (B); null: not known, or not one number.</param>
+internal sealed record ContractionSide(ValueList<int> Factors, bool IsPlain, bool IsContiguous, bool KMerges, ValueList<int> Guarded, long? RowStride)
 {
     /// <param name="k">The labels that are summed over.</param>
     /// <param name="along">The label along which the side's elements are wanted side by side.</param>
-    public static ContractionSide Of(ContractionTrial trial, ValueList<int> factors, ValueList<int> k, int along) => new(
+    /// <param name="across">The label along which its rows follow each other.</param>
+    public static ContractionSide Of(ContractionTrial trial, ValueList<int> factors, ValueList<int> k, int along, int across) => new(
         factors,
         factors.Count == 1 && trial.IsPlain(factors[0]),
         trial.IsContiguous(factors, along),
         trial.Merge(factors, k),
-        k.Where(l => trial.IsGuarded(factors, l)).ToValueList());
+        k.Where(l => trial.IsGuarded(factors, l)).ToValueList(),
+        trial.Stride(factors, across));
 }

@@ -95,21 +95,28 @@ internal sealed record ContractionSchedule(
         long columns = vectors * lanes;
         long rows = Math.Max(1, (options.Registers - 4) / vectors);
         var (m, n, k) = (plan.MSize.AsConstant, plan.NSize.AsConstant, plan.Steps.AsConstant);
+        var (goodDepth, smallSide) = (options.Limit(GoodDepth), options.Limit(SmallSide));
+        var aPlain = !plan.Narrow && plan.A.IsPlain && plan.A.KMerges && (plan.A.IsContiguous || m * k * width <= smallSide);
+        var aStreams = aIsOnce && plan.SizeOf(plan.OuterOf(plan.A)).AsConstant * m * k * width > options.Limit(StreamBytes) && n <= FewPanels * columns;
+        if (aPlain && !aStreams)
+        {
+            // A line of each row of the tile stays in the first-level cache until its last element is used.
+            rows = Math.Min(rows, LinesThatStay(plan.A.RowStride * width));
+        }
+
         if (m is { } someRows)
         {
             rows = Math.Max(1, CeilDiv(someRows, CeilDiv(someRows, rows)));
         }
 
-        var (goodDepth, smallSide) = (options.Limit(GoodDepth), options.Limit(SmallSide));
         var inner = plan.SizeOf(plan.K.Skip(1).ToValueList()).AsConstant;
         var depth = k is { } all ? Math.Max(1, CeilDiv(all, Math.Max(1, CeilDiv(all, goodDepth)))) : goodDepth;
         var aligned = !plan.Narrow && inner >= 1 && inner <= goodDepth && (k is not null || inner == 1);
         depth = aligned ? CeilDiv(depth, inner!.Value) * inner.Value : depth;
 
-        var aPlain = !plan.Narrow && plan.A.IsPlain && plan.A.KMerges && (plan.A.IsContiguous || m * k * width <= smallSide);
         var bPlain = !plan.Narrow && plan.B.IsPlain && plan.B.KMerges && plan.B.IsContiguous && plan.N == plan.NInner;
         var rowTiles = m is { } given ? CeilDiv(given, rows) : long.MaxValue;
-        var bFromMemory = bPlain && (n * k * width <= smallSide || (!bIsOnce && (rowTiles <= 2 || PanelStays(n * width, Math.Min(depth, k ?? depth)))));
+        var bFromMemory = bPlain && (n * k * width <= smallSide || (!bIsOnce && (rowTiles <= 2 || PanelStays(plan.B.RowStride * width, Math.Min(depth, k ?? depth)))));
 
         // Whole tiles, so that no two chunks store one row.
         var symbolicRows = Math.Max(1, SymbolicBlockRows / rows) * rows;
@@ -120,7 +127,6 @@ internal sealed record ContractionSchedule(
 
         // An outer label that A does not have uses the same A again.
         var aOnce = oneColumnBlock && plan.OuterOf(plan.A) == plan.Outer;
-        var aStreams = aIsOnce && plan.SizeOf(plan.OuterOf(plan.A)).AsConstant * m * k * width > options.Limit(StreamBytes) && n <= FewPanels * columns;
         var a = aPlain && !aStreams ? PanelSource.Memory
             : aStreams ? PanelSource.Kernel
             : aOnce && blockRows * depth * width <= options.Limit(PanelBytes) ? PanelSource.Chunk : PanelSource.Kernel;
@@ -133,10 +139,15 @@ internal sealed record ContractionSchedule(
     // Packing B costs about as much as loading it: whole vectors, and nothing computed. Else no row block but a large one may repeat it.
     private static bool IsCheap(ContractionPlan plan) => plan.N == plan.NInner && plan.B.IsContiguous && plan.B.Guarded.Count == 0 && !plan.Prologue;
 
-    // A panel of B as it lies in memory, one line or two of every row, stays in the first-level cache (64 sets of 8 lines): rows whose distance
-    // is a multiple of many lines fall into few sets.
-    private static bool PanelStays(long? rowBytes, long depth) => rowBytes is { } bytes
-        && depth * 2 <= (bytes % CacheLine == 0 ? CacheSets / Math.Min(CacheSets, (bytes / CacheLine) & -(bytes / CacheLine)) : CacheSets) * CacheWays;
+    // A panel of B as it lies in memory, one line or two of every row, stays in the first-level cache.
+    private static bool PanelStays(long? rowBytes, long depth) => rowBytes is { } bytes && depth * 2 <= LinesThatStay(bytes);
+
+    // How many lines, one of each row, the first-level cache (64 sets of 8 lines) holds: rows whose distance is a multiple of many lines fall into few sets.
+    private static long LinesThatStay(long? rowBytes)
+    {
+        var lines = rowBytes is { } bytes && bytes % CacheLine == 0 ? bytes / CacheLine : 1;
+        return CacheSets / Math.Clamp(lines & -lines, 1, CacheSets) * CacheWays;
+    }
 
     private static (long Rows, long Columns, long Outers) Blocks(long m, long n, long k, long? outer, Tile tile, bool aFromMemory, bool bIsCheap, KernelOptions options)
     {

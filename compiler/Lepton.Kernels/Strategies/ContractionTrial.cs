@@ -62,6 +62,10 @@ internal sealed class ContractionTrial
     public bool IsContiguous(ValueList<int> factors, int label) => _addresses.Where(a => factors.Contains(a.Factor))
         .All(a => a.Form.Coefficient(_symbols[label]) is var c && (c == SizeExpr.Zero || c == SizeExpr.One));
 
+    /// <summary>How many elements one more of a label is further on in memory; null: not known, or not the same everywhere.</summary>
+    public long? Stride(ValueList<int> factors, int label) =>
+        _addresses.Where(a => factors.Contains(a.Factor)).Select(a => a.Form.Coefficient(_symbols[label]).AsConstant).Distinct().ToArray() is [{ } stride] ? Math.Abs(stride) : null;
+
     /// <summary>Whether a factor comes straight from memory: nothing is computed on the way, and nothing may lie outside.</summary>
     public bool IsPlain(int factor) =>
         Graph[_node.Factors[factor]].Type.Element.ByteSize() >= sizeof(float) && !_guarded.Any(g => g.Factor == factor)
