@@ -14,7 +14,8 @@ namespace Lepton.Kernels.Strategies;
 /// </summary>
 /// <param name="across">The number of row 0, b, as a form of one symbol.</param>
 /// <param name="inner">i + lane.</param>
-internal sealed class CrossedLoads(KernelBuilder kernel, IndexForm across, IndexForm inner, int side)
+/// <param name="ahead">So many elements further along b the lines of the rows are asked for; 0: they are not.</param>
+internal sealed class CrossedLoads(KernelBuilder kernel, IndexForm across, IndexForm inner, int side, long ahead)
 {
     // Strides up to this many elements share cache lines: elements one by one are well.
     private const long NearStride = 4;
@@ -39,6 +40,11 @@ internal sealed class CrossedLoads(KernelBuilder kernel, IndexForm across, Index
             var (body, buffer) = (kernel.Body, kernel.Read(node));
             var type = new LaneType(element.ComputeType(), side);
             var start = IndexForm.From(corner.Offset, corner.Terms, SizeExpr.Zero);
+            for (var k = 0; k < side && ahead > 0; k++)
+            {
+                body.Add(new PrefetchStatement(buffer, kernel.Space.ToScalar(start + IndexForm.Of((corner.Lane * k) + ahead)), Far: false));
+            }
+
             rows = Transposition.Of(body, [.. Enumerable.Range(0, side).Select(k =>
                 body.Let(new LoadExpr(type, buffer, kernel.Space.ToScalar(start + IndexForm.Of(corner.Lane * k)))))]);
             _turned.Add((node, corner), rows);

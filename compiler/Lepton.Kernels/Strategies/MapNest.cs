@@ -146,7 +146,8 @@ internal sealed class MapNest
         }
     }
 
-    // Results that go past the caches: what is loaded is read in rows from end to end, few at a time, and each line is written once and whole.
+    // Results that go past the caches: what is loaded is read in rows from end to end, few at a time, its lines asked for ahead, and each line of
+    // the result is written once and whole.
     //   chunk = some bands of the inner loop:  for block of b:  for i in band, in steps of n:  for b in block, in steps of n:  a square
     private SizeExpr Bands()
     {
@@ -209,7 +210,7 @@ internal sealed class MapNest
         // Rows b … b+n-1 are all inside.
         var row = Space.Counter(b, _plan.Loops[_plan.Across].Size - (_plan.Side - 1));
         _loops[^1] = Space.Counter(i, _inner, vectorised: true);
-        var crossed = new CrossedLoads(_kernel, row, _loops[^1], _plan.Side);
+        var crossed = new CrossedLoads(_kernel, row, _loops[^1], _plan.Side, ahead: StreamsSquares ? Block / 2 : 0);
         _kernel.Values.Loaded = crossed.Load;
         for (var m = 0; m < _plan.Side; m++)
         {
