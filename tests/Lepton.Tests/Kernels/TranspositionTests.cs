@@ -26,7 +26,7 @@ public sealed class TranspositionTests
         ("view %0 [2*i1 + 1, -1*i0 + 39] : {t}[40, 20]; concat %0, %1 axis 1 : {t}[40, 60]; view %2 [i1, i0] : {t}[60, 40]", [40, 40]),
     ];
 
-    public static TheoryData<string> Targets() => [.. NativeRunner.Targets.Keys];
+    public static TheoryData<string> Targets() => [.. NativeRunner.Targets.Keys, "clr"];
 
     [Fact]
     public void By_the_interpreter_of_loops()
@@ -53,14 +53,18 @@ public sealed class TranspositionTests
     [MemberData(nameof(Targets))]
     public void In_machine_code(string target)
     {
-        var cpu = NativeRunner.Targets[target];
+        CodeDevice? device = target == "clr" ? CodeDevice.Clr : null;
+        var cpu = device is null ? NativeRunner.Targets[target] : NativeRunner.Targets.Values.First();
         foreach (var miniature in (int[])[1, PastCaches])
         {
-            var options = Compilation.OptionsFor(cpu) with { Miniature = miniature };
+            var options = NativeRunner.OptionsFor(cpu, device) with { Miniature = miniature };
             foreach (var element in (ElementType[])[ElementType.F32, ElementType.F64, ElementType.F16, ElementType.I16, ElementType.U8, ElementType.Bool])
             {
-                ForEach(element, (graph, input) => NativeRunner.Run(
-                    KernelLowering.Run(TrivialFusion.Run(graph, inline: true), options), [input], new Dictionary<string, long>(), cpu, threads: 2));
+                ForEach(element, (graph, input) =>
+                {
+                    using var native = NativeRunner.Load(KernelLowering.Run(TrivialFusion.Run(graph, inline: true), options), cpu, device: device);
+                    return NativeRunner.Run(native.Entries.First(), [input], new Dictionary<string, long>(), threads: 2);
+                });
             }
         }
     }

@@ -31,6 +31,7 @@ internal sealed class KernelIl : LoopStatementVisitor
     private readonly MemoryIl _memory;
     private readonly Dictionary<Node, Node> _definitions = [];
     private readonly Place[] _places;
+    private readonly bool _streams;
 
     private KernelIl(Kernel kernel, MethodBuilder method, ClrParts parts)
     {
@@ -46,6 +47,7 @@ internal sealed class KernelIl : LoopStatementVisitor
         var size = new SizeIl(name => variables[name]);
         var finder = new SizeFinder();
         finder.Look(kernel.Body);
+        _streams = finder.Streamed.Count > 0;
         var known = finder.Found.ToDictionary(s => s, s => _writer.Bind(size.Value(s)));
         _expr = new ExprIl(vectors, _memory, _places, s => known[s], Variable);
     }
@@ -139,7 +141,8 @@ internal sealed class KernelIl : LoopStatementVisitor
         _expr.Scalar(statement.Index),
         _expr.Value(statement.Value),
         statement.Stride is null ? null : _expr.Scalar(statement.Stride),
-        statement.Mask is null ? null : _expr.Value(statement.Mask)));
+        statement.Mask is null ? null : _expr.Value(statement.Mask),
+        statement.Stream));
 
     public override void Visit(PrefetchStatement statement)
     {
@@ -223,6 +226,12 @@ internal sealed class KernelIl : LoopStatementVisitor
     private void Chunks()
     {
         Loop(Kernel.ChunkVariable, Node.Argument(typeof(long), 3), Node.Argument(typeof(long), 4), 1, _kernel.Body);
+        if (_streams && System.Runtime.Intrinsics.X86.Sse.IsSupported)
+        {
+            // What is behind it sees what was streamed before it.
+            _writer.Il.Emit(OpCodes.Call, typeof(System.Runtime.Intrinsics.X86.Sse).GetMethod("StoreFence")!);
+        }
+
         _writer.Il.Emit(OpCodes.Ret);
     }
 

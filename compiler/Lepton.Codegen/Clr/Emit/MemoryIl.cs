@@ -36,7 +36,8 @@ internal sealed class MemoryIl(VectorIl vectors, LaneShape shape)
         return HalfIl.FromMemory(vectors, lanes, place.Element, type);
     }
 
-    public void Store(IlWriter w, Place place, Node index, Lanes value, Node? stride, Lanes? mask)
+    /// <param name="stream">Whole vectors go past the caches, where they lie on a multiple of their length.</param>
+    public void Store(IlWriter w, Place place, Node index, Lanes value, Node? stride, Lanes? mask, bool stream)
     {
         var raw = HalfIl.ToMemory(vectors, value, place.Element);
         var type = VectorApi.Element(raw.Carrier);
@@ -70,11 +71,13 @@ internal sealed class MemoryIl(VectorIl vectors, LaneShape shape)
             {
                 MaskedStore(w, mask, p, part, address, live == room);
             }
+            else if (live == room && stream)
+            {
+                Stream(w, w.Bind(address), part);
+            }
             else if (live == room)
             {
-                w.Push([address, part]);
-                w.Il.Emit(OpCodes.Unaligned, (byte)1);
-                w.Il.Emit(OpCodes.Stobj, part.Type);
+                StoreVector(w, address, part);
             }
             else if (Scalar(live * raw.Carrier.ByteSize()) is { } whole)
             {
@@ -108,6 +111,27 @@ internal sealed class MemoryIl(VectorIl vectors, LaneShape shape)
 
     // A number as long as a few lanes are.
     private static Type? Scalar(int bytes) => bytes switch { 1 => typeof(byte), 2 => typeof(short), 4 => typeof(int), 8 => typeof(long), _ => null };
+
+    private static void Stream(IlWriter w, Node address, Node vector)
+    {
+        var rest = Node.Op(OpCodes.And, typeof(long), Node.Op(OpCodes.Conv_I8, typeof(long), address), Node.Int64(VectorApi.Bytes(vector.Type) - 1));
+        var element = VectorApi.ElementOf(vector.Type);
+        w.If(
+            Node.Op(OpCodes.Ceq, typeof(bool), rest, Node.Int64(0)),
+            () =>
+            {
+                w.Push([vector, address]);
+                w.Il.Emit(OpCodes.Call, VectorApi.Find("StoreAlignedNonTemporal", VectorApi.Bytes(vector.Type), [vector.Type, element.MakePointerType()]));
+            },
+            () => StoreVector(w, address, vector));
+    }
+
+    private static void StoreVector(IlWriter w, Node address, Node vector)
+    {
+        w.Push([address, vector]);
+        w.Il.Emit(OpCodes.Unaligned, (byte)1);
+        w.Il.Emit(OpCodes.Stobj, vector.Type);
+    }
 
     private static Node Element(ElementType raw, Node address, Node? mask)
     {
