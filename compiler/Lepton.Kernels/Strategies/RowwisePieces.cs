@@ -38,7 +38,8 @@ internal sealed class RowwisePieces
         _width = RowwiseWidth.Of(context, group, plan, layout);
         _cutsInner = layout.AlongRow && layout.OuterReduced.Count == 0;
         var across = layout.AlongRow ? layout.Length(plan) : SizeExpr.Constant(_width.Tile);
-        _pieceElements = context.Options.Limit(PieceElements, _width.Lanes * _width.Chains);
+        long together = _width.Lanes * _width.Chains;
+        _pieceElements = context.Options.Limit(PieceElements / together) * together;
         _perPiece = _cutsInner ? _pieceElements : SizeExpr.Max(SizeExpr.One, SizeExpr.FloorDiv(_pieceElements, SizeExpr.Max(SizeExpr.One, across)));
         _pieces = SizeExpr.CeilDiv(_cutsInner ? layout.Length(plan) : layout.ReducedCount(plan), _perPiece);
     }
