@@ -211,4 +211,27 @@ public sealed class ContractionTests
         Assert.Equal(bytes[0], bytes[1]);
         Assert.Equal(bytes[0], bytes[2]);
     }
+
+    /// <summary>
+    /// A tile has no more rows than lines of the left side, one of each row, stay in the first-level cache: 8 where rows are a multiple of 4096 bytes
+    /// apart. Blocks of columns that are enough for the threads are not cut into blocks of rows too.
+    /// </summary>
+    [Theory]
+    [InlineData(1024, 256, 1024, "register tiles of 8 x 32")]
+    [InlineData(1024, 256, 512, "register tiles of 14 x 32")]
+    [InlineData(1024, 256, 1040, "register tiles of 14 x 32")]
+    [InlineData(256, 256, 256, "blocks of 256 x 32 x 256, register tiles of 14 x 32")]
+    public void Tiles_and_blocks_that_the_caches_hold(int m, int n, int k, string note)
+    {
+        var graph = GraphText.Parse($$"""
+            graph g() {
+              %0 = input argument a : f32[{{m}}, {{k}}]
+              %1 = input argument b : f32[{{k}}, {{n}}]
+              %2 = contract %0[0, 1], %1[1, 2] -> [0, 2] : f32[{{m}}, {{n}}]
+              output c = %2
+            }
+            """);
+        var module = KernelLowering.Run(RowwiseTests.OneGroup(graph, KernelStrategy.Contraction), new KernelOptions { Registers = 32, RegisterBytes = 64 });
+        Assert.Contains(note, module.Kernels[^1].Note);
+    }
 }
