@@ -41,7 +41,7 @@ internal static class GraphLowering
                     context.SetPlace(output, new BufferPlace(context.Program.AllocatePrepared(type.Count * type.Element.ByteSize())));
                 }
 
-                context.Program.InPrepare(() => KernelStrategies.For(group.Strategy).Lower(group, context));
+                context.InPrepare(() => KernelStrategies.For(group.Strategy).Lower(group, context));
                 continue;
             }
 
@@ -98,7 +98,7 @@ internal static class GraphLowering
         }
         else if (place != wanted)
         {
-            context.Program.Add(new Copy(place.Ref, wanted.Ref, type.Count * type.Element.ByteSize() * (context.Program.IsPreparing ? SizeExpr.One : context.Only)));
+            context.Program.Add(new Copy(place.Ref, wanted.Ref, type.Count * type.Element.ByteSize() * context.Only));
         }
     }
 

@@ -116,8 +116,17 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
         }
 
         var prepared = Program.AllocatePrepared(count * element.ByteSize());
-        Program.InPrepare(() => fill(prepared));
+        InPrepare(() => fill(prepared));
         return prepared;
+    }
+
+    /// <summary>What <paramref name="emit"/> adds runs once for a set of parameters, whatever is left out of the run that it is asked for in.</summary>
+    internal void InPrepare(Action emit)
+    {
+        var (only, room) = (Only, Room);
+        (Only, Room) = (SizeExpr.One, SizeExpr.One);
+        Program.InPrepare(emit);
+        (Only, Room) = (only, room);
     }
 
     /// <summary>Whether <see cref="Once"/> does not compute from a node at each run, or at each step of the loop around.</summary>
@@ -228,7 +237,7 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
         return use;
     }
 
-    /// <summary>A size that is 1 or 0: whether what is launched now runs. What runs once for a set of parameters always does.</summary>
+    /// <summary>A size that is 1 or 0: whether what is launched now runs.</summary>
     internal SizeExpr Only { get; set; } = SizeExpr.One;
 
     /// <summary>A size that is 1 or 0, of dims alone: whether what is allocated in the arena now is needed. Where it is 0, <see cref="Only"/> is too.</summary>
@@ -236,5 +245,5 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
 
     /// <summary>Adds a kernel and the statement that runs it here.</summary>
     public void Launch(Kernel kernel, ValueList<BufferRef> buffers) =>
-        Program.Add(new Launch(Program.AddKernel(Program.IsPreparing ? kernel : kernel with { Chunks = kernel.Chunks * Only }), buffers) { Group = Program.Group });
+        Program.Add(new Launch(Program.AddKernel(kernel with { Chunks = kernel.Chunks * Only }), buffers) { Group = Program.Group });
 }

@@ -25,7 +25,7 @@ internal sealed record PrunedStorage(BufferRef Index, BufferRef Values, BufferRe
             program.AllocatePrepared(room * plan.Coordinate.ByteSize()));
         var below = PrunedPlan.Below(group, context.Graph, plan.Matrix);
         var name = $"{context.Graph.Name}_{group.Name}";
-        program.InPrepare(() =>
+        context.InPrepare(() =>
         {
             storage.Count(new KernelBuilder(context, $"{name}_count", below), plan);
             storage.Start(new KernelBuilder(context, $"{name}_choose", new FusionGroup(group.Name, group.Strategy, [], [])), plan);

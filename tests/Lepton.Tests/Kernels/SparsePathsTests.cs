@@ -1,6 +1,8 @@
+using Lepton.Compiler;
 using Lepton.Graphs;
 using Lepton.Kernels;
 using Lepton.Kernels.Loops;
+using Lepton.Language.Text;
 using Xunit;
 
 namespace Lepton.Tests.Kernels;
@@ -22,6 +24,24 @@ public sealed class SparsePathsTests
         var module = SparseHarness.Check(graph, inputs, options: SmallChunks);
         Assert.Equal(pieces, Chunks(module, "_parts", inputs));
         Assert.Equal(pieces == 0 ? 1 : 0, Chunks(module, "sparse_0", inputs));
+    }
+
+    /// <summary>Also in what runs once for a set of parameters, where pieces have no memory unless they are wanted.</summary>
+    [Fact]
+    public void Sums_of_parameters_are_cut_into_pieces_only_where_enough_is_stored()
+    {
+        const string Text = """
+            format rows[i, j] = i: compressed, j: compressed
+            param w: f64[3, 7] in rows ~ zeros
+            fn f(x: f64[3]) -> (z: f64[3, 7]) {
+              y[j]    = prod[k] (2.0 + w[k, j])
+              z[i, j] = x[i] * y[j]
+            }
+            """;
+        var module = Compilation.Of(new SourceText("pieces.lep", Text)).Lower(["f"]);
+        var parts = Assert.Single(module.Kernels, k => k.Name.EndsWith("_parts", StringComparison.Ordinal));
+        Assert.Contains(module.Entries[0].Prepare, s => s is Launch launch && module.Kernels[launch.Kernel] == parts);
+        Assert.Equal((0, 4), (parts.Chunks.Evaluate(_ => 21), parts.Chunks.Evaluate(_ => 4 * 8220)));
     }
 
     [Fact]
