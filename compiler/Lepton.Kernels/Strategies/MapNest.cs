@@ -26,6 +26,9 @@ internal sealed class MapNest
     private readonly SizeExpr _inner;
     private readonly long _chunk;
 
+    // What is turned over in registers goes past the caches, in whole lines.
+    private readonly bool _streamsSquares;
+
     private MapNest(LoweringContext context, string name, FusionGroup group, ValueList<SizeExpr> shape, IReadOnlyList<NestStore> stores, NestScan? scan, ScheduleUse? use)
     {
         (_context, _stores, _scan) = (context, stores, scan);
@@ -40,17 +43,13 @@ internal sealed class MapNest
         _kernel.AssumePositive(SizeExpr.Product(shape));
         _loops = new IndexForm[_plan.Loops.Count];
         _inner = _loops.Length == 0 ? SizeExpr.One : _plan.Loops[^1].Size;
+        _streamsSquares = _plan.Across >= 0 && _plan.Side > 1 && scan is null
+            && stores.All(s => IsLargeResult(s.Target) && (_inner * s.Target.Element.ByteSize()).AsConstant % LineBytes == 0);
     }
 
     private BodyBuilder Body => _kernel.Body;
 
     private IndexSpace Space => _kernel.Space;
-
-    // What is turned over in registers goes past the caches, in whole lines.
-    private bool StreamsSquares => _plan.Across >= 0 && _plan.Side > 1 && _scan is null && _stores.All(s => IsLargeResult(s.Target) && (_inner * s.Target.Element.ByteSize()).AsConstant % LineBytes == 0);
-
-    // Columns of two lines of the narrowest result.
-    private long Band => Math.Max(2 * _plan.Side, 2 * LineBytes / _stores.Min(s => s.Target.Element.ByteSize()));
 
     public static void Emit(
         LoweringContext context,
@@ -64,8 +63,8 @@ internal sealed class MapNest
         var nest = new MapNest(context, name, group, shape, stores, scan, use);
         nest._kernel.Steps = scan?.Count ?? SizeExpr.One;
         var note = scan is not null ? $"{nest._plan.Note}, {scan.Count} steps with the states in registers"
-            : nest.StreamsSquares ? $"{nest._plan.Note}, lines written past the caches" : nest._plan.Note;
-        nest._kernel.Launch(nest.StreamsSquares ? nest.Bands() : nest._plan.Across >= 0 ? nest.Blocks() : nest.Rows(), note);
+            : nest._streamsSquares ? $"{nest._plan.Note}, lines written past the caches" : nest._plan.Note;
+        nest._kernel.Launch(nest._streamsSquares ? nest.Bands() : nest._plan.Across >= 0 ? nest.Blocks() : nest.Rows(), note);
     }
 
     /// <summary>Copies between contiguous places of one shape, converting the element type.</summary>
@@ -152,8 +151,10 @@ internal sealed class MapNest
     private SizeExpr Bands()
     {
         var (last, across) = (_loops.Length - 1, _plan.Across);
-        var (band, size) = (Band, _plan.Loops[across].Size);
-        var outer = Enumerable.Range(0, _loops.Length).Where(l => l != across).Select(l => (Loop: l, Size: l == last ? SizeExpr.CeilDiv(_inner, band) : _plan.Loops[l].Size)).ToArray();
+        var (size, line) = (_plan.Loops[across].Size, LineBytes / _stores.Min(s => s.Target.Element.ByteSize()));
+        var band = 2 * Math.Max(_plan.Side, line);
+        var outer = Enumerable.Range(0, _loops.Length).Where(l => l != across)
+            .Select(l => (Loop: l, Size: l == last ? SizeExpr.CeilDiv(_inner, band) : _plan.Loops[l].Size)).ToArray();
         var rows = SizeExpr.Product(outer.Select(o => o.Size));
         var (_, rowsPerChunk, rowChunks) = _context.Program.Cut(rows, size * band, _chunk);
         var (first, end) = Range(Body, BodyBuilder.Chunk, rowsPerChunk, rows);
@@ -164,7 +165,7 @@ internal sealed class MapNest
             {
                 var stop = Body.Min(Body.Add(start, BodyMath.Index(Block)), BodyMath.Index(size));
                 var whole = Body.Sub(stop, Body.Rem(Body.Sub(stop, start), BodyMath.Index(_plan.Side)));
-                if (_plan.Side * _stores.Min(s => s.Target.Element.ByteSize()) >= LineBytes)
+                if (_plan.Side >= line)
                 {
                     Body.For(from, to, _plan.Side, mayBeEmpty: true, i => Body.For(start, whole, _plan.Side, mayBeEmpty: true, b => Square(b, i)));
                 }
@@ -210,7 +211,7 @@ internal sealed class MapNest
         // Rows b … b+n-1 are all inside.
         var row = Space.Counter(b, _plan.Loops[_plan.Across].Size - (_plan.Side - 1));
         _loops[^1] = Space.Counter(i, _inner, vectorised: true);
-        var crossed = new CrossedLoads(_kernel, row, _loops[^1], _plan.Side, ahead: StreamsSquares ? Block / 2 : 0);
+        var crossed = new CrossedLoads(_kernel, row, _loops[^1], _plan.Side, ahead: _streamsSquares ? Block / 2 : 0);
         _kernel.Values.Loaded = crossed.Load;
         for (var m = 0; m < _plan.Side; m++)
         {
@@ -362,7 +363,7 @@ internal sealed class MapNest
             var value = _kernel.Values.Emit(store.Value, at);
             var address = ValueEmitter.RowMajor(store.Index(at.Axes), store.Target.Shape);
             var isFlat = lanes > 1 && _loops.Length == 1 && _plan.Edges.Count == 0 && address.Equals(_loops[0]);
-            var isStreamed = isFlat ? IsLargeResult(store.Target) : isSquare && StreamsSquares && IsAligned(address);
+            var isStreamed = isFlat ? IsLargeResult(store.Target) : isSquare && _streamsSquares && IsAligned(address);
             _kernel.Values.Store(store.Target.Buffer(_kernel), address, value, at, isStreamed);
         }
     }

@@ -27,10 +27,7 @@ internal sealed class RowwiseAhead
     public RowwiseAhead(KernelBuilder kernel, RowwisePlan plan, RowwiseLayout layout, bool wanted)
     {
         (_kernel, _plan) = (kernel, plan);
-
-        // The next row lies behind this one.
-        var last = plan.Shape.Count - plan.Axes.Count;
-        _suits = wanted && layout.AlongRow && layout.OuterReduced.Count == 0 && plan.Axes.All(a => a >= last) && plan.Passes > 1;
+        _suits = wanted && layout.RowsFollow(plan) && plan.Passes > 1;
     }
 
     /// <summary>Runs what emits the loads of one vector of a row, and puts before what it answers the requests for the next row.</summary>

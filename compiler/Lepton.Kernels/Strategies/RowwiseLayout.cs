@@ -61,10 +61,13 @@ internal sealed record RowwiseLayout(bool AlongRow, ValueList<int> Run, ValueLis
         return fits ? Choose(plan, trial.Space, symbols, addresses, opaque) : null;
     }
 
-    /// <summary>Whether a result of the plan's shape is written from its first element to its last, and is better written past the caches.</summary>
+    /// <summary>Whether a tensor of the plan's shape is run through from its first element to its last: each row lies behind the one before.</summary>
+    public bool RowsFollow(RowwisePlan plan) => AlongRow && OuterReduced.Count == 0 && plan.Axes.All(a => a >= plan.Shape.Count - plan.Axes.Count);
+
+    /// <summary>Whether a result of the plan's shape is better written past the caches.</summary>
     public bool PassesCaches(LoweringContext context, RowwisePlan plan, NodeId result) =>
-        AlongRow && IsInOrder && OuterReduced.Count == 0 && plan.Axes.All(a => a >= plan.Shape.Count - plan.Axes.Count)
-        && context.PlaceOf(result) is BufferPlace place && context.PassesCaches(place.Ref, SizeExpr.Product(plan.Shape) * context.Graph[result].Type.Element.ByteSize());
+        RowsFollow(plan) && context.PlaceOf(result) is BufferPlace place
+        && context.PassesCaches(place.Ref, SizeExpr.Product(plan.Shape) * context.Graph[result].Type.Element.ByteSize());
 
     private static void Loops(KernelBuilder trial, RowwisePlan plan, int[] symbols, IndexForm[] axes, int axis, Action body)
     {

@@ -47,7 +47,8 @@ internal sealed class RowwisePipeline
     /// </summary>
     public static bool Suits(FusionGroup group, RowwisePlan plan, RowwiseLayout layout, SizeExpr perChunk) =>
         plan.Passes > 1 && layout.AlongRow && layout.OuterReduced.Count == 0 && perChunk.AsConstant >= LeastRows && !(plan.Rows.AsConstant < plan.Passes)
-        && group.Members.Count <= MostMembers && plan.Reductions.Sum(r => r.Fold.Parts.Count) <= MostStates && plan.Kept.All(k => k.Output is not null || k.First == plan.Passes - 2);
+        && group.Members.Count <= MostMembers && plan.Reductions.Sum(r => r.Fold.Parts.Count) <= MostStates
+        && plan.Kept.All(k => k.Output is not null || k.First == plan.Passes - 2);
 
     public static void Emit(
         KernelBuilder kernel, RowwisePlan plan, RowwiseLoops loops, RowwiseUnits units, RowwiseRange inner, LoopExpr from, LoopExpr to)

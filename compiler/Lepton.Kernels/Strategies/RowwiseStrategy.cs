@@ -68,7 +68,8 @@ public sealed class RowwiseStrategy : IStrategy
 
     // What the next pass alone wants, and a result that passes by the caches would keep, is kept on the stack.
     private static RowwiseKept Kept(LoweringContext context, RowwisePlan plan, RowwiseLayout layout, RowwiseKept kept) =>
-        kept.Output is { } home && kept.First == plan.Passes - 2 && layout.PassesCaches(context, plan, home) && KeepsLocally(context, plan, layout, kept) ? kept with { Output = null } : kept;
+        kept.Output is { } home && kept.First == plan.Passes - 2 && layout.PassesCaches(context, plan, home) && KeepsLocally(context, plan, layout, kept)
+            ? kept with { Output = null } : kept;
 
     private static void WholeRows(FusionGroup group, LoweringContext context, RowwisePlan plan, RowwiseLayout layout)
     {
