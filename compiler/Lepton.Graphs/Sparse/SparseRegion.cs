@@ -295,15 +295,21 @@ public sealed class SparseRegion
         return Sources(heavy, at, out _).Any(s => ReachesSparse(s.Node) && !s.At.All(outer.Contains));
     }
 
-    // Numbers, sizes and counters are made where they are wanted; views of leaves look at these; all else is loaded.
+    // Numbers, sizes and counters are made where they are wanted; views of leaves look at these; all else is loaded. What is computed from stored
+    // entries has a value at the coordinates of the loops only: who looks at it elsewhere, as x[n - 1 - i], is loaded too.
     private void Free(NodeId id)
     {
+        if (_members.Contains(id))
+        {
+            return;
+        }
+
         switch (_graph[id])
         {
             case SplatNode or SizeNode or IotaNode:
                 _members.Add(id);
                 break;
-            case ViewNode view when SupportAnalysis.FormatOf(_graph[view.Source]) is null:
+            case ViewNode view when SupportAnalysis.FormatOf(_graph[view.Source]) is null && !(_members.Contains(view.Source) && ReachesSparse(view.Source)):
                 _members.Add(id);
                 Free(view.Source);
                 break;
