@@ -64,13 +64,13 @@ public static class KernelLowering
         }
 
         GraphLowering.Run(context, wanted);
-        return ArenaPlanner.Run(
-            new EntryProgram(manifest, program.Buffers.ToValueList(), program.Pointers, program.Statements())
-            {
-                Prepare = program.PrepareStatements(),
-                Prepared = program.Prepared.ToValueList(),
-            },
-            options.Apart);
+        var entry = new EntryProgram(manifest, program.Buffers.ToValueList(), program.Pointers, program.Statements())
+        {
+            Prepare = program.PrepareStatements(),
+            Prepared = program.Prepared.ToValueList(),
+        };
+        WriteProof.Check(entry, program.Kernels);
+        return ArenaPlanner.Run(entry, options.Apart);
 
         ValueList<BufferRef> Arrays(TensorFormat format, string name, TensorType type) =>
             format.Arrays(name, type.Element, type.Shape).Select(_ => Tensor(tensors++).Ref).ToValueList();

@@ -125,8 +125,14 @@ public sealed class ProgramBuilder
     /// <summary>The statements that run once.</summary>
     public ValueList<HostStatement> PrepareStatements() => _prepare.ToValueList();
 
+    /// <summary>Memory of the run; of what runs once, memory that is kept: a run may read it too, and where none does <see cref="ArenaPlanner"/> moves it.</summary>
     public BufferRef Allocate(SizeExpr bytes)
     {
+        if (IsPreparing)
+        {
+            return AllocatePrepared(bytes);
+        }
+
         _buffers.Add(bytes);
         return new BufferRef(BufferKind.Arena, _buffers.Count - 1, SizeExpr.Zero);
     }

@@ -85,4 +85,21 @@ public class ArenaPlanTests
         Assert.Throws<CompilerBugException>(() => ArenaProof.Check(program with { ArenaPlan = over }));
         Assert.Throws<CompilerBugException>(() => ArenaProof.Check(program with { Arena = [64] }));
     }
+
+    [Fact]
+    public void The_proof_refuses_who_reads_what_nobody_wrote()
+    {
+        var fused = Compilation.Of(new SourceText("network.lep", Network)).Fuse("network");
+        var module = KernelLowering.Run(fused, KernelOptions.Default with { Apart = true });
+        var program = module.Entries[0];
+        WriteProof.Check(program, module.Kernels);
+        Assert.Throws<CompilerBugException>(() => WriteProof.Check(program with { Body = program.Body.Skip(1).ToValueList() }, module.Kernels));
+        Assert.Throws<CompilerBugException>(() => WriteProof.Check(program with { Prepare = [] }, module.Kernels));
+
+        // What is prepared in the arena is gone when a run starts.
+        var arena = program.Body.OfType<Launch>().SelectMany(l => l.Buffers).First(b => b.Kind == BufferKind.Arena);
+        var early = program.Prepare.Concat(program.Body.Take(1)).ToValueList();
+        Assert.Contains(arena, program.Body.Take(1).OfType<Launch>().Single().Buffers);
+        Assert.Throws<CompilerBugException>(() => WriteProof.Check(program with { Prepare = early, Body = program.Body.Skip(1).ToValueList() }, module.Kernels));
+    }
 }
