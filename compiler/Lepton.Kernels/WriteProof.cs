@@ -7,20 +7,20 @@ namespace Lepton.Kernels;
 /// <summary>
 /// Proves that nobody reads memory that nobody wrote: every buffer of the arena is written in its list of statements (prepare, or the run)
 /// before it is read, and what is prepared in prepare. It looks at buffers as they were allocated, before <see cref="ArenaPlanner"/> puts them
-/// into slots. A buffer that a pointer may point at is left to whoever sets the pointer.
+/// into slots. A buffer that a pointer may point at is left to whoever sets the pointer; one without elements is written by nobody.
 /// </summary>
 public sealed class WriteProof : HostStatementVisitor
 {
-    private readonly string _entry;
+    private readonly EntryProgram _program;
     private readonly IReadOnlyList<Kernel> _kernels;
     private readonly HashSet<(BufferKind Kind, int Number)> _written = [];
 
-    private WriteProof(string entry, IReadOnlyList<Kernel> kernels) => (_entry, _kernels) = (entry, kernels);
+    private WriteProof(EntryProgram program, IReadOnlyList<Kernel> kernels) => (_program, _kernels) = (program, kernels);
 
     /// <summary>Throws <see cref="CompilerBugException"/> with who reads what.</summary>
     public static void Check(EntryProgram program, IReadOnlyList<Kernel> kernels)
     {
-        var proof = new WriteProof(program.Manifest.Name, kernels);
+        var proof = new WriteProof(program, kernels);
         proof.Walk(program.Prepare);
 
         // The arena of prepare is gone when a run starts.
@@ -91,9 +91,15 @@ public sealed class WriteProof : HostStatementVisitor
 
     private void Read(BufferRef buffer, string who)
     {
-        if (buffer.Kind is BufferKind.Arena or BufferKind.Prepared && !_written.Contains((buffer.Kind, buffer.Number)))
+        var sizes = buffer.Kind switch
         {
-            throw new CompilerBugException("kernels", $"{_entry}: {who} reads {buffer}, which nobody wrote before");
+            BufferKind.Arena => _program.Arena,
+            BufferKind.Prepared => _program.Prepared,
+            _ => default,
+        };
+        if (sizes.Count > 0 && sizes[buffer.Number] != SizeExpr.Zero && !_written.Contains((buffer.Kind, buffer.Number)))
+        {
+            throw new CompilerBugException("kernels", $"{_program.Manifest.Name}: {who} reads {buffer}, which nobody wrote before");
         }
     }
 }

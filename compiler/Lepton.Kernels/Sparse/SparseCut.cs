@@ -37,7 +37,9 @@ internal sealed record SparseCut((LoopExpr From, LoopExpr To)? Range, SizeExpr C
         var rows = plan.Accesses.FirstOrDefault(a => a.Loops[0] == 0 && a.Storage.Format.Levels is [{ Kind: LevelKind.Dense }, { Kind: LevelKind.Compressed }, ..]);
         if (rows is null)
         {
-            var pieces = AtMost(SizeExpr.Min(size, SizeExpr.CeilDiv(plan.Loops.Aggregate(inner, (n, l) => n * l.Size), block * 16)));
+            // A sum over nothing has a result too.
+            var work = plan.Loops.Aggregate(inner, (n, l) => n * (l.IsFree ? l.Size : SizeExpr.Max(l.Size, SizeExpr.One)));
+            var pieces = AtMost(SizeExpr.Min(size, SizeExpr.CeilDiv(work, block * 16)));
             return new SparseCut(Equal(body, size, pieces), pieces, $"{pieces} chunks of rows");
         }
 

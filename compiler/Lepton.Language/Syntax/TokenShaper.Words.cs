@@ -16,7 +16,7 @@ internal sealed partial class TokenShaper
         /// <summary><c>name =</c>: an equation, or a named argument.</summary>
         Named,
 
-        /// <summary><c>h[i, j] =</c>, <c>h' =</c>, <c>x +=</c>, <c>state h</c>, <c>fn f</c>.</summary>
+        /// <summary><c>h[i, j] =</c>, <c>h' =</c>, <c>x +=</c>, <c>h[i] on a =</c>, <c>state h</c>, <c>fn f</c>.</summary>
         Sure,
     }
 
@@ -72,7 +72,7 @@ internal sealed partial class TokenShaper
         {
             ASSIGN => decorated ? Start.Sure : Start.Named,
             ADD_ASSIGN or MUL_ASSIGN => Start.Sure,
-            ON when decorated => Start.Sure,
+            ON when decorated && IsWord(TypeAt(j + 1)) && TypeAt(TypeAt(j + 2) == PRIME ? j + 3 : j + 2) is ASSIGN or FILL => Start.Sure,
             _ => Start.No,
         };
     }

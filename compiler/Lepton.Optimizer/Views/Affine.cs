@@ -13,8 +13,8 @@ internal static class Affine
     /// </code>
     /// An index that stays inside m passes through inner, which keeps its modes. An index that may lie outside m (or is data) passes only
     /// where the axis of m is exactly an axis of x, forwards or backwards: there inside and outside mean the same for both.
-    /// Null where this cannot be said. Where outer fills, m may be empty while y is not; then what inner says of x is worth nothing, and every
-    /// access has to be proved again, for the <paramref name="result"/>. Null also where the numbers become too large.
+    /// Null where this cannot be said. Where outer fills, or is data that each run checks, m may be empty while y is not; then what inner says of
+    /// x is worth nothing, and every access has to be proved again, for the <paramref name="result"/>. Null also where the numbers become too large.
     /// </summary>
     public static (ValueList<AxisAccess> Access, Scalar? Fill)? Compose(
         ValueList<AxisAccess> outer, Scalar? outerFill, ValueList<SizeExpr> middle, ValueList<AxisAccess> inner, Scalar? innerFill, ValueList<SizeExpr> source,
@@ -52,7 +52,7 @@ internal static class Affine
         }
 
         var list = composed.ToValueList();
-        return !AxisAccess.Fit(list, source, result) || (outer.Any(a => a.Outside == Outside.Fill) && !IsSafe(list, source, result))
+        return !AxisAccess.Fit(list, source, result) || (outer.Any(a => a.Outside == Outside.Fill || a.Site >= 0) && !IsSafe(list, source, result))
             ? null
             : (list, list.Any(a => a.Outside == Outside.Fill) ? outerFill ?? innerFill : null);
     }

@@ -112,6 +112,7 @@ public class FormatterTests
     [InlineData("optimizer\nstep T minimize time\n")]
     [InlineData("optimizer /* in */ adam { }\n")]
     [InlineData("dim B\n// a\r// b\n")]
+    [InlineData("fn f(on) {\n  emit v6[t, i: 4, j: N0] =\n      sum[k: 3] on'[1 else clamp, i + 18, i64(on[i + 4 - k, i + 10, t]) else 0]\n  w[i] on v6' fill 2 = 1\n}\n")]
     [InlineData("fn f(x) {\n  v6 =\n      x9[:, max(i64(v4[40, 0, 0]), 5) else 1.75,\n      if bool(true) then i64(v4[5, 0, 0]) else i64(u8(1)) else 1.75, :,\n      argmin(bf16(x7[:, :]), axis = [0, 1]) else clamp]\n}\n")]
     public void What_the_fuzzer_found_stays_as_it_is(string text) => Assert.Equal(text, Format(text));
 

@@ -41,8 +41,8 @@ internal sealed partial class RandomProgramMaker
 
     public static string Written(double fill, ElementType element) => element == ElementType.Bool ? fill == 0 ? "false" : "true" : $"{fill:R}";
 
-    /// <summary>A format for a tensor of this shape, and its fill value; null: it stays dense.</summary>
-    private double? ChooseFormat(string name, ElementType element, long[] shape)
+    /// <summary>A format for a tensor of this shape, and its fill value (<paramref name="nothing"/> if that is given); null: it stays dense.</summary>
+    private double? ChooseFormat(string name, ElementType element, long[] shape, double? nothing = null)
     {
         if (!IsSparse || shape.Length is 0 or > 4 || Chance(4))
         {
@@ -58,6 +58,7 @@ internal sealed partial class RandomProgramMaker
             _ => true,
         }).ToList();
         var fill = RandomFill(element);
+        fill = nothing ?? fill;
         _formats[name] = Pick(fitting) + (fill == 0 ? "" : $" fill {Written(fill, element)}");
         return fill;
     }

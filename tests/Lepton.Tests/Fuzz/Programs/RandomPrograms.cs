@@ -93,9 +93,13 @@ internal sealed partial class RandomProgramMaker
         }
 
         var parameters = _inputs.Where(_ => _fileSizes && Chance(6)).ToList();
+
+        // What others stand on keeps what it holds for not stored.
+        var supports = _block.Statements.OfType<Equation>().Select(e => e.On?.Tensor).ToHashSet();
         foreach (var output in outputs)
         {
-            ChooseFormat(output.Name, output.Element, [.. output.Shape.Select(Number)]);
+            double? nothing = supports.Contains(output) ? _fills.GetValueOrDefault(output) : null;
+            ChooseFormat(output.Name, output.Element, [.. output.Shape.Select(Number)], nothing);
         }
 
         return new SourceProgram(
