@@ -89,8 +89,15 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
 
     public void SetStorage(NodeId node, SparseStorage storage) => _storages[node] = storage;
 
-    /// <summary>Memory of the arena for this many elements, shared with others when their lives do not overlap.</summary>
-    public BufferRef Allocate(ElementType element, SizeExpr count) => Program.Allocate(count * element.ByteSize() * Room);
+    /// <summary>
+    /// Memory of the arena for this many elements, shared with others when their lives do not overlap; memory from the host where the run finds
+    /// out how many there are.
+    /// </summary>
+    public BufferRef Allocate(ElementType element, SizeExpr count)
+    {
+        var bytes = count * element.ByteSize() * Room;
+        return Program.IsLate(bytes) ? Program.AllocateLate(bytes) : Program.Allocate(bytes);
+    }
 
     /// <summary>
     /// Memory with what <paramref name="fill"/> computes from <paramref name="sources"/> alone, a packed factor for example. Where the sources

@@ -21,6 +21,7 @@ public sealed class ProgramBuilder
     private readonly Dictionary<(SizeExpr, SizeExpr, SizeExpr), (SizeExpr, SizeExpr, SizeExpr)> _cuts = [];
     private readonly List<SizeExpr> _buffers = [];
     private readonly List<SizeExpr> _prepared = [];
+    private readonly HashSet<string> _late = []; // sizes that the run reads
     private List<HostStatement> _statements = [];
     private List<HostStatement> _prepare = [];
     private List<HostStatement>? _beforeLoop;
@@ -49,6 +50,7 @@ public sealed class ProgramBuilder
     {
         _buffers.Clear();
         _prepared.Clear();
+        _late.Clear();
         (_statements, _prepare, _beforeLoop) = ([], [], null);
         (Pointers, _counters, Group) = (0, 0, "");
     }
@@ -85,7 +87,14 @@ public sealed class ProgramBuilder
 
     public void Note(ScheduleUse use) => _uses.TryAdd(use.Key, use);
 
-    public void Add(HostStatement statement) => _statements.Add(statement);
+    public void Add(HostStatement statement)
+    {
+        _statements.Add(statement);
+        if (statement is ReadSize { Size: var name })
+        {
+            _late.Add(name);
+        }
+    }
 
     /// <summary>What <paramref name="emit"/> adds, as a list of its own: the steps of a loop.</summary>
     public ValueList<HostStatement> Within(Action emit)
@@ -135,6 +144,17 @@ public sealed class ProgramBuilder
 
         _buffers.Add(bytes);
         return new BufferRef(BufferKind.Arena, _buffers.Count - 1, SizeExpr.Zero);
+    }
+
+    /// <summary>Whether a size is not known before the run.</summary>
+    public bool IsLate(SizeExpr size) => size.Variables().Any(v => IsCounter(v) || _late.Contains(v));
+
+    /// <summary>Memory from the host, from here to the end of the run.</summary>
+    public BufferRef AllocateLate(SizeExpr bytes)
+    {
+        var pointer = NewPointer();
+        Add(new AllocateLate(pointer, bytes));
+        return new BufferRef(BufferKind.Pointer, pointer, SizeExpr.Zero);
     }
 
     /// <summary>Memory that keeps what was prepared.</summary>

@@ -36,9 +36,9 @@ internal static class FullOperand
         context.Only = only * (SizeExpr.One - isFull);
         sparse(plan);
         (context.Only, context.Room) = (only * isFull, room * isFull);
-        var place = context.Allocate(storage.Type.Element, storage.Type.Count);
         var why = $"in runs where more than {Share} % + {SharePerColumn} % / ({columns}) of it are stored the dense product wins";
-        Densify.To(context, $"{context.Graph.Name}_{group.Name}_dense_{node.Value}", storage, place, SparseRemarks.Dense(context.Graph, node, storage, why));
+        var (name, remark) = ($"{context.Graph.Name}_{group.Name}_dense_{node.Value}", SparseRemarks.Dense(context.Graph, node, storage, why));
+        var place = context.Once([node], storage.Type.Element, storage.Type.Count, at => Densify.To(context, name, storage, at, remark));
         context.SetPlace(node, new BufferPlace(place));
         new ContractionStrategy().Lower(group with { Name = group.Name + "_dense", Strategy = KernelStrategy.Contraction }, context);
         context.ForgetPlace(node);

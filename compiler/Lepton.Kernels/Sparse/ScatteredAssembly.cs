@@ -65,12 +65,7 @@ internal static class ScatteredAssembly
 
         void Sum(string kernel, WorkspaceTarget target) => SparseKernel.Emit(context, kernel, group, plan, target, mostChunks: MostWorkspaces, head: target.Clear);
 
-        BufferRef Staged(ElementType type)
-        {
-            var pointer = program.NewPointer();
-            program.Add(new AllocateLate(pointer, isStaged * most * type.ByteSize()));
-            return new BufferRef(BufferKind.Pointer, pointer, SizeExpr.Zero);
-        }
+        BufferRef Staged(ElementType type) => program.AllocateLate(isStaged * most * type.ByteSize());
     }
 
     /// <summary>Memory for rows as long as they can become: row r begins at starts[r].</summary>
