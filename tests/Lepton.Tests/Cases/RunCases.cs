@@ -13,7 +13,9 @@ public sealed class RunCases
 {
     private static readonly string Folder = Repository.PathOf("tests", "cases");
 
-    public static TheoryData<string> Files() => [.. Paths().Select(f => Path.GetRelativePath(Folder, f))];
+    public static TheoryData<string> Files() => [.. Names()];
+
+    internal static IEnumerable<string> Names() => Paths().Select(f => Path.GetRelativePath(Folder, f));
 
     [Theory]
     [MemberData(nameof(Files))]
