@@ -20,8 +20,8 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
     // As large as a last-level cache.
     private const long StreamBytes = 16 << 20;
 
-    private readonly Dictionary<NodeId, Place> _places = [];
-    private readonly Dictionary<NodeId, SparseStorage> _storages = [];
+    private Dictionary<NodeId, Place> _places = [];
+    private Dictionary<NodeId, SparseStorage> _storages = [];
     private int[]? _uses;
     private Dictionary<NodeId, string?>? _lastReaders;
 
@@ -80,9 +80,6 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
     }
 
     public void SetPlace(NodeId node, Place place) => _places[node] = place;
-
-    /// <summary>From here on a node is where it was before it got a place.</summary>
-    internal void ForgetPlace(NodeId node) => _places.Remove(node);
 
     /// <summary>How and where a node is stored sparse; null: it is not. It may be in dense memory too.</summary>
     public SparseStorage? StorageOf(NodeId node) => _storages.GetValueOrDefault(node);
@@ -245,10 +242,25 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
     }
 
     /// <summary>A size that is 1 or 0: whether what is launched now runs.</summary>
-    internal SizeExpr Only { get; set; } = SizeExpr.One;
+    internal SizeExpr Only { get; private set; } = SizeExpr.One;
 
     /// <summary>A size that is 1 or 0, of dims alone: whether what is allocated in the arena now is needed. Where it is 0, <see cref="Only"/> is too.</summary>
-    internal SizeExpr Room { get; set; } = SizeExpr.One;
+    internal SizeExpr Room { get; private set; } = SizeExpr.One;
+
+    /// <summary>
+    /// What <paramref name="emit"/> adds runs where <paramref name="only"/> is 1, not where it is 0. A node that gets a place there is there in those
+    /// runs alone: behind it, it is where it was before.
+    /// </summary>
+    /// <param name="only">A size that is 1 or 0.</param>
+    /// <param name="emit">Adds statements.</param>
+    /// <param name="room">Whether its memory, too, is needed there alone: only is of dims.</param>
+    internal void Where(SizeExpr only, Action emit, bool room = false)
+    {
+        var (outer, outerRoom, places, storages) = (Only, Room, _places, _storages);
+        (Only, Room, _places, _storages) = (outer * only, room ? outerRoom * only : outerRoom, new(places), new(storages));
+        emit();
+        (Only, Room, _places, _storages) = (outer, outerRoom, places, storages);
+    }
 
     /// <summary>Adds a kernel and the statement that runs it here.</summary>
     public void Launch(Kernel kernel, ValueList<BufferRef> buffers) =>

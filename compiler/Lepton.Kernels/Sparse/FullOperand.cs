@@ -32,17 +32,15 @@ internal static class FullOperand
         var (storage, node) = (plan.Accesses[0].Storage, plan.Accesses[0].At.Tensor);
         var full = storage.Type.Count * ((columns * Share) + SharePerColumn);
         var isFull = SizeExpr.Min(SizeExpr.One, SizeExpr.FloorDiv(storage.Stored * columns * 100, SizeExpr.Max(full, SizeExpr.One)));
-        var (only, room) = (context.Only, context.Room);
-        context.Only = only * (SizeExpr.One - isFull);
-        sparse(plan);
-        (context.Only, context.Room) = (only * isFull, room * isFull);
-        var why = $"in runs where more than {Share} % + {SharePerColumn} % / ({columns}) of it are stored the dense product wins";
-        var (name, remark) = ($"{context.Graph.Name}_{group.Name}_dense_{node.Value}", SparseRemarks.Dense(context.Graph, node, storage, why));
-        var place = context.Once([node], storage.Type.Element, storage.Type.Count, at => Densify.To(context, name, storage, at, remark));
-        context.SetPlace(node, new BufferPlace(place));
-        new ContractionStrategy().Lower(group with { Name = group.Name + "_dense", Strategy = KernelStrategy.Contraction }, context);
-        context.ForgetPlace(node);
-        (context.Only, context.Room) = (only, room);
+        context.Where(SizeExpr.One - isFull, () => sparse(plan));
+        context.Where(isFull, room: true, emit: () =>
+        {
+            var why = $"in runs where more than {Share} % + {SharePerColumn} % / ({columns}) of it are stored the dense product wins";
+            var (name, remark) = ($"{context.Graph.Name}_{group.Name}_dense_{node.Value}", SparseRemarks.Dense(context.Graph, node, storage, why));
+            var place = context.Once([node], storage.Type.Element, storage.Type.Count, at => Densify.To(context, name, storage, at, remark));
+            context.SetPlace(node, new BufferPlace(place));
+            new ContractionStrategy().Lower(group with { Name = group.Name + "_dense", Strategy = KernelStrategy.Contraction }, context);
+        });
     }
 
     // The dense operand's columns, where one operand is a sparse matrix whose count the run starts with, and the other one dense; else null.

@@ -36,15 +36,14 @@ internal static class PartialSums
         var worth = (count * WorkOnResult) + Math.Max(1, context.Options.ChunkElements / 4);
         var pieces = SizeExpr.Max(SizeExpr.Min(SizeExpr.FloorDiv(stored * inner, worth), MostPieces), SizeExpr.One);
         var isCut = SizeExpr.Min(pieces - 1, SizeExpr.One);
-        var outer = context.Only;
-        context.Only = outer * (SizeExpr.One - isCut);
-        whole();
-        context.Only = outer * isCut;
-        var parts = context.Allocate(element, isCut * pieces * count);
-        SparseKernel.Emit(
-            context, $"{name}_parts", group, plan, new DenseTarget(parts, element, type.Shape, isPerChunk: true), pieces: pieces, head: k => Clear(k, parts, element, count));
-        Together(context, $"{context.Graph.Name}_{name}_together", KindOf(context.Graph, plan), parts, element, place, type, pieces);
-        context.Only = outer;
+        context.Where(SizeExpr.One - isCut, whole);
+        context.Where(isCut, () =>
+        {
+            var parts = context.Allocate(element, isCut * pieces * count);
+            SparseKernel.Emit(
+                context, $"{name}_parts", group, plan, new DenseTarget(parts, element, type.Shape, isPerChunk: true), pieces: pieces, head: k => Clear(k, parts, element, count));
+            Together(context, $"{context.Graph.Name}_{name}_together", KindOf(context.Graph, plan), parts, element, place, type, pieces);
+        });
     }
 
     private static ReduceKind KindOf(Graph graph, SparsePlan plan) => graph[plan.Core!.Value] is ReduceNode reduce ? reduce.Kind : ReduceKind.Sum;

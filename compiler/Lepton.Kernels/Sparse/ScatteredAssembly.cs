@@ -47,21 +47,16 @@ internal static class ScatteredAssembly
         var set = new ColumnSet(context.Allocate(ElementType.I64, ColumnSet.Words(columns) * MostWorkspaces), columns);
         var sums = context.Allocate(core, columns * MostWorkspaces);
         var marks = new RowMarks(context.Allocate(index, columns * MostWorkspaces), index, columns);
-        var outer = context.Only;
-        context.Only = outer * isStaged;
-        Sum($"{group.Name}_staged", new WorkspaceTarget(stage.In(storage), set, sums, columns) { Starts = starts });
-        context.Only = outer * (SizeExpr.One - isStaged);
-        SparseKernel.Emit(context, $"{group.Name}_count", group, plan, new CountTarget(storage) { Marks = marks }, mostChunks: MostWorkspaces, head: marks.Clear);
-        context.Only = outer;
+        var isNot = SizeExpr.One - isStaged;
+        context.Where(isStaged, () => Sum($"{group.Name}_staged", new WorkspaceTarget(stage.In(storage), set, sums, columns) { Starts = starts }));
+        context.Where(isNot, () =>
+            SparseKernel.Emit(context, $"{group.Name}_count", group, plan, new CountTarget(storage) { Marks = marks }, mostChunks: MostWorkspaces, head: marks.Clear));
         RowAssembly.PrefixSums(context, $"{name}_positions", positions, index, rows, total);
         late.Count(level, total, ElementType.I64);
         late.Allocate(StorageKind.Coordinates, level);
         late.Allocate(StorageKind.Values, level);
-        context.Only = outer * (SizeExpr.One - isStaged);
-        Sum(group.Name, new WorkspaceTarget(storage, set, sums, columns));
-        context.Only = outer * isStaged;
-        stage.CopyTo(context, $"{name}_copy", storage, rows);
-        context.Only = outer;
+        context.Where(isNot, () => Sum(group.Name, new WorkspaceTarget(storage, set, sums, columns)));
+        context.Where(isStaged, () => stage.CopyTo(context, $"{name}_copy", storage, rows));
 
         void Sum(string kernel, WorkspaceTarget target) => SparseKernel.Emit(context, kernel, group, plan, target, mostChunks: MostWorkspaces, head: target.Clear);
 

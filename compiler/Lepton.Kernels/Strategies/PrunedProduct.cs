@@ -40,12 +40,8 @@ internal sealed class PrunedProduct
         product.Look(x, taken);
         var sparse = context.Program.NewCounter() + "_sparse";
         context.Program.Add(new ReadSize(sparse, taken, ElementType.I64));
-        var outer = context.Only;
-        context.Only = outer * (SizeExpr.One - SizeExpr.Variable(sparse));
-        dense();
-        context.Only = outer * SizeExpr.Variable(sparse);
-        product.Multiply(x, SizeExpr.Variable(sparse));
-        context.Only = outer;
+        context.Where(SizeExpr.One - SizeExpr.Variable(sparse), dense);
+        context.Where(SizeExpr.Variable(sparse), () => product.Multiply(x, SizeExpr.Variable(sparse)));
     }
 
     // x is copied, or computed, and summed up times 0: inf and nan make that nan.

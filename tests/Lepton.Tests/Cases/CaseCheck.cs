@@ -24,6 +24,9 @@ internal sealed class CaseCheck(Compilation compilation, CaseFile file, CodeDevi
 
     private readonly List<string> _problems = [];
 
+    /// <summary>How kernels are made, of what the target has usually.</summary>
+    public Func<KernelOptions, KernelOptions> Choices { get; init; } = usual => usual;
+
     /// <summary>Set: takes the modules, by how sizes are given, with their runs that reach machine code, instead of this machine's targets.</summary>
     public Action<string, Func<CpuTarget, KernelModule>, IReadOnlyList<ExportRun>>? Export { get; init; }
 
@@ -41,10 +44,10 @@ internal sealed class CaseCheck(Compilation compilation, CaseFile file, CodeDevi
             Count(entries[i].Entry, runs[i].Name, constant[i]);
         }
 
-        Native("symbolic", t => KernelLowering.Run("case", symbolic, NativeRunner.OptionsFor(t, device)), runs.SelectMany(r => r.Runs).ToList());
+        Native("symbolic", t => KernelLowering.Run("case", symbolic, Choices(NativeRunner.OptionsFor(t, device))), runs.SelectMany(r => r.Runs).ToList());
         if (compilation.Entries.Any(e => compilation.Graph(e).Dims.Count > 0))
         {
-            Native("constant", t => KernelLowering.Run("case", constant, NativeRunner.OptionsFor(t, device)), runs.SelectMany(r => r.Runs.Where(x => SameSizes(x, r.Runs[0]))).ToList());
+            Native("constant", t => KernelLowering.Run("case", constant, Choices(NativeRunner.OptionsFor(t, device))), runs.SelectMany(r => r.Runs.Where(x => SameSizes(x, r.Runs[0]))).ToList());
         }
 
         return _problems;

@@ -1,16 +1,18 @@
 using System.Text.RegularExpressions;
 using Lepton.Compiler;
 using Lepton.Language.Text;
+using Lepton.Optimizer;
+using Lepton.Tests.Fuzz;
 using Lepton.Tests.House;
 
 namespace Lepton.Tests.Cases;
 
 /// <summary>
-/// The meaning of a program does not depend on formats: the right programs of tests/cases, whose tensors are dense, with arguments, parameters
-/// and results in random formats, give the results that they have without. Every eighth file by one seed; LEPTON_FORMAT_ROUNDS=n: all files by n seeds,
-/// from LEPTON_FORMAT_SEED on.
+/// The right programs of tests/cases in other ways: arguments, parameters and results in random formats (the meaning of a program does not depend
+/// on them); without one of the passes; with <see cref="ForcedChoices"/>. Which of these, follows from a seed. Every eighth file by one seed;
+/// LEPTON_VARIED_ROUNDS=n: all files by n seeds, from LEPTON_VARIED_SEED on.
 /// </summary>
-public sealed partial class FormatCases
+public sealed partial class VariedCases
 {
     // By rank; the last ones are declared here.
     private static readonly string[][] Formats = [[], ["coo", "csf"], ["csr", "csc", "coo", "dcsr", "csf", "sorted"], ["csf", "coo", "middle"], ["csf", "coo"]];
@@ -24,8 +26,8 @@ public sealed partial class FormatCases
     public static TheoryData<string, int> Rounds()
     {
         var files = RunCases.Names().Where(f => !f.StartsWith("sparse", StringComparison.Ordinal)).ToList();
-        var rounds = int.Parse(Environment.GetEnvironmentVariable("LEPTON_FORMAT_ROUNDS") ?? "0");
-        var first = int.Parse(Environment.GetEnvironmentVariable("LEPTON_FORMAT_SEED") ?? "1");
+        var rounds = int.Parse(Environment.GetEnvironmentVariable("LEPTON_VARIED_ROUNDS") ?? "0");
+        var first = int.Parse(Environment.GetEnvironmentVariable("LEPTON_VARIED_SEED") ?? "1");
         var all = new TheoryData<string, int>();
         for (var seed = first; seed < first + Math.Max(1, rounds); seed++)
         {
@@ -40,19 +42,25 @@ public sealed partial class FormatCases
 
     [Theory]
     [MemberData(nameof(Rounds))]
-    public void Formats_change_no_result(string file, int seed)
+    public void Give_the_same_results(string file, int seed)
     {
+        var random = new Random(seed + (int)file.Sum(c => (long)c));
         var path = Path.Combine("tests", "cases", file);
-        var text = Changed(File.ReadAllText(Repository.PathOf(path)), new Random(seed + (int)file.Sum(c => (long)c)));
-        var made = CaseFile.Of(path, text)!;
-        var compilation = Compilation.Of(new SourceText(path, text));
+        var text = WithFormats(File.ReadAllText(Repository.PathOf(path)), random);
+        var skipped = GraphPasses.Names[random.Next(GraphPasses.Names.Count)];
+        var isForced = random.Next(2) == 0;
+        var compilation = Compilation.Of(new SourceText(path, text), new CompileOptions { Verify = true, Skip = random.Next(2) == 0 ? [] : new HashSet<string> { skipped } });
         Assert.True(compilation.Program is not null, new DiagnosticPrinter().PrintAll(compilation.Report.Diagnostics));
-        var problems = new CaseCheck(compilation, made).Run();
-        Assert.True(problems.Count == 0, $"{string.Join('\n', problems)}\n\n{text}");
+        var check = new CaseCheck(compilation, CaseFile.Of(path, text)!)
+        {
+            Choices = usual => isForced ? ForcedChoices.Of(usual, seed, allowsWinograd: false) : usual,
+        };
+        var problems = check.Run();
+        Assert.True(problems.Count == 0, $"{string.Join('\n', problems)}\n{(isForced ? "forced, " : "")}perhaps without {skipped}\n\n{text}");
     }
 
     // What a file counts (kernels, launches) may change with the formats: those lines are left out.
-    private static string Changed(string text, Random random)
+    private static string WithFormats(string text, Random random)
     {
         var used = new HashSet<string>();
         var lines = text.Split('\n').Where(l => !l.StartsWith("// count:", StringComparison.Ordinal)).Select(line =>
