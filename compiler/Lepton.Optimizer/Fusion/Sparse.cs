@@ -10,7 +10,8 @@ internal sealed partial class Planner
 
     private bool TryPlaceSparse(NodeId id)
     {
-        if (!_hasSparse || _apart || SparseRegion.Of(_graph, id, n => (_sparseUses ??= _graph.CountUses())[n.Value]) is not { } region)
+        // What lies in memory for others is not computed again.
+        if (!_hasSparse || _apart || SparseRegion.Of(_graph, id, n => MustBeStored(n) ? int.MaxValue : (_sparseUses ??= _graph.CountUses())[n.Value]) is not { } region)
         {
             return false;
         }
