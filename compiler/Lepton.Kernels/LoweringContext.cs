@@ -210,8 +210,8 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
     // Places that move with the counter of a loop are not fixed.
     private bool IsFixed(Place place) => place switch
     {
-        SizePlace size => HasDimsOnly(size.Size),
-        BufferPlace { Ref: var buffer } => HasDimsOnly(buffer.Offset) && buffer.Kind switch
+        SizePlace size => !Program.IsLate(size.Size),
+        BufferPlace { Ref: var buffer } => !Program.IsLate(buffer.Offset) && buffer.Kind switch
         {
             BufferKind.Constant or BufferKind.Prepared => true,
             BufferKind.Tensor => buffer.Number >= Parameters.Start.Value && buffer.Number < Parameters.End.Value,
@@ -219,8 +219,6 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
         },
         _ => false,
     };
-
-    private static bool HasDimsOnly(SizeExpr size) => size.Variables().All(v => !ProgramBuilder.IsCounter(v));
 
     /// <summary>
     /// Asks how a kernel is made that computes a group. null: nobody plans or listens, and the model decides. What runs once is not asked for.

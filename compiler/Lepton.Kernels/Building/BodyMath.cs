@@ -91,21 +91,21 @@ public static class BodyMath
 
     /// <summary>floor(a / b); i64.</summary>
     public static LoopExpr FloorDiv(this BodyBuilder body, LoopExpr a, LoopExpr b) =>
-        AsSize(a) is { } x && AsSize(b) is { } y && y.LowerBound() > 0 ? Index(SizeExpr.FloorDiv(x, y))
+        AsSize(b)?.LowerBound() > 0 && Known(a, b, SizeExpr.FloorDiv) is { } quotient ? quotient
         : AsSize(b) == SizeExpr.One ? a
         : body.Map(MapOp.Div, a.Type.Element, a, b);
 
     /// <summary>a - b·floor(a / b); i64.</summary>
     public static LoopExpr Rem(this BodyBuilder body, LoopExpr a, LoopExpr b) =>
-        AsSize(a) is { } x && AsSize(b) is { } y && y.LowerBound() > 0 ? Index(SizeExpr.Mod(x, y))
+        AsSize(b)?.LowerBound() > 0 && Known(a, b, SizeExpr.Mod) is { } rest ? rest
         : AsSize(b) == SizeExpr.One ? Index(0)
         : body.Map(MapOp.Rem, a.Type.Element, a, b);
 
     public static LoopExpr Min(this BodyBuilder body, LoopExpr a, LoopExpr b) =>
-        a == b ? a : AsSize(a) is { } x && AsSize(b) is { } y ? Index(SizeExpr.Min(x, y)) : body.Map(MapOp.Min, a.Type.Element, a, b);
+        a == b ? a : Known(a, b, SizeExpr.Min) ?? body.Map(MapOp.Min, a.Type.Element, a, b);
 
     public static LoopExpr Max(this BodyBuilder body, LoopExpr a, LoopExpr b) =>
-        a == b ? a : AsSize(a) is { } x && AsSize(b) is { } y ? Index(SizeExpr.Max(x, y)) : body.Map(MapOp.Max, a.Type.Element, a, b);
+        a == b ? a : Known(a, b, SizeExpr.Max) ?? body.Map(MapOp.Max, a.Type.Element, a, b);
 
     public static LoopExpr Less(this BodyBuilder body, LoopExpr a, LoopExpr b) => body.Map(MapOp.Less, ElementType.Bool, a, b);
 

@@ -54,7 +54,7 @@ internal static class FullOperand
         }
 
         var columns = SizeExpr.Product(plan.Free.Where(v => !access.At.Variables.Contains(v)).Select(v => plan.Sizes[v]));
-        var isKnown = new[] { columns, access.Storage.Stored, access.Storage.Type.Count }.All(s => s.Variables().All(v => !ProgramBuilder.IsCounter(v)));
+        var isKnown = !new[] { columns, access.Storage.Stored, access.Storage.Type.Count }.Any(context.Program.IsLate);
         return columns == SizeExpr.One || !isKnown ? null : columns;
     }
 }

@@ -21,9 +21,9 @@ internal static class PartialSums
     private const long WorkOnResult = 4;
 
     /// <summary>Whether a plan's sums could be cut.</summary>
-    public static bool Suits(SparsePlan plan) =>
+    public static bool Suits(LoweringContext context, SparsePlan plan) =>
         plan.Core is not null && plan.Loops is [{ IsFree: false }, ..] && plan.Accesses.FirstOrDefault(a => a.Loops is [0, ..]) is { } access
-        && access.Storage.Stored.Variables().All(v => !ProgramBuilder.IsCounter(v)) && plan.Sizes.Values.All(s => s.Variables().All(v => !ProgramBuilder.IsCounter(v)));
+        && !context.Program.IsLate(access.Storage.Stored) && !plan.Sizes.Values.Any(context.Program.IsLate);
 
     /// <summary>Emits the sums, cut or <paramref name="whole"/>, as the run's counts have it.</summary>
     /// <param name="place">Where the sums go, rounded to the type's elements.</param>

@@ -65,7 +65,7 @@ public sealed class SparseStrategy : IStrategy
     {
         var type = context.Graph[root].Type;
         var place = ((BufferPlace)context.PlaceOf(root)!).Ref;
-        var isCut = PartialSums.Suits(plan);
+        var isCut = PartialSums.Suits(context, plan);
         var isApart = plan.Core is not null && (plan.FreeFirst ? plan.HasEpilogue && (plan.MayLeaveOut || isCut) : plan.HasEpilogue || type.Element != type.Element.ComputeType());
         if (!isApart)
         {
@@ -102,7 +102,7 @@ public sealed class SparseStrategy : IStrategy
     {
         void Whole() => SparseKernel.Emit(
             context, name, group, plan, new DenseTarget(place, type.Element, type.Shape), leavesOut => Fill(context, group, plan, place, type, leavesOut));
-        if (PartialSums.Suits(plan))
+        if (PartialSums.Suits(context, plan))
         {
             PartialSums.Emit(context, name, group, place, type, Whole);
         }
