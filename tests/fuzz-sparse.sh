@@ -5,7 +5,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 source tests/setup.sh
 export LEPTON_SPARSE_FUZZ_COUNT=${1:-20000} LEPTON_SPARSE_FUZZ_SEED=${2:-1}
-export MALLOC_PERTURB_=165 # memory that nobody wrote is not 0
 logs=tests/Lepton.Tests/bin/fuzz
 mkdir -p $logs
 rm -f $logs/running-*.txt $logs/covered-sparse.txt

@@ -14,7 +14,6 @@ if command -v npm >/dev/null; then bash tests/regenerate-parser.sh --check; else
 
 echo "== tests"
 log=$(mktemp)
-export MALLOC_PERTURB_=165 # memory that nobody wrote is not 0
 trap 'rm -f "$log"' EXIT
 status=0
 dotnet test tests/Lepton.Tests -c Release --no-build --nologo ${1:+--filter "$1"} 2>&1 | tee "$log" || status=1
