@@ -8,8 +8,9 @@ namespace Lepton.Kernels;
 /// Checks a module: launches name kernels and hand over as many buffers as they have; every variable is bound before it is used, where it is
 /// visible, and with its type; only declared variables are assigned; operands have the types and lanes that their operation asks for;
 /// indices are i64 scalars (of gathers: lanes), masks bool lanes; buffer numbers exist; what is stored into may be written; prepare
-/// reads parameters alone and runs write nothing prepared; arena buffers do not overlap (<see cref="ArenaProof"/>), and are written before they
-/// are read (<see cref="WriteProof"/>); a chunk's locals take at most 256 KiB; no f16 or bf16 is computed with.
+/// reads parameters alone and runs write nothing prepared; arena buffers do not overlap (<see cref="ArenaProof"/>); a chunk's locals take at
+/// most 256 KiB; no f16 or bf16 is computed with. That buffers are written before they are read was proved before they shared memory
+/// (<see cref="WriteProof"/>).
 /// </summary>
 public static class KernelVerifier
 {

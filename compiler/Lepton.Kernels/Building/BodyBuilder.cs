@@ -144,14 +144,12 @@ public sealed class BodyBuilder
         return null;
     }
 
-    /// <summary>Remembers a node's value for as long as its variable is visible, and what was assumed for it holds.</summary>
-    internal void Remember(NodeId node, Coords at, LoopExpr value)
+    /// <summary>Remembers a node's value for as long as its variable is visible.</summary>
+    /// <param name="onlyHere">The value holds in the innermost scope alone, wherever its variable is visible: something was assumed for it.</param>
+    internal void Remember(NodeId node, Coords at, LoopExpr value, bool onlyHere)
     {
-        _scopes[IsAssuming ? _scopes.Count - 1 : DepthOf(value)].Values[(node, at)] = value;
+        _scopes[onlyHere ? _scopes.Count - 1 : DepthOf(value)].Values[(node, at)] = value;
     }
-
-    /// <summary>Whether values hold in the innermost scope only, whatever they are made of: accesses are assumed to lie inside.</summary>
-    internal bool IsAssuming { get; set; }
 
     /// <summary>The number of the scope in which a bound value lives; 0 is the kernel's.</summary>
     internal int DepthOf(LoopExpr atom) => atom is VariableExpr v ? _variables[v.Variable].Depth : 0;

@@ -15,7 +15,6 @@ public sealed class KernelBuilder
     private readonly List<LocalBuffer> _locals = [];
     private readonly Dictionary<(ElementType, int), int> _rounders = [];
     private readonly HashSet<NodeId> _members;
-    private Func<IndexForm, SizeExpr, bool>? _assumedInside;
     private SizeExpr _positive = SizeExpr.One;
 
     public KernelBuilder(LoweringContext context, string name, FusionGroup group)
@@ -47,11 +46,7 @@ public sealed class KernelBuilder
     public Action<IndexForm, SizeExpr>? OnGuard { get; set; }
 
     /// <summary>Which of these accesses are inside where code is written now. Loops around such code must be barriers for loads.</summary>
-    public Func<IndexForm, SizeExpr, bool>? AssumedInside
-    {
-        get => _assumedInside;
-        set => (_assumedInside, Body.IsAssuming) = (value, value is not null);
-    }
+    public Func<IndexForm, SizeExpr, bool>? AssumedInside { get; set; }
 
     /// <summary>The lanes in which sums in the middle of a body run along their last axis where the result is a scalar; 1: one by one, in order.</summary>
     public int InnerLanes { get; set; } = 1;

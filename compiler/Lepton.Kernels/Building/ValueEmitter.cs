@@ -62,7 +62,7 @@ public sealed class ValueEmitter(KernelBuilder kernel)
                     continue;
                 }
 
-                kernel.Body.Remember(next, where, value);
+                kernel.Body.Remember(next, where, value, onlyHere: kernel.AssumedInside is not null);
             }
 
             open.Pop();

@@ -47,16 +47,18 @@ public sealed partial class VariedCases
         var random = new Random(seed + (int)file.Sum(c => (long)c));
         var path = Path.Combine("tests", "cases", file);
         var text = WithFormats(File.ReadAllText(Repository.PathOf(path)), random);
-        var skipped = GraphPasses.Names[random.Next(GraphPasses.Names.Count)];
+        var pass = GraphPasses.Names[random.Next(GraphPasses.Names.Count)];
         var isForced = random.Next(2) == 0;
-        var compilation = Compilation.Of(new SourceText(path, text), new CompileOptions { Verify = true, Skip = random.Next(2) == 0 ? [] : new HashSet<string> { skipped } });
+        var options = new CompileOptions { Verify = true };
+        options = random.Next(2) == 0 ? options : options with { Skip = new HashSet<string> { pass } };
+        var compilation = Compilation.Of(new SourceText(path, text), options);
         Assert.True(compilation.Program is not null, new DiagnosticPrinter().PrintAll(compilation.Report.Diagnostics));
         var check = new CaseCheck(compilation, CaseFile.Of(path, text)!)
         {
             Choices = usual => isForced ? ForcedChoices.Of(usual, seed, allowsWinograd: false) : usual,
         };
         var problems = check.Run();
-        Assert.True(problems.Count == 0, $"{string.Join('\n', problems)}\n{(isForced ? "forced, " : "")}perhaps without {skipped}\n\n{text}");
+        Assert.True(problems.Count == 0, $"{string.Join('\n', problems)}\n{(isForced ? "forced" : "usual")} choices, without [{string.Join(", ", options.Skip)}]\n\n{text}");
     }
 
     // What a file counts (kernels, launches) may change with the formats: those lines are left out.

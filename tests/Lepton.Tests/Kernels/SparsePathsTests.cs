@@ -26,6 +26,36 @@ public sealed class SparsePathsTests
         Assert.Equal(pieces == 0 ? 1 : 0, Chunks(module, "sparse_0", inputs));
     }
 
+    /// <summary>Rows have results though there is nothing to reduce in them.</summary>
+    [Fact]
+    public void A_reduction_over_nothing_has_a_chunk()
+    {
+        const string Text = """
+            fn f(x: i32[N, 3, M] in coo) -> (y: i32[N, 3]) {
+              y[i, j] = x[N - 1, j, 0 else 2] * prod[k] x[i, j, k]
+            }
+            """;
+        var module = Compilation.Of(new SourceText("nothing.lep", Text)).Lower(["f"]);
+        var product = Assert.Single(module.Kernels, k => k.Note.EndsWith("chunks of rows", StringComparison.Ordinal));
+        Assert.Equal((1, 0), (product.Chunks.Evaluate(n => n == "N" ? 4 : 0), product.Chunks.Evaluate(n => n == "N" ? 0 : 5)));
+    }
+
+    /// <summary>What several kernels want is computed by one, of the two in which it may be.</summary>
+    [Fact]
+    public void A_product_that_lies_in_memory_is_not_computed_again()
+    {
+        const string Text = """
+            fn f(x: f32[B, D], w: f32[D, C] in csc, b: f32[C] in coo) -> (p: f32[B, C]) {
+              z       = x @ w + b
+              m[i]    = max[c] z[i, c]
+              e[i, c] = exp(z[i, c] - m[i])
+              p[i, c] = e[i, c] / sum[d: C] e[i, d]
+            }
+            """;
+        var fused = Compilation.Of(new SourceText("shared.lep", Text)).Fuse("f");
+        Assert.Single(fused.Groups, g => g.Members.Any(m => fused.Graph[m] is ContractNode));
+    }
+
     /// <summary>Also in what runs once for a set of parameters, where pieces have no memory unless they are wanted.</summary>
     [Fact]
     public void Sums_of_parameters_are_cut_into_pieces_only_where_enough_is_stored()

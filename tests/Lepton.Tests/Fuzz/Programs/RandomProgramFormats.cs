@@ -57,8 +57,8 @@ internal sealed partial class RandomProgramMaker
             "tiles(2, 3)" => shape[0] % 2 == 0 && shape[1] % 3 == 0,
             _ => true,
         }).ToList();
-        var fill = RandomFill(element);
-        fill = nothing ?? fill;
+        var drawn = RandomFill(element);
+        var fill = nothing ?? drawn;
         _formats[name] = Pick(fitting) + (fill == 0 ? "" : $" fill {Written(fill, element)}");
         return fill;
     }
