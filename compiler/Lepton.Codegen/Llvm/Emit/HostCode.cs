@@ -14,7 +14,6 @@ internal sealed class HostCode : HostStatementVisitor
     private readonly bool _profile;
     private readonly FunctionText _text = new();
     private readonly Dictionary<string, string> _counters = [];
-    private readonly string[] _tensors;
     private readonly string[] _arena;
     private readonly string[] _prepared = [];
     private readonly string[] _pointers;
@@ -31,9 +30,6 @@ internal sealed class HostCode : HostStatementVisitor
         }
 
         _size = NewScope();
-        var manifest = program.Manifest;
-        var tensors = manifest.Arguments.Concat(manifest.Parameters).Concat(manifest.Results).Sum(t => t.NativeArrays.Count);
-        _tensors = [.. Enumerable.Range(0, tensors).Select(i => _text.Value($"load ptr, ptr {_text.Value($"getelementptr ptr, ptr %tensors, i64 {i}")}"))];
         _arena = Places("%arena", program.Arena);
         if (program.Prepared.Count > 0)
         {
@@ -258,7 +254,8 @@ internal sealed class HostCode : HostStatementVisitor
     {
         var start = buffer.Kind switch
         {
-            BufferKind.Tensor => _tensors[buffer.Number],
+            // Read where it is wanted: thousands of them, alive from the start on, take LLVM's register allocator minutes.
+            BufferKind.Tensor => _text.Value($"load ptr, ptr {_text.Value($"getelementptr ptr, ptr %tensors, i64 {buffer.Number}")}"),
             BufferKind.Constant => $"@lep.constant.{buffer.Number}",
             BufferKind.Arena => _arena[buffer.Number],
             BufferKind.Prepared => _prepared[buffer.Number],
