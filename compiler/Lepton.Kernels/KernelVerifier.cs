@@ -272,6 +272,12 @@ public static class KernelVerifier
                 case BitExpr e:
                     Require(e.Arguments.Count == (e.Op == BitOp.TrailingZeros ? 1 : 2) && e.Arguments.All(a => Of(a) == LaneType.Index), "an operation on bits");
                     break;
+                case ReinterpretExpr e:
+                    Require(
+                        Of(e.Value).Lanes == 1 && (e.Value.Type.Element, e.Element) is (ElementType.F32, ElementType.I32) or (ElementType.I32, ElementType.F32)
+                            or (ElementType.F64, ElementType.I64) or (ElementType.I64, ElementType.F64),
+                        $"the bits of {e.Value.Type} as {e.Type}");
+                    break;
                 case PairDotExpr e:
                     var pairs = new LaneType(ElementType.I16, 2 * e.Type.Lanes);
                     Require(e.Type.Element == ElementType.I32 && Of(e.A) == pairs && Of(e.B) == pairs && Of(e.C) == e.Type, "a dot product of pairs");

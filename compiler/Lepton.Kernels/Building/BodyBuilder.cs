@@ -186,6 +186,8 @@ public sealed class BodyBuilder
                 return Union([f.A, f.B, f.C]);
             case BitExpr b:
                 return Union(b.Arguments.Span);
+            case ReinterpretExpr r:
+                return Place(r.Value);
             case PairDotExpr d:
                 return Union([d.A, d.B, d.C]);
             case SplatExpr s:

@@ -85,6 +85,8 @@ internal static class LocalNumbers
 
         public override LoopExpr Visit(BitExpr e) => e with { Arguments = e.Arguments.Select(a => a.Accept(this)).ToValueList() };
 
+        public override LoopExpr Visit(ReinterpretExpr e) => e with { Value = e.Value.Accept(this) };
+
         public override LoopExpr Visit(PairDotExpr e) => e with { A = e.A.Accept(this), B = e.B.Accept(this), C = e.C.Accept(this) };
 
         public override LoopExpr Visit(LoadExpr e) =>

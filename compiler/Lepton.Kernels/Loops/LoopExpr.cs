@@ -78,6 +78,12 @@ public sealed record BitExpr(BitOp Op, ValueList<LoopExpr> Arguments) : LoopExpr
     public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
 }
 
+/// <summary>The bits of a scalar as a number of another type of as many bytes: f32 and i32, f64 and i64.</summary>
+public sealed record ReinterpretExpr(ElementType Element, LoopExpr Value) : LoopExpr(new LaneType(Element, 1))
+{
+    public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
+}
+
 /// <summary>
 /// Lane l reads element Index + l·Stride of the buffer (Index: i64 scalar; Stride null: 1). Type.Element is the buffer's compute type: f16 and
 /// bf16 memory arrives as f32. Where Mask (bool lanes) is false nothing is read and the lane is 0.
@@ -139,6 +145,8 @@ public abstract class LoopExprVisitor<T>
     public abstract T Visit(PairDotExpr expr);
 
     public abstract T Visit(BitExpr expr);
+
+    public abstract T Visit(ReinterpretExpr expr);
 
     public abstract T Visit(LoadExpr expr);
 

@@ -140,6 +140,7 @@ internal sealed class LoopLine(string text, IReadOnlyDictionary<int, LaneType> t
             "fma" when arguments.Count == 3 => new FmaExpr(type, arguments[0], arguments[1], arguments[2]),
             "pairdot" when arguments.Count == 3 => new PairDotExpr(type, arguments[0], arguments[1], arguments[2]),
             _ when Enum.TryParse<BitOp>(name, ignoreCase: true, out var bits) && !char.IsDigit(name[0]) => new BitExpr(bits, arguments.ToValueList()),
+            "reinterpret" when arguments.Count == 1 => new ReinterpretExpr(type.Element, arguments[0]),
             "splat" when arguments.Count == 1 => new SplatExpr(type, arguments[0]),
             "ramp" when arguments.Count == 2 => new RampExpr(type, arguments[0], arguments[1]),
             _ => MapOps.Parse(name) is { } op ? new MapExpr(type, op.Op, arguments.ToValueList()) : throw bad($"'{name}' is no operation"),

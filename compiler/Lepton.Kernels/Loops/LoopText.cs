@@ -232,6 +232,8 @@ public static class LoopText
 
         public override string Visit(BitExpr e) => $"{e.Op.ToString().ToLowerInvariant()}.{e.Type}({string.Join(", ", e.Arguments.Select(Print))})";
 
+        public override string Visit(ReinterpretExpr e) => $"reinterpret.{e.Type}({Print(e.Value)})";
+
         public override string Visit(PairDotExpr e) => $"pairdot.{e.Type}({Print(e.A)}, {Print(e.B)}, {Print(e.C)})";
 
         public override string Visit(FmaExpr e) => $"fma.{e.Type}({Print(e.A)}, {Print(e.B)}, {Print(e.C)})";

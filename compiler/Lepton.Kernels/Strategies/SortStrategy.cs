@@ -6,15 +6,22 @@ using Lepton.Kernels.Loops;
 namespace Lepton.Kernels.Strategies;
 
 /// <summary>
-/// Stable merge sort of each row, bottom up: runs of 1, 2, 4, … are merged from one half of a scratch row into the other. Rows are shared out
-/// to chunks. Not-a-number comes last, ascending and descending.
+/// Stable sort of each row, by <see cref="RadixSort"/> or, short rows, by <see cref="MergeSort"/>. Rows are shared out to chunks. Keys are integers: a
+/// float becomes the integer that stands in the same order, a not-a-number the last of all, ascending and descending. -0.0 and 0.0 are equal: as keys
+/// alone they are one number where positions are wanted; where values are, they are two, and their order is put right at the end.
 /// <code>
-/// scratch row:  [ keys, n | keys, n ]   and for indices   [ positions, n | positions, n ]
+/// scratch of a chunk:  [ keys, n | keys, n ]   and for indices   [ positions, n | positions, n ]
 /// </code>
 /// </summary>
 public sealed class SortStrategy : IStrategy
 {
     private const long ChunkElements = 4096;
+
+    // Scratch up to so many bytes lies on the chunk's stack.
+    private const long StackBytes = 32 * 1024;
+
+    // The key of -0.0; that of 0.0 is 0.
+    private const long NegativeZero = -1;
 
     public void Lower(FusionGroup group, LoweringContext context)
     {
@@ -35,39 +42,56 @@ public sealed class SortStrategy : IStrategy
     {
         private readonly KernelBuilder _kernel = new(context, $"{context.Graph.Name}_{group.Name}", group);
         private readonly ValueList<SizeExpr> _shape = sort.Type.Shape;
-        private readonly ElementType _key = KeyOf(context.Graph[sort.Source].Type.Element);
-        private int _keys;
-        private int _positions;
+        private readonly ElementType _element = ElementOf(context.Graph[sort.Source].Type.Element);
 
         private BodyBuilder Body => _kernel.Body;
 
         private SizeExpr Length => _shape[sort.Axis];
 
+        private ElementType Key => _element switch
+        {
+            ElementType.F32 => ElementType.I32,
+            ElementType.F64 => ElementType.I64,
+            _ => _element,
+        };
+
         public void Run()
         {
             var rows = SizeExpr.Product(_shape.Where((_, a) => a != sort.Axis));
             var write = _kernel.Write(output);
-            var scratch = SizeExpr.Product(_shape) * 2;
             _kernel.AssumePositive(SizeExpr.Product(_shape));
-            _keys = _kernel.Buffer("keys", _key, BufferAccess.ReadWrite, context.Allocate(_key, scratch));
-            _positions = sort.Indices ? _kernel.Buffer("positions", ElementType.I64, BufferAccess.ReadWrite, context.Allocate(ElementType.I64, scratch)) : -1;
             var rowsPerChunk = SizeExpr.Max(SizeExpr.One, SizeExpr.FloorDiv(context.Options.Limit(ChunkElements), SizeExpr.Max(Length, SizeExpr.One)));
+            var chunks = SizeExpr.CeilDiv(rows, rowsPerChunk) * SizeExpr.Min(SizeExpr.One, Length);
+            var (scratch, start) = Scratch(chunks);
             var first = Body.Mul(BodyBuilder.Chunk, BodyMath.Index(rowsPerChunk));
             var end = Body.Min(Body.Add(first, BodyMath.Index(rowsPerChunk)), BodyMath.Index(rows));
+            var note = "";
             Body.For(first, end, 1, mayBeEmpty: false, row =>
             {
-                var start = Body.Mul(row, BodyMath.Index(Length * 2));
                 var at = RowIndices(_kernel.Space.Counter(row, rows));
-                Fill(at, start);
-                var half = MergeAll(start);
-                Drain(at, half, write);
+                var zeros = Fill(at, scratch, start);
+                (var half, note) = Sort(scratch, start);
+                MendZeros(at, scratch, zeros, half);
+                Drain(at, scratch, half, write);
             });
-            _kernel.Launch(
-                SizeExpr.CeilDiv(rows, rowsPerChunk) * SizeExpr.Min(SizeExpr.One, Length),
-                $"merge sort of {rows} rows of {Length}");
+            _kernel.Launch(chunks, $"{note} of {rows} rows of {Length}");
         }
 
-        private static ElementType KeyOf(ElementType element) => element == ElementType.Bool ? ElementType.U8 : element.ComputeType();
+        private static ElementType ElementOf(ElementType element) => element == ElementType.Bool ? ElementType.U8 : element.ComputeType();
+
+        // Chunks of a graphics processor have no stack to speak of.
+        private (SortScratch Scratch, LoopExpr Start) Scratch(SizeExpr chunks)
+        {
+            var position = Length.AsConstant <= int.MaxValue ? ElementType.I32 : ElementType.I64;
+            var bytes = 2 * Length.AsConstant * (Key.ByteSize() + (sort.Indices ? position.ByteSize() : 0));
+            var isOnStack = bytes <= StackBytes && context.Options.GroupChunks == 1;
+            int Halves(string name, ElementType element) => isOnStack
+                ? _kernel.Local(name, element, (int)(2 * Length.AsConstant!.Value))
+                : _kernel.Buffer(name, element, BufferAccess.ReadWrite, context.Allocate(element, chunks * Length * 2));
+            var keys = Halves("keys", Key);
+            var scratch = new SortScratch(_kernel, keys, Key, sort.Indices ? Halves("positions", position) : null, position, Length, sort.Descending);
+            return (scratch, isOnStack ? BodyMath.Index(0) : Body.Mul(BodyBuilder.Chunk, BodyMath.Index(Length * 2)));
+        }
 
         private IndexForm[] RowIndices(IndexForm row)
         {
@@ -84,135 +108,131 @@ public sealed class SortStrategy : IStrategy
             return at;
         }
 
-        private void Fill(IndexForm[] at, LoopExpr start) => Body.For(BodyMath.Index(0), BodyMath.Index(Length), 1, false, i =>
+        // Answers whether there is a -0.0 among values; null: that does not matter.
+        private VariableExpr? Fill(IndexForm[] at, SortScratch scratch, LoopExpr start)
         {
-            at[sort.Axis] = _kernel.Space.Counter(i, Length);
-            var value = _kernel.Values.Emit(sort.Source, new Coords(at.ToValueList(), 1));
-            var place = Body.Add(start, i);
-            Body.Store(_keys, place, Body.Cast(value, _key));
-            if (sort.Indices)
+            var zeros = _element.IsFloat() && !sort.Indices ? Body.Declare(new NumberExpr(new LaneType(ElementType.Bool, 1), Scalar.Bool(false))) : null;
+            ForEach(at, i =>
             {
-                Body.Store(_positions, place, i);
-            }
-        });
-
-        // Answers where the sorted half starts.
-        private LoopExpr MergeAll(LoopExpr start)
-        {
-            var n = BodyMath.Index(Length);
-            var source = Body.Declare(start);
-            var target = Body.Declare(Body.Add(start, n));
-            var width = Body.Declare(BodyMath.Index(1));
-            Body.While(() => Body.Less(width, n), () =>
-            {
-                var (from, to, w) = (Body.Read(source), Body.Read(target), Body.Read(width));
-                var low = Body.Declare(BodyMath.Index(0));
-                Body.While(() => Body.Less(low, n), () =>
+                var key = KeyAt(at);
+                var place = Body.Add(start, i);
+                Body.Store(scratch.Keys, place, key);
+                if (scratch.Positions is { } positions)
                 {
-                    var left = Body.Read(low);
-                    var middle = Body.Min(Body.Add(left, w), n);
-                    var end = Body.Min(Body.Add(middle, w), n);
-                    var isFull = Body.Map(MapOp.Equal, ElementType.Bool, Body.Sub(end, left), Body.Add(w, w));
-                    Body.If(isFull, () => MergeFull(from, to, left, w), () => Merge(from, to, left, middle, end));
-                    Body.Assign(low, end);
+                    Body.Store(positions, place, Body.Cast(i, scratch.Position));
+                }
+
+                if (zeros is not null)
+                {
+                    Body.Assign(zeros, Body.Map(MapOp.Or, ElementType.Bool, Body.Read(zeros), Body.Map(MapOp.Equal, ElementType.Bool, key, Number(NegativeZero))));
+                }
+            });
+            return zeros;
+        }
+
+        private (LoopExpr Half, string Note) Sort(SortScratch scratch, LoopExpr start)
+        {
+            var enough = context.Options.Limit(RadixSort.GoodLength(Key));
+            if (Length.AsConstant is { } length)
+            {
+                return length >= enough ? (RadixSort.Emit(scratch, start), "radix sort") : (MergeSort.Emit(scratch, start), "merge sort");
+            }
+
+            var half = Body.Declare(start);
+            var isLong = Body.Map(MapOp.GreaterEqual, ElementType.Bool, BodyMath.Index(Length), BodyMath.Index(enough));
+            Body.If(isLong, () => Body.Assign(half, RadixSort.Emit(scratch, start)), () => Body.Assign(half, MergeSort.Emit(scratch, start)));
+            return (Body.Read(half), $"radix sort, or merge sort below {enough}");
+        }
+
+        // The keys of zeros, side by side now, in the order in which they stand in the row.
+        private void MendZeros(IndexForm[] at, SortScratch scratch, VariableExpr? zeros, LoopExpr half)
+        {
+            if (zeros is null)
+            {
+                return;
+            }
+
+            Body.If(Body.Read(zeros), () =>
+            {
+                var (one, next) = (BodyMath.Index(1), Body.Declare(half));
+                ForEach(at, _ =>
+                {
+                    var key = KeyAt(at);
+                    var isBefore = sort.Descending ? Body.Map(MapOp.Greater, ElementType.Bool, key, Number(0)) : Body.Less(key, Number(NegativeZero));
+                    Body.Assign(next, Body.Add(Body.Read(next), Body.Cast(isBefore, ElementType.I64)));
                 });
-                Body.Assign(source, to);
-                Body.Assign(target, from);
-                Body.Assign(width, Body.Add(w, w));
-            });
-            return Body.Read(source);
-        }
-
-        // Two runs of w: the w least from their heads, the w greatest from their tails, at the same time and without a branch. After k < w steps
-        // k elements are gone from the heads of both runs together, so that neither is exhausted; so it is with the tails.
-        private void MergeFull(LoopExpr from, LoopExpr to, LoopExpr first, LoopExpr w)
-        {
-            var one = BodyMath.Index(1);
-            var last = Body.Sub(w, one);
-            var (start, target) = (Body.Add(from, first), Body.Add(to, first));
-            var (low, high) = (Body.Declare(start), Body.Declare(Body.Add(start, w)));
-            var (lowTail, highTail) = (Body.Declare(Body.Add(start, last)), Body.Declare(Body.Add(Body.Add(start, w), last)));
-            var end = Body.Add(Body.Add(target, w), last);
-            Body.For(BodyMath.Index(0), w, 1, true, k =>
-            {
-                var (i, j) = (Body.Read(low), Body.Read(high));
-                var isRight = Stands(j, i);
-                var right = Body.Cast(isRight, ElementType.I64);
-                Move(Body.Select(isRight, j, i), Body.Add(target, k));
-                Body.Assign(high, Body.Add(j, right));
-                Body.Assign(low, Body.Add(i, Body.Sub(one, right)));
-
-                // Of equals the right one is the last: the left one is only if the right one must stand before it.
-                var (p, q) = (Body.Read(lowTail), Body.Read(highTail));
-                var isLeft = Stands(q, p);
-                var left = Body.Cast(isLeft, ElementType.I64);
-                Move(Body.Select(isLeft, p, q), Body.Sub(end, k));
-                Body.Assign(lowTail, Body.Sub(p, left));
-                Body.Assign(highTail, Body.Sub(q, Body.Sub(one, left)));
-            });
-
-            // Whether the key at x must stand before the one at y.
-            LoopExpr Stands(LoopExpr x, LoopExpr y) => Precedes(Load(_keys, _key, x, null), Load(_keys, _key, y, null));
-
-            void Move(LoopExpr source, LoopExpr place)
-            {
-                Body.Store(_keys, place, Load(_keys, _key, source, null));
-                if (sort.Indices)
+                ForEach(at, _ =>
                 {
-                    Body.Store(_positions, place, Load(_positions, ElementType.I64, source, null));
-                }
-            }
-        }
-
-        private void Merge(LoopExpr from, LoopExpr to, LoopExpr left, LoopExpr middle, LoopExpr end)
-        {
-            var i = Body.Declare(left);
-            var j = Body.Declare(middle);
-            Body.For(left, end, 1, true, k =>
-            {
-                var (l, r) = (Body.Read(i), Body.Read(j));
-                var (hasLeft, hasRight) = (Body.Less(l, middle), Body.Less(r, end));
-                var (atLeft, atRight) = (Body.Add(from, l), Body.Add(from, r));
-                var (a, b) = (Load(_keys, _key, atLeft, hasLeft), Load(_keys, _key, atRight, hasRight));
-
-                // The right one goes first only if it must: equals keep their order.
-                var right = Body.And(hasRight, Body.Map(MapOp.Or, ElementType.Bool, Body.Not(hasLeft), Precedes(b, a)))!;
-                var place = Body.Add(to, k);
-                Body.Store(_keys, place, Body.Select(right, b, a));
-                if (sort.Indices)
-                {
-                    var (p, q) = (Load(_positions, ElementType.I64, atLeft, hasLeft), Load(_positions, ElementType.I64, atRight, hasRight));
-                    Body.Store(_positions, place, Body.Select(right, q, p));
-                }
-
-                var step = Body.Cast(right, ElementType.I64);
-                Body.Assign(j, Body.Add(r, step));
-                Body.Assign(i, Body.Add(l, Body.Sub(BodyMath.Index(1), step)));
+                    var key = KeyAt(at);
+                    var isZero = Body.Map(MapOp.Or, ElementType.Bool, Body.Map(MapOp.Equal, ElementType.Bool, key, Number(0)), Body.Map(MapOp.Equal, ElementType.Bool, key, Number(NegativeZero)));
+                    Body.If(isZero, () =>
+                    {
+                        Body.Store(scratch.Keys, Body.Read(next), key);
+                        Body.Assign(next, Body.Add(Body.Read(next), one));
+                    });
+                });
             });
         }
 
-        // x stands strictly before y.
-        private LoopExpr Precedes(LoopExpr x, LoopExpr y)
+        private void Drain(IndexForm[] at, SortScratch scratch, LoopExpr half, int write) => ForEach(at, i =>
         {
-            var before = Body.Map(sort.Descending ? MapOp.Greater : MapOp.Less, ElementType.Bool, x, y);
-            if (!_key.IsFloat())
-            {
-                return before;
-            }
-
-            var numberBeforeNan = Body.And(Body.Map(MapOp.IsNan, ElementType.Bool, y), Body.Not(Body.Map(MapOp.IsNan, ElementType.Bool, x)))!;
-            return Body.Map(MapOp.Or, ElementType.Bool, before, numberBeforeNan);
-        }
-
-        private void Drain(IndexForm[] at, LoopExpr half, int write) => Body.For(BodyMath.Index(0), BodyMath.Index(Length), 1, false, i =>
-        {
-            at[sort.Axis] = _kernel.Space.Counter(i, Length);
             var place = Body.Add(half, i);
-            var value = sort.Indices ? Load(_positions, ElementType.I64, place, null) : Body.Cast(Load(_keys, _key, place, null), sort.Type.Element);
+            var value = scratch.Positions is { } positions ? Body.Cast(scratch.Load(positions, place), sort.Type.Element) : Body.Cast(ValueOf(scratch.Load(scratch.Keys, place)), sort.Type.Element);
             _kernel.Values.Store(write, ValueEmitter.RowMajor(at.ToValueList(), _shape), value, new Coords(at.ToValueList(), 1));
         });
 
-        private LoopExpr Load(int buffer, ElementType element, LoopExpr index, LoopExpr? mask) =>
-            Body.Let(new LoadExpr(new LaneType(element, 1), buffer, index, null, mask));
+        private void ForEach(IndexForm[] at, Action<LoopExpr> body) => Body.For(BodyMath.Index(0), BodyMath.Index(Length), 1, false, i =>
+        {
+            at[sort.Axis] = _kernel.Space.Counter(i, Length);
+            body(i);
+        });
+
+        private LoopExpr KeyAt(IndexForm[] at)
+        {
+            var value = Body.Cast(_kernel.Values.Emit(sort.Source, new Coords(at.ToValueList(), 1)), _element);
+            if (!_element.IsFloat())
+            {
+                return value;
+            }
+
+            var key = Turned(Body.Reinterpret(value, Key));
+            key = sort.Indices ? Body.Select(Body.Map(MapOp.Equal, ElementType.Bool, key, Number(NegativeZero)), Number(0), key) : key;
+            return Body.Select(Body.Map(MapOp.IsNan, ElementType.Bool, value), Number(sort.Descending ? Least : Greatest), key);
+        }
+
+        private LoopExpr ValueOf(LoopExpr key) => _element.IsFloat() ? Body.Reinterpret(Turned(key), _element) : key;
+
+        // The magnitude of a negative float grows downwards. Its own inverse.
+        private LoopExpr Turned(LoopExpr bits) => Body.Select(Body.Less(bits, Number(0)), Body.Map(MapOp.Sub, Key, Number(Greatest), bits), bits);
+
+        private long Greatest => Key == ElementType.I32 ? int.MaxValue : long.MaxValue;
+
+        private long Least => Key == ElementType.I32 ? int.MinValue : long.MinValue;
+
+        private LoopExpr Number(long value) => new NumberExpr(new LaneType(Key, 1), Scalar.Integer(Key, value));
+    }
+}
+
+/// <summary>What a row is sorted in: keys, and perhaps positions, twice, one half behind the other.</summary>
+/// <param name="Key">Integers.</param>
+/// <param name="Positions">Null: nobody wants them.</param>
+internal sealed record SortScratch(KernelBuilder Kernel, int Keys, ElementType Key, int? Positions, ElementType Position, SizeExpr Length, bool Descending)
+{
+    public BodyBuilder Body => Kernel.Body;
+
+    public LoopExpr Load(int buffer, LoopExpr index, LoopExpr? mask = null) =>
+        Body.Let(new LoadExpr(new LaneType(buffer == Keys ? Key : Position, 1), buffer, index, null, mask));
+
+    /// <summary>Whether the key <paramref name="x"/> must stand before <paramref name="y"/>.</summary>
+    public LoopExpr Precedes(LoopExpr x, LoopExpr y) => Body.Map(Descending ? MapOp.Greater : MapOp.Less, ElementType.Bool, x, y);
+
+    /// <summary>Key and position from one place to another.</summary>
+    public void Move(LoopExpr from, LoopExpr to)
+    {
+        Body.Store(Keys, to, Load(Keys, from));
+        if (Positions is { } positions)
+        {
+            Body.Store(positions, to, Load(positions, from));
+        }
     }
 }

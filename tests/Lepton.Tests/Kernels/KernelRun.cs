@@ -168,6 +168,21 @@ internal sealed class KernelRun : LoopStatementVisitor
             ];
         }
 
+        public override Scalar[] Visit(ReinterpretExpr e)
+        {
+            var value = e.Value.Accept(this)[0];
+            return
+            [
+                e.Element switch
+                {
+                    ElementType.I32 => Scalar.Integer(e.Element, BitConverter.SingleToInt32Bits((float)value.AsDouble)),
+                    ElementType.I64 => Scalar.Integer(e.Element, BitConverter.DoubleToInt64Bits(value.AsDouble)),
+                    ElementType.F32 => Scalar.Float(e.Element, BitConverter.Int32BitsToSingle((int)value.AsInteger)),
+                    _ => Scalar.Float(e.Element, BitConverter.Int64BitsToDouble(value.AsInteger)),
+                },
+            ];
+        }
+
         public override Scalar[] Visit(PairDotExpr e)
         {
             var (a, b, c) = (e.A.Accept(this), e.B.Accept(this), e.C.Accept(this));

@@ -5,7 +5,7 @@ using static Lepton.Tests.Kernels.KernelHarness;
 
 namespace Lepton.Tests.Kernels;
 
-/// <summary>Scatters, sorts, concats and loops against the interpreter of graphs.</summary>
+/// <summary>Scatters, concats and loops against the interpreter of graphs.</summary>
 public sealed class OtherKernelTests
 {
     private static readonly TensorValue X = Random(ElementType.F32, 1, 5, 7);
@@ -38,27 +38,6 @@ public sealed class OtherKernelTests
         Check(
             "scatter add %0, %1 [data0 check 0] with %2 : f32[4]; site 0 \"h[b]\" at \"f:1:1\" over [5]",
             Random(ElementType.F32, 2, 4), Random(ElementType.F32, 4, 5), I64([5], 0, 3, 4, -1, 2));
-
-    [Fact]
-    public void Sorts()
-    {
-        foreach (var n in (int[])[0, 1, 2, 3, 7, 8, 33])
-        {
-            foreach (var mode in (string[])["", " descending"])
-            {
-                var x = F32([n], Enumerable.Range(0, n).Select(i => i % 5 == 3 ? double.NaN : (double)(i * 7 % 4)).ToArray());
-                Check($"sort %0 axis 0{mode} : f32[{n}]", x);
-                Check($"sort %0 axis 0{mode} indices : i64[{n}]", x);
-                Check($"neg %0 : f32[{n}]; sort %1 axis 0{mode} indices : i64[{n}]", x);
-            }
-        }
-
-        Check("sort %0 axis 0 : f32[5, 7]", X);
-        Check("sort %0 axis 1 descending indices : i64[5, 7]", X);
-        Check("sort %0 axis 1 : i32[3, 50, 2]", Random(ElementType.I32, 2, 3, 50, 2));
-        Check("sort %0 axis 0 : f16[40]; exp %1 : f16[40]", Random(ElementType.F16, 2, 40));
-        Check("sort %0 axis 0 descending : bool[9]", Random(ElementType.Bool, 2, 9));
-    }
 
     [Fact]
     public void Concats_part_by_part()

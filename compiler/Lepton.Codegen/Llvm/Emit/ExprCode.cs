@@ -72,6 +72,8 @@ internal sealed class ExprCode(
 
     public override string Visit(BitExpr expr) => _map.Bits(expr.Op, [.. expr.Arguments.Select(Value)]);
 
+    public override string Visit(ReinterpretExpr expr) => text.Value($"bitcast {expr.Value.Type.Text()} {Value(expr.Value)} to {expr.Type.Text()}");
+
     public override string Visit(PairDotExpr expr) => _map.PairDot(expr.Type, Value(expr.A), Value(expr.B), Value(expr.C));
 
     public override string Visit(LoadExpr expr) =>

@@ -51,6 +51,8 @@ internal sealed class ExprC(
         });
     }
 
+    public override Lanes Visit(ReinterpretExpr expr) => Lanes.Of(expr.Type, Term.Call($"as_{CTypes.Scalar(expr.Element)}", Scalar(expr.Value)));
+
     public override Lanes Visit(PairDotExpr expr)
     {
         var (a, b, c) = (Value(expr.A), Value(expr.B), Value(expr.C));
