@@ -1,17 +1,19 @@
+using Lepton.Abi;
 using Lepton.Graphs;
 
 namespace Lepton.Kernels;
 
 /// <summary>
 /// A group's result in the memory of an operand that nobody reads later, where each element of the result needs only that operand's element at
-/// the same index: x is loaded, the result is stored over it. Kernels for which this is asked store each element once, behind all its loads.
+/// the same index: x is loaded, the result is stored over it. Kernels for which this is asked store each element once, behind all its loads. What runs under
+/// a condition is not asked: where it does not run, another kernel makes the result, in the place that it has for everybody.
 /// </summary>
 internal static class InPlace
 {
     /// <summary>Moves the place of the group's result, when it has one that is its own, to that of such an operand.</summary>
     public static void Take(FusionGroup group, LoweringContext context)
     {
-        if (context.IsLoopBody || group.Outputs.Count != 1 || !IsOwn(group.Outputs[0], context))
+        if (context.IsLoopBody || context.Only != SizeExpr.One || group.Outputs.Count != 1 || !IsOwn(group.Outputs[0], context))
         {
             return;
         }
