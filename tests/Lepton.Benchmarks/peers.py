@@ -133,6 +133,28 @@ def _(i):
     return lambda: i["x"].sum(1)
 
 
+@peer("torch", "sort")
+def _(i):
+    return lambda: torch.sort(i["x"], 1)[0]
+
+
+@peer("numpy", "sort")
+def _(i):
+    return lambda: np.sort(i["x"], 1)
+
+
+@peer("torch", "prefix_sum")
+def _(i):
+    y = torch.empty_like(i["x"])
+    return lambda: torch.cumsum(i["x"], 0, out=y)
+
+
+@peer("numpy", "prefix_sum")
+def _(i):
+    y = np.empty_like(i["x"])
+    return lambda: np.cumsum(i["x"], out=y)
+
+
 @peer("torch", "column_sum")
 def _(i):
     return lambda: i["x"].sum(0)

@@ -69,8 +69,8 @@ public sealed class SortStrategy : IStrategy
             Body.For(first, end, 1, mayBeEmpty: false, row =>
             {
                 var at = RowIndices(_kernel.Space.Counter(row, rows));
-                var zeros = Fill(at, scratch, start);
-                (var half, note) = Sort(scratch, start);
+                var zeros = _element.IsFloat() && !sort.Indices ? Body.Declare(new NumberExpr(new LaneType(ElementType.Bool, 1), Scalar.Bool(false))) : null;
+                (var half, note) = Sort(at, scratch, start, zeros);
                 MendZeros(at, scratch, zeros, half);
                 Drain(at, scratch, half, write);
             });
@@ -108,41 +108,50 @@ public sealed class SortStrategy : IStrategy
             return at;
         }
 
-        // Answers whether there is a -0.0 among values; null: that does not matter.
-        private VariableExpr? Fill(IndexForm[] at, SortScratch scratch, LoopExpr start)
-        {
-            var zeros = _element.IsFloat() && !sort.Indices ? Body.Declare(new NumberExpr(new LaneType(ElementType.Bool, 1), Scalar.Bool(false))) : null;
-            ForEach(at, i =>
-            {
-                var key = KeyAt(at);
-                var place = Body.Add(start, i);
-                Body.Store(scratch.Keys, place, key);
-                if (scratch.Positions is { } positions)
-                {
-                    Body.Store(positions, place, Body.Cast(i, scratch.Position));
-                }
-
-                if (zeros is not null)
-                {
-                    Body.Assign(zeros, Body.Map(MapOp.Or, ElementType.Bool, Body.Read(zeros), Body.Map(MapOp.Equal, ElementType.Bool, key, Number(NegativeZero))));
-                }
-            });
-            return zeros;
-        }
-
-        private (LoopExpr Half, string Note) Sort(SortScratch scratch, LoopExpr start)
+        /// <param name="zeros">Hears whether there is a -0.0 among values; null: that does not matter.</param>
+        private (LoopExpr Half, string Note) Sort(IndexForm[] at, SortScratch scratch, LoopExpr start, VariableExpr? zeros)
         {
             var enough = context.Options.Limit(RadixSort.GoodLength(Key));
             if (Length.AsConstant is { } length)
             {
-                return length >= enough ? (RadixSort.Emit(scratch, start), "radix sort") : (MergeSort.Emit(scratch, start), "merge sort");
+                return length >= enough ? (ByRadix(), "radix sort") : (ByMerging(), "merge sort");
             }
 
             var half = Body.Declare(start);
             var isLong = Body.Map(MapOp.GreaterEqual, ElementType.Bool, BodyMath.Index(Length), BodyMath.Index(enough));
-            Body.If(isLong, () => Body.Assign(half, RadixSort.Emit(scratch, start)), () => Body.Assign(half, MergeSort.Emit(scratch, start)));
-            return (Body.Read(half), $"radix sort, or merge sort below {enough}");
+            Body.If(isLong, () => Body.Assign(half, ByRadix()), () => Body.Assign(half, ByMerging()));
+            return (Body.Read(half), $"radix sort, or merge sort below {enough},");
+
+            LoopExpr ByRadix()
+            {
+                var radix = new RadixSort(scratch);
+                Fill(at, scratch, start, zeros, radix.Count);
+                return radix.Sort(start);
+            }
+
+            LoopExpr ByMerging()
+            {
+                Fill(at, scratch, start, zeros, _ => { });
+                return MergeSort.Emit(scratch, start);
+            }
         }
+
+        private void Fill(IndexForm[] at, SortScratch scratch, LoopExpr start, VariableExpr? zeros, Action<LoopExpr> hear) => ForEach(at, i =>
+        {
+            var key = KeyAt(at);
+            var place = Body.Add(start, i);
+            Body.Store(scratch.Keys, place, key);
+            hear(key);
+            if (scratch.Positions is { } positions)
+            {
+                Body.Store(positions, place, Body.Cast(i, scratch.Position));
+            }
+
+            if (zeros is not null)
+            {
+                Body.Assign(zeros, Body.Map(MapOp.Or, ElementType.Bool, Body.Read(zeros), Body.Map(MapOp.Equal, ElementType.Bool, key, Number(NegativeZero))));
+            }
+        });
 
         // The keys of zeros, side by side now, in the order in which they stand in the row.
         private void MendZeros(IndexForm[] at, SortScratch scratch, VariableExpr? zeros, LoopExpr half)

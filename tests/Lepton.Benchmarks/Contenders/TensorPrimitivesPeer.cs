@@ -7,8 +7,8 @@ using Tensor = Lepton.Runtime.Tensors.Tensor;
 namespace Lepton.Benchmarks.Contenders;
 
 /// <summary>
-/// .NET's own vector loops (System.Numerics.Tensors), one for each operation: called on pieces or rows that stay in the cache, pieces shared out
-/// among the threads.
+/// .NET's own vector loops (System.Numerics.Tensors), one for each operation, and its sort: called on pieces or rows that stay in the cache, pieces
+/// shared out among the threads.
 /// </summary>
 internal sealed class TensorPrimitivesPeer : IContender
 {
@@ -72,6 +72,12 @@ internal sealed class TensorPrimitivesPeer : IContender
                 {
                     TensorPrimitives.Add(sums, p.Row("x", r, columns).Slice(i * Piece, Piece), sums);
                 }
+            }),
+            "sort" => p => p.Each(workload.Output[0], (i, _) =>
+            {
+                var y = p.Result(i, workload.Output[1]);
+                p.Row("x", i, workload.Output[1]).CopyTo(y);
+                y.Sort();
             }),
             _ => null,
         };

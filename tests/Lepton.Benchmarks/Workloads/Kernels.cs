@@ -106,6 +106,28 @@ internal static class Kernels
         m => m.Integers("image", 1, 1, n, n).Integers("kernel", 1, 1, 3, 3).Integers("flat", n, n).Node("Reshape", ["x", "image"], "xi")
             .Node("Reshape", ["w", "kernel"], "wi").Node("Conv", ["xi", "wi"], "yi", ("pads", [1, 1, 1, 1], true)).Node("Reshape", ["yi", "flat"], "y"));
 
+    public static Workload Sort(string name, long rows, long columns) => new(
+        "sort",
+        $"sort {name}",
+        0.9,
+        0,
+        "fn f(x: f32[N, M]) -> (y: f32[N, M]) { y = sort(x, 1) }",
+        [new("x", [rows, columns])],
+        1,
+        [rows, columns],
+        null);
+
+    // Sums of numbers around 1: each is more than the one before.
+    public static Workload PrefixSum(string name, long n) => Make(
+        "prefix_sum",
+        $"prefix sum {name}",
+        0.9,
+        1e-4,
+        "import core\nfn f(x: f32[N]) -> (y: f32[N]) { y = cumsum(x) }",
+        [new("x", [n], 0.5f, 1.5f)],
+        [n],
+        m => m.Integers("axis", 0).Node("CumSum", ["x", "axis"], "y"));
+
     private static Workload Make(string key, string name, double goal, double tolerance, string program, Input[] inputs, long[] output, Func<OnnxModel, OnnxModel> graph) =>
         new(key, name, goal, tolerance, program, inputs, inputs.Length, output, data => graph(Workload.Onnx(inputs, inputs.Length, output, data)));
 }
