@@ -98,7 +98,7 @@ internal static class GraphLowering
         }
         else if (place != wanted)
         {
-            context.Program.Add(new Copy(place.Ref, wanted.Ref, type.Count * type.Element.ByteSize() * context.Only));
+            context.Program.Add(new Copy(place.Ref, wanted.Ref, type.Count * type.Element.ByteSize() * context.Only) { Only = context.Only });
         }
     }
 

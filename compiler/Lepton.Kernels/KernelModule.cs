@@ -86,12 +86,18 @@ public sealed record Launch(int Kernel, ValueList<BufferRef> Buffers) : HostStat
     /// <summary>The fusion group of the entry for which it is launched; "": none. Groups may share a kernel.</summary>
     public string Group { get; init; } = "";
 
+    /// <summary>A size that is 1 or 0: where it is 0 the kernel has no chunks, because another one does the work.</summary>
+    public SizeExpr Only { get; init; } = SizeExpr.One;
+
     public override void Accept(HostStatementVisitor visitor) => visitor.Visit(this);
 }
 
 /// <summary>Copies Bytes bytes between places that do not overlap.</summary>
 public sealed record Copy(BufferRef From, BufferRef To, SizeExpr Bytes) : HostStatement
 {
+    /// <summary>A size that is 1 or 0: where it is 0, so are the bytes.</summary>
+    public SizeExpr Only { get; init; } = SizeExpr.One;
+
     public override void Accept(HostStatementVisitor visitor) => visitor.Visit(this);
 }
 

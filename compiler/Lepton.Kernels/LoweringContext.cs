@@ -262,5 +262,5 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
 
     /// <summary>Adds a kernel and the statement that runs it here.</summary>
     public void Launch(Kernel kernel, ValueList<BufferRef> buffers) =>
-        Program.Add(new Launch(Program.AddKernel(kernel with { Chunks = kernel.Chunks * Only }), buffers) { Group = Program.Group });
+        Program.Add(new Launch(Program.AddKernel(kernel with { Chunks = kernel.Chunks * Only }), buffers) { Group = Program.Group, Only = Only });
 }

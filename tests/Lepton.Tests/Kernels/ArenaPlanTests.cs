@@ -102,4 +102,23 @@ public class ArenaPlanTests
         Assert.Contains(arena, program.Body.Take(1).OfType<Launch>().Single().Buffers);
         Assert.Throws<CompilerBugException>(() => WriteProof.Check(program with { Prepare = early, Body = program.Body.Skip(1).ToValueList() }, module.Kernels));
     }
+
+    /// <summary>Two kernels under opposite conditions write for everybody, one of them for those who stand under its own.</summary>
+    [Fact]
+    public void The_proof_knows_conditions()
+    {
+        var fused = Compilation.Of(new SourceText("network.lep", Network)).Fuse("network");
+        var module = KernelLowering.Run(fused, KernelOptions.Default with { Apart = true });
+        var program = module.Entries[0];
+        var (first, some, others) = ((Launch)program.Body[0], SizeExpr.Variable("s"), SizeExpr.One - SizeExpr.Variable("s"));
+        void Check(params Launch[] instead) => WriteProof.Check(program with { Body = [.. instead, .. program.Body.Skip(1)] }, module.Kernels);
+        Check(first with { Only = some }, first with { Only = others });
+        Assert.Throws<CompilerBugException>(() => Check(first with { Only = some }));
+        Assert.Throws<CompilerBugException>(() => Check(first with { Only = some }, first with { Only = SizeExpr.Variable("t") }));
+
+        // All of the run under one condition: only the result is not there for everybody.
+        var under = program with { Body = [.. program.Body.Cast<Launch>().Select(l => l with { Only = some * SizeExpr.Variable("t") })] };
+        Assert.Contains("nobody writes the result", Assert.Throws<CompilerBugException>(() => WriteProof.Check(under, module.Kernels)).Message, StringComparison.Ordinal);
+        Assert.Throws<CompilerBugException>(() => WriteProof.Check(program with { Body = program.Body.SkipLast(1).ToValueList() }, module.Kernels));
+    }
 }
