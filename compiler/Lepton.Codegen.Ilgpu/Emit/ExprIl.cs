@@ -50,15 +50,7 @@ internal sealed class ExprIl(
         }]);
     }
 
-    public override Lanes Visit(ReinterpretExpr expr) => new(expr.Type, [Node.Call(
-        typeof(BitConverter).GetMethod(expr.Element switch
-        {
-            ElementType.I32 => nameof(BitConverter.SingleToInt32Bits),
-            ElementType.F32 => nameof(BitConverter.Int32BitsToSingle),
-            ElementType.I64 => nameof(BitConverter.DoubleToInt64Bits),
-            _ => nameof(BitConverter.Int64BitsToDouble),
-        })!,
-        Scalar(expr.Value))]);
+    public override Lanes Visit(ReinterpretExpr expr) => new(expr.Type, [Node.Reinterpret(Scalar(expr.Value))]);
 
     public override Lanes Visit(PairDotExpr expr)
     {

@@ -77,11 +77,9 @@ internal sealed class ScalarMathBody(ElementType type, CpuTarget target, List<No
 
     public override Int Select(Mask mask, Int yes, Int no) => new(this, Add(Chosen(mask, WholeType, yes.Name, no.Name)));
 
-    public override Int BitsOf(Flt a) =>
-        new(this, Add(Converted(Single ? nameof(BitConverter.SingleToInt32Bits) : nameof(BitConverter.DoubleToInt64Bits), Value(a.Name))));
+    public override Int BitsOf(Flt a) => new(this, Add(Node.Reinterpret(Value(a.Name))));
 
-    public override Flt FromBits(Int a) =>
-        new(this, Add(Converted(Single ? nameof(BitConverter.Int32BitsToSingle) : nameof(BitConverter.Int64BitsToDouble), Value(a.Name))));
+    public override Flt FromBits(Int a) => new(this, Add(Node.Reinterpret(Value(a.Name))));
 
     public override Flt CopySign(Flt magnitude, Flt sign) => FromBits((BitsOf(magnitude) & ~SignMask) | (BitsOf(sign) & SignMask));
 
@@ -149,8 +147,6 @@ internal sealed class ScalarMathBody(ElementType type, CpuTarget target, List<No
     protected override Flt FusedMulAdd(Flt a, Flt b, Flt c) => throw new Graphs.CompilerBugException("ilgpu", "no fused multiplication");
 
     private long SignMask => Single ? int.MinValue : long.MinValue;
-
-    private static Node Converted(string name, Node value) => Node.Call(typeof(BitConverter).GetMethod(name)!, value);
 
     private static Node Opposite(Node truth) => Node.Op(OpCodes.Ceq, typeof(int), truth, Node.Int32(0));
 

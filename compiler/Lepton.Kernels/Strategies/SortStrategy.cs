@@ -149,7 +149,7 @@ public sealed class SortStrategy : IStrategy
 
             if (zeros is not null)
             {
-                Body.Assign(zeros, Body.Map(MapOp.Or, ElementType.Bool, Body.Read(zeros), Body.Map(MapOp.Equal, ElementType.Bool, key, Number(NegativeZero))));
+                Body.Assign(zeros, Body.Map(MapOp.Or, ElementType.Bool, Body.Read(zeros), Is(key, NegativeZero)));
             }
         });
 
@@ -173,8 +173,7 @@ public sealed class SortStrategy : IStrategy
                 ForEach(at, _ =>
                 {
                     var key = KeyAt(at);
-                    var isZero = Body.Map(MapOp.Or, ElementType.Bool, Body.Map(MapOp.Equal, ElementType.Bool, key, Number(0)), Body.Map(MapOp.Equal, ElementType.Bool, key, Number(NegativeZero)));
-                    Body.If(isZero, () =>
+                    Body.If(Body.Map(MapOp.Or, ElementType.Bool, Is(key, 0), Is(key, NegativeZero)), () =>
                     {
                         Body.Store(scratch.Keys, Body.Read(next), key);
                         Body.Assign(next, Body.Add(Body.Read(next), one));
@@ -186,8 +185,8 @@ public sealed class SortStrategy : IStrategy
         private void Drain(IndexForm[] at, SortScratch scratch, LoopExpr half, int write) => ForEach(at, i =>
         {
             var place = Body.Add(half, i);
-            var value = scratch.Positions is { } positions ? Body.Cast(scratch.Load(positions, place), sort.Type.Element) : Body.Cast(ValueOf(scratch.Load(scratch.Keys, place)), sort.Type.Element);
-            _kernel.Values.Store(write, ValueEmitter.RowMajor(at.ToValueList(), _shape), value, new Coords(at.ToValueList(), 1));
+            var value = scratch.Positions is { } positions ? scratch.Load(positions, place) : ValueOf(scratch.Load(scratch.Keys, place));
+            _kernel.Values.Store(write, ValueEmitter.RowMajor(at.ToValueList(), _shape), Body.Cast(value, sort.Type.Element), new Coords(at.ToValueList(), 1));
         });
 
         private void ForEach(IndexForm[] at, Action<LoopExpr> body) => Body.For(BodyMath.Index(0), BodyMath.Index(Length), 1, false, i =>
@@ -205,7 +204,7 @@ public sealed class SortStrategy : IStrategy
             }
 
             var key = Turned(Body.Reinterpret(value, Key));
-            key = sort.Indices ? Body.Select(Body.Map(MapOp.Equal, ElementType.Bool, key, Number(NegativeZero)), Number(0), key) : key;
+            key = sort.Indices ? Body.Select(Is(key, NegativeZero), Number(0), key) : key;
             return Body.Select(Body.Map(MapOp.IsNan, ElementType.Bool, value), Number(sort.Descending ? Least : Greatest), key);
         }
 
@@ -213,6 +212,8 @@ public sealed class SortStrategy : IStrategy
 
         // The magnitude of a negative float grows downwards. Its own inverse.
         private LoopExpr Turned(LoopExpr bits) => Body.Select(Body.Less(bits, Number(0)), Body.Map(MapOp.Sub, Key, Number(Greatest), bits), bits);
+
+        private LoopExpr Is(LoopExpr key, long value) => Body.Map(MapOp.Equal, ElementType.Bool, key, Number(value));
 
         private long Greatest => Key == ElementType.I32 ? int.MaxValue : long.MaxValue;
 

@@ -63,6 +63,16 @@ internal sealed class Node(Type type, Action<IlWriter> last, params Node[] opera
     public static Node Support(string name, params Node[] arguments) => Call(ClrSupport.Method(name), arguments);
 
     /// <summary>The value of one instruction.</summary>
+    /// <summary>The bits of a float as an integer of as many bytes, or the other way round.</summary>
+    public static Node Reinterpret(Node value)
+    {
+        var name = value.Type == typeof(float) ? nameof(BitConverter.SingleToInt32Bits)
+            : value.Type == typeof(double) ? nameof(BitConverter.DoubleToInt64Bits)
+            : value.Type == typeof(int) ? nameof(BitConverter.Int32BitsToSingle)
+            : nameof(BitConverter.Int64BitsToDouble);
+        return Call(typeof(BitConverter).GetMethod(name)!, value);
+    }
+
     public static Node Op(OpCode code, Type type, params Node[] operands) => new(type, w => w.Il.Emit(code), operands);
 
     public static Node operator +(Node a, Node b) => (a.Integer, b.Integer) switch
