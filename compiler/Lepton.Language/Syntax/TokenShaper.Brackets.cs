@@ -104,9 +104,29 @@ internal sealed partial class TokenShaper
         }
 
         var closer = Glyph(CloserOf(open.Type));
+        if (CommentWith(closer, open.StopIndex + 1, found.StartIndex) is { } comment)
+        {
+            _report.Add(
+                SyntaxDiagnostics.Unclosed,
+                open.Span(_source),
+                [Glyph(open.Type)],
+                [new DiagnosticLabel(comment, $"a comment begins here, and the `{closer}` is part of it")],
+                "divide integers by `/`, which rounds down");
+            return;
+        }
+
         var labels = found.Type == TokenConstants.EOF
             ? null
             : new[] { new DiagnosticLabel(found.Span(_source), $"`{closer}` is missing before this") };
         _report.Add(SyntaxDiagnostics.Unclosed, open.Span(_source), [Glyph(open.Type)], labels, $"close it with `{closer}`");
+    }
+
+    // The `//` of Python behind an operand on the line of the bracket, with what would have closed it.
+    private SourceSpan? CommentWith(string closer, int from, int to)
+    {
+        var line = _source.Text.AsSpan(from, Math.Max(0, to - from));
+        line = line.IndexOf('\n') is >= 0 and var end ? line[..end] : line;
+        var at = line.IndexOf("//", StringComparison.Ordinal);
+        return at >= 0 && line[at..].Contains(closer, StringComparison.Ordinal) ? new SourceSpan(_source, from + at, 2) : null;
     }
 }
