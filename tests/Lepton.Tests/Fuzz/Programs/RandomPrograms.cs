@@ -237,4 +237,17 @@ internal sealed partial class RandomProgramMaker
             return null;
         }
     }
+    // Whether an expression can be computed near enough to what is exact.
+    private bool HasMeaning(Expr expr, Scope scope)
+    {
+        try
+        {
+            _meaning.Of(expr, scope);
+            return true;
+        }
+        catch (Exception e) when (e is MeaninglessException or OutsideException)
+        {
+            return false;
+        }
+    }
 }
