@@ -29,8 +29,7 @@ public sealed class SizeFacts
             return Lenient;
         }
 
-        var sizes = new HashSet<SizeExpr>();
-        CollectSizes(graph, sizes);
+        var sizes = AxisSizes(graph);
         var samples = new List<Func<string, long>>();
         foreach (var values in Assignments(graph.Dims))
         {
@@ -44,6 +43,14 @@ public sealed class SizeFacts
         }
 
         return new SizeFacts([.. samples]);
+    }
+
+    /// <summary>The sizes of all axes that are no constants, those of the bodies of loops too: in every run they are at least 0.</summary>
+    public static HashSet<SizeExpr> AxisSizes(Graph graph)
+    {
+        var sizes = new HashSet<SizeExpr>();
+        CollectSizes(graph, sizes);
+        return sizes;
     }
 
     /// <summary>False when the two are known to differ for some allowed sizes.</summary>

@@ -5,22 +5,23 @@ namespace Lepton.Kernels;
 
 /// <summary>
 /// Proves a plan of the arena: buffers that live at the same time do not overlap, each lies inside its slot, and every place that a statement
-/// names is inside a buffer that lives then.
+/// names is inside a buffer that lives then. Dims are at least 0, and so are the sizes of axes: where one has N - 1 elements, N counts from 1.
 /// </summary>
 public sealed class ArenaProof : HostStatementVisitor
 {
     private readonly string _entry;
     private readonly ValueList<SizeExpr> _slots;
     private readonly ILookup<int, ArenaBuffer> _bySlot;
+    private readonly List<(string Dim, SizeExpr From)> _starts;
     private int _time;
 
-    private ArenaProof(string entry, ValueList<SizeExpr> slots, ValueList<ArenaBuffer> plan) =>
-        (_entry, _slots, _bySlot) = (entry, slots, plan.ToLookup(b => b.Slot));
+    private ArenaProof(EntryProgram program) =>
+        (_entry, _slots, _bySlot, _starts) = (program.Manifest.Name, program.Arena, program.ArenaPlan.ToLookup(b => b.Slot), Starts(program.NotNegative));
 
     /// <summary>Throws <see cref="CompilerBugException"/> with what lies wrong.</summary>
     public static void Check(EntryProgram program)
     {
-        var proof = new ArenaProof(program.Manifest.Name, program.Arena, program.ArenaPlan);
+        var proof = new ArenaProof(program);
         proof.Overlaps();
         proof.Walk(program.Body);
     }
@@ -85,7 +86,7 @@ public sealed class ArenaProof : HostStatementVisitor
     }
 
     // Counters of loops make an offset that moves; where it starts has to be inside.
-    private static bool Inside(SizeExpr offset, ArenaBuffer buffer) =>
+    private bool Inside(SizeExpr offset, ArenaBuffer buffer) =>
         offset == buffer.Offset || offset.Variables().Any(ProgramBuilder.IsCounter) || (IsAtMost(buffer.Offset, offset) && IsAtMost(offset, buffer.Offset + buffer.Bytes));
 
     private void Overlaps()
@@ -108,5 +109,26 @@ public sealed class ArenaProof : HostStatementVisitor
         }
     }
 
-    private static bool IsAtMost(SizeExpr left, SizeExpr right) => (right - left).IsProvablyNonNegative();
+    private bool IsAtMost(SizeExpr left, SizeExpr right) => (right - left).IsProvablyNonNegative() || Counted(right - left, _starts).IsProvablyNonNegative();
+
+    // v + rest ≥ 0: v counts from -rest on.
+    private static List<(string Dim, SizeExpr From)> Starts(ValueList<SizeExpr> notNegative)
+    {
+        var starts = new List<(string Dim, SizeExpr From)>();
+        foreach (var size in notNegative)
+        {
+            var counted = Counted(size, starts);
+            var dim = counted.IsProvablyNonNegative() ? null
+                : counted.Variables().FirstOrDefault(v => !(counted - SizeExpr.Variable(v)).Variables().Contains(v));
+            if (dim is not null)
+            {
+                starts.Add((dim, SizeExpr.Variable(dim) - counted));
+            }
+        }
+
+        return starts;
+    }
+
+    private static SizeExpr Counted(SizeExpr size, List<(string Dim, SizeExpr From)> starts) =>
+        starts.Aggregate(size, (s, start) => s.Substitute(name => name == start.Dim ? SizeExpr.Variable(name) + start.From : null));
 }

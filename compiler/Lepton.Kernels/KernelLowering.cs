@@ -68,6 +68,7 @@ public static class KernelLowering
         {
             Prepare = program.PrepareStatements(),
             Prepared = program.Prepared.ToValueList(),
+            NotNegative = SizeFacts.AxisSizes(graph).Where(s => !s.IsProvablyNonNegative()).Order().ToValueList(),
         };
         WriteProof.Check(entry, program.Kernels);
         return ArenaPlanner.Run(entry, options.Apart);

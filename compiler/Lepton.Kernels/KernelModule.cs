@@ -30,6 +30,9 @@ public sealed record EntryProgram(EntryManifest Manifest, ValueList<SizeExpr> Ar
     /// <summary>The buffers of the body's arena: where they lie in the slots, and when they live.</summary>
     public ValueList<ArenaBuffer> ArenaPlan { get; init; } = [];
 
+    /// <summary>Sizes of axes: at least 0 in every run, though that does not follow from the dims alone, as N - 1.</summary>
+    public ValueList<SizeExpr> NotNegative { get; init; } = [];
+
     /// <summary>Bytes that a run needs besides its tensors: the arena, and what is prepared and kept.</summary>
     public SizeExpr PlannedBytes => Arena.Concat(Prepared).Aggregate(SizeExpr.Zero, (sum, b) => sum + b);
 

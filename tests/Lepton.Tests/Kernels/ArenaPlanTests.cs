@@ -103,6 +103,23 @@ public class ArenaPlanTests
         Assert.Throws<CompilerBugException>(() => WriteProof.Check(program with { Prepare = early, Body = program.Body.Skip(1).ToValueList() }, module.Kernels));
     }
 
+    /// <summary>Parts of a concatenation lie behind axes of N - M and of M - 2 elements.</summary>
+    [Fact]
+    public void Axes_have_no_negative_sizes()
+    {
+        const string Text = """
+            fn f(x: f32[N], z: f32[M]) -> (q: f32) {
+              a[i: M - 2] = z[i] - z[i + 2]
+              b[i: N - M] = x[i] + x[i + M]
+              c = concat(sort(a), sort(b), sort(x))
+              q = max(c) + c[0 else 0]
+            }
+            """;
+        var program = Compilation.Of(new SourceText("shorter.lep", Text)).Lower(["f"]).Entries[0];
+        ArenaProof.Check(program);
+        Assert.Throws<CompilerBugException>(() => ArenaProof.Check(program with { NotNegative = [] }));
+    }
+
     /// <summary>Two kernels under opposite conditions write for everybody, one of them for those who stand under its own.</summary>
     [Fact]
     public void The_proof_knows_conditions()
