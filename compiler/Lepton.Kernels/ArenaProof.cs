@@ -109,7 +109,8 @@ public sealed class ArenaProof : HostStatementVisitor
         }
     }
 
-    private bool IsAtMost(SizeExpr left, SizeExpr right) => (right - left).IsProvablyNonNegative() || Counted(right - left, _starts).IsProvablyNonNegative();
+    private bool IsAtMost(SizeExpr left, SizeExpr right) =>
+        (right - left).IsProvablyNonNegative() || (_starts.Count > 0 && Counted(right - left, _starts).IsProvablyNonNegative());
 
     // v + rest ≥ 0: v counts from -rest on.
     private static List<(string Dim, SizeExpr From)> Starts(ValueList<SizeExpr> notNegative)

@@ -25,7 +25,8 @@ internal sealed class RadixSort
     /// <summary>Clears the counts.</summary>
     public RadixSort(SortScratch scratch)
     {
-        (_scratch, _counts) = (scratch, scratch.Kernel.Local("counts", ElementType.I64, scratch.Key.ByteSize() * 8 / DigitBits * Digits));
+        _scratch = scratch;
+        _counts = scratch.Kernel.Local("counts", ElementType.I64, Passes * Digits);
         Body.For(BodyMath.Index(0), BodyMath.Index(Passes * Digits), Lanes, false, i => Body.Store(_counts, i, BodyMath.Number(ElementType.I64, 0, Lanes)));
     }
 

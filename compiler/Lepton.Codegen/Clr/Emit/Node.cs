@@ -62,7 +62,6 @@ internal sealed class Node(Type type, Action<IlWriter> last, params Node[] opera
     /// <summary>A method of <see cref="ClrSupport"/>.</summary>
     public static Node Support(string name, params Node[] arguments) => Call(ClrSupport.Method(name), arguments);
 
-    /// <summary>The value of one instruction.</summary>
     /// <summary>The bits of a float as an integer of as many bytes, or the other way round.</summary>
     public static Node Reinterpret(Node value)
     {
@@ -73,6 +72,7 @@ internal sealed class Node(Type type, Action<IlWriter> last, params Node[] opera
         return Call(typeof(BitConverter).GetMethod(name)!, value);
     }
 
+    /// <summary>The value of one instruction.</summary>
     public static Node Op(OpCode code, Type type, params Node[] operands) => new(type, w => w.Il.Emit(code), operands);
 
     public static Node operator +(Node a, Node b) => (a.Integer, b.Integer) switch

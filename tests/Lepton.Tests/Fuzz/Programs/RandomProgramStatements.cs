@@ -299,7 +299,7 @@ internal sealed partial class RandomProgramMaker
     // y[i] = x[k[i]] with some k[i] outside: the run has to fail.
     private bool AddFailure()
     {
-        var source = _block.Visible.FirstOrDefault(v => v.Shape.Count == 1 && HasMeaning(new ReadExpr(v), Nowhere));
+        var source = _block.Visible.FirstOrDefault(v => v.Shape.Count == 1 && MeaningOf(new ReadExpr(v), Nowhere) is not null);
         if (source is null)
         {
             return false;

@@ -220,34 +220,19 @@ internal sealed partial class RandomProgramMaker
 
     /// <summary>The expression, if it has a meaning at all points of the scope.</summary>
     private T? Good<T>(T? expr, Scope scope)
-        where T : Expr
-    {
-        if (expr is null)
-        {
-            return null;
-        }
+        where T : Expr =>
+        expr is not null && MeaningOf(expr, scope) is { } value && value.Value.Count <= 4 * MaxElements && (value.IsFinite || (!IsSparse && Chance(3))) ? expr : null;
 
+    // Null where it has none, or cannot be computed near enough to what is exact.
+    private RandomValue? MeaningOf(Expr expr, Scope scope)
+    {
         try
         {
-            var value = _meaning.Of(expr, scope);
-            return value.Value.Count <= 4 * MaxElements && (value.IsFinite || (!IsSparse && Chance(3))) ? expr : null;
+            return _meaning.Of(expr, scope);
         }
         catch (Exception e) when (e is MeaninglessException or OutsideException)
         {
             return null;
-        }
-    }
-    // Whether an expression can be computed near enough to what is exact.
-    private bool HasMeaning(Expr expr, Scope scope)
-    {
-        try
-        {
-            _meaning.Of(expr, scope);
-            return true;
-        }
-        catch (Exception e) when (e is MeaninglessException or OutsideException)
-        {
-            return false;
         }
     }
 }
