@@ -153,7 +153,11 @@ public sealed class Compilation
     /// </summary>
     public static KernelOptions OptionsFor(CpuTarget target, CodeDevice device = CodeDevice.Cpu) => device == CodeDevice.Ilgpu
         ? new() { VectorBytes = 16, RegisterBytes = 16, ChunkElements = 16 }
-        : new() { Registers = target.Level >= SimdLevel.Avx512 ? 32 : 16, RegisterBytes = target.VectorBytes, Pipelines = device != CodeDevice.Clr };
+        : new()
+        {
+            Registers = target.Level >= SimdLevel.Avx512 ? 32 : 16, RegisterBytes = target.VectorBytes, Pipelines = device != CodeDevice.Clr,
+            ByteDots = device == CodeDevice.Cpu && target.HasByteDots,
+        };
 
     /// <summary>LLVM IR text.</summary>
     public string Ir(KernelModule kernels) =>

@@ -282,6 +282,12 @@ public static class KernelVerifier
                     var pairs = new LaneType(ElementType.I16, 2 * e.Type.Lanes);
                     Require(e.Type.Element == ElementType.I32 && Of(e.A) == pairs && Of(e.B) == pairs && Of(e.C) == e.Type, "a dot product of pairs");
                     break;
+                case ByteDotExpr e:
+                    var (unsigned, signed) = (new LaneType(ElementType.U8, 4 * e.Type.Lanes), new LaneType(ElementType.I8, 4 * e.Type.Lanes));
+                    Require(
+                        e.Type.Element == ElementType.I32 && (Of(e.A), Of(e.B)) is var sides && (sides == (unsigned, signed) || sides == (signed, unsigned)) && Of(e.C) == e.Type,
+                        "a dot product of bytes");
+                    break;
                 case LoadExpr e:
                     Require(e.Type.Element == ElementOf(e.Buffer).ComputeType(), $"a load of {e.Type} from buffer {e.Buffer}");
                     Memory(e.Index, e.Stride, e.Mask, e.Type.Lanes);

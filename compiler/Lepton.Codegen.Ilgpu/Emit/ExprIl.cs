@@ -58,6 +58,12 @@ internal sealed class ExprIl(
         return Lanes.Of(expr.Type, l => c[l] + (a[2 * l] * b[2 * l]) + (a[(2 * l) + 1] * b[(2 * l) + 1]));
     }
 
+    public override Lanes Visit(ByteDotExpr expr)
+    {
+        var (a, b, c) = (Value(expr.A).Parts, Value(expr.B).Parts, Value(expr.C).Parts);
+        return Lanes.Of(expr.Type, l => Enumerable.Range(4 * l, 4).Aggregate(c[l], (sum, j) => sum + (a[j] * b[j])));
+    }
+
     public override Lanes Visit(LoadExpr expr) => MemoryIl.Load(places[expr.Buffer], expr.Type, Indices(expr.Index, expr.Stride), Optional(expr.Mask));
 
     public override Lanes Visit(GatherExpr expr)

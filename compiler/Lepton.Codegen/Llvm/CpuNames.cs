@@ -9,6 +9,16 @@ internal static class CpuNames
 
     public static SimdLevel? LevelOf(string name) => Levels.TryGetValue(name, out var level) ? level : null;
 
+    // vpdpbusd: of the AVX-512 level all but the first two, of the AVX2 level those that have it for vectors of 32 bytes.
+    private static readonly HashSet<string> ByteDots =
+    [
+        "cascadelake", "cooperlake", "icelake-client", "icelake-server", "rocketlake", "tigerlake", "sapphirerapids", "emeraldrapids", "graniterapids",
+        "znver4", "znver5", "alderlake", "raptorlake", "meteorlake", "arrowlake", "lunarlake", "gracemont", "sierraforest",
+    ];
+
+    /// <summary>Whether a CPU has an instruction for sums of four products of bytes.</summary>
+    public static bool HasByteDots(string name) => ByteDots.Contains(name);
+
     private static Dictionary<string, SimdLevel> Table()
     {
         var table = new Dictionary<string, SimdLevel>();

@@ -31,6 +31,10 @@ public sealed record CpuTarget(string Triple, string Cpu, string Features, SimdL
     /// <summary>Conversions between f32 and f16 in hardware.</summary>
     public bool HasF16C => Level >= SimdLevel.Avx2;
 
+    /// <summary>Sums of four products of bytes by one instruction, on the widest vectors.</summary>
+    public bool HasByteDots => Level >= SimdLevel.Avx2 && (Level == SimdLevel.Avx512 ? "avx512vnni" : "avxvnni") is var feature
+        && !Lists($"-{feature}") && (Lists($"+{feature}") || CpuNames.HasByteDots(Cpu));
+
     /// <summary>Bytes of the widest vector.</summary>
     public int VectorBytes => Level switch
     {
@@ -38,6 +42,8 @@ public sealed record CpuTarget(string Triple, string Cpu, string Features, SimdL
         SimdLevel.Avx2 => 32,
         _ => 16,
     };
+
+    private bool Lists(string feature) => Features.Split(',').Contains(feature);
 
     /// <summary>Elements of <paramref name="type"/> in the widest vector.</summary>
     public int Lanes(ElementType type) => VectorBytes / type.ByteSize();

@@ -190,6 +190,8 @@ public sealed class BodyBuilder
                 return Place(r.Value);
             case PairDotExpr d:
                 return Union([d.A, d.B, d.C]);
+            case ByteDotExpr d:
+                return Union([d.A, d.B, d.C]);
             case SplatExpr s:
                 return Place(s.Value);
             case RampExpr r:

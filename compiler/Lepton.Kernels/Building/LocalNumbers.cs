@@ -87,6 +87,8 @@ internal static class LocalNumbers
 
         public override LoopExpr Visit(ReinterpretExpr e) => e with { Value = e.Value.Accept(this) };
 
+        public override LoopExpr Visit(ByteDotExpr e) => e with { A = e.A.Accept(this), B = e.B.Accept(this), C = e.C.Accept(this) };
+
         public override LoopExpr Visit(PairDotExpr e) => e with { A = e.A.Accept(this), B = e.B.Accept(this), C = e.C.Accept(this) };
 
         public override LoopExpr Visit(LoadExpr e) =>

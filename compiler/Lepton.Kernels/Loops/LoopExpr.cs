@@ -59,6 +59,14 @@ public sealed record PairDotExpr(LaneType Type, LoopExpr A, LoopExpr B, LoopExpr
     public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
 }
 
+/// <summary>
+/// Lane l is c[l] + Σ a[4l + j]·b[4l + j], j = 0 … 3: u8 lanes of the one of A and B, i8 lanes of the other, i32 lanes of C and of the result, which wrap.
+/// </summary>
+public sealed record ByteDotExpr(LaneType Type, LoopExpr A, LoopExpr B, LoopExpr C) : LoopExpr(Type)
+{
+    public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
+}
+
 public enum BitOp
 {
     BitAnd,
@@ -143,6 +151,8 @@ public abstract class LoopExprVisitor<T>
     public abstract T Visit(FmaExpr expr);
 
     public abstract T Visit(PairDotExpr expr);
+
+    public abstract T Visit(ByteDotExpr expr);
 
     public abstract T Visit(BitExpr expr);
 

@@ -43,10 +43,10 @@ internal sealed class ContractionKernel
         _kernel.AssumePositive(plan.OuterSize * plan.MSize * plan.NSize);
         (_panels, _tile) = (new ContractionPanels(_kernel, plan, schedule), new ContractionTile(_kernel, plan, schedule));
         _edges = new ContractionEdges(_kernel.Body, plan, schedule);
-        _a = packedA is not null ? _kernel.Buffer("packed_a", plan.PanelElement, BufferAccess.Read, packedA)
-            : schedule.A == PanelSource.Chunk ? _kernel.Local("a", plan.PanelElement, checked((int)(RoundUp(schedule.BlockRows, schedule.Rows) * schedule.Depth * plan.KPerStep))) : 0;
-        _b = packedB is not null ? _kernel.Buffer("packed_b", plan.PanelElement, BufferAccess.Read, packedB)
-            : schedule.B == PanelSource.Chunk ? _kernel.Local("b", plan.PanelElement, schedule.Columns * schedule.Depth * plan.KPerStep) : 0;
+        _a = packedA is not null ? _kernel.Buffer("packed_a", plan.LeftElement, BufferAccess.Read, packedA)
+            : schedule.A == PanelSource.Chunk ? _kernel.Local("a", plan.LeftElement, checked((int)(RoundUp(schedule.BlockRows, schedule.Rows) * schedule.Depth * plan.KPerStep))) : 0;
+        _b = packedB is not null ? _kernel.Buffer("packed_b", plan.RightElement, BufferAccess.Read, packedB)
+            : schedule.B == PanelSource.Chunk ? _kernel.Local("b", plan.RightElement, schedule.Columns * schedule.Depth * plan.KPerStep) : 0;
         _partial = plan.Steps.AsConstant <= schedule.Depth
             ? null : _kernel.Local("sums", plan.Element, checked((int)(RoundUp(schedule.BlockRows, schedule.Rows) * schedule.BlockColumns)));
     }
@@ -161,8 +161,8 @@ internal sealed class ContractionKernel
                 return (k, i) =>
                 {
                     var place = Body.Add(panel, Body.Mul(Body.Sub(k, from), BodyMath.Index(rows)));
-                    Ahead(_schedule is { A: PanelSource.Kernel, AStreams: true } && i == 0, _a, place, AheadBytes / _plan.PanelElement.ByteSize());
-                    return Element(_a, place, i, 1);
+                    Ahead(_schedule is { A: PanelSource.Kernel, AStreams: true } && i == 0, _a, place, AheadBytes / _plan.LeftElement.ByteSize());
+                    return Element(_plan.LeftElement, _a, place, i, 1);
                 };
             }
 
@@ -186,7 +186,7 @@ internal sealed class ContractionKernel
                 {
                     var place = Body.Add(panel, Body.Mul(Body.Sub(k, from), BodyMath.Index(_schedule.Columns)));
                     Ahead(_schedule is { B: PanelSource.Kernel, BStreams: true }, _b, Body.Add(place, BodyMath.Index(v * _schedule.Lanes)), (long)_schedule.Depth * _schedule.Columns * _plan.KPerStep);
-                    return Element(_b, place, v * _schedule.Lanes, _schedule.Lanes);
+                    return Element(_plan.RightElement, _b, place, v * _schedule.Lanes, _schedule.Lanes);
                 };
             }
 
@@ -217,9 +217,9 @@ internal sealed class ContractionKernel
         }
     }
 
-    private LoopExpr Element(int buffer, LoopExpr place, int offset, int lanes) =>
+    private LoopExpr Element(ElementType element, int buffer, LoopExpr place, int offset, int lanes) =>
         Body.Let(new LoadExpr(
-            new LaneType(_plan.PanelElement, lanes * _plan.KPerStep),
+            new LaneType(element, lanes * _plan.KPerStep),
             buffer,
             Body.Mul(Body.Add(place, BodyMath.Index(offset)), BodyMath.Index(_plan.KPerStep))));
 
@@ -244,7 +244,7 @@ internal sealed class ContractionKernel
     {
         var tiles = $"register tiles of {_schedule.Rows} x {_schedule.Columns}";
         var transposed = _plan.IsTransposed ? "transposed, " : "";
-        var sizes = $"{transposed}{_plan.MSize} x {_plan.NSize} x {_plan.KSize}{(_plan.Narrow ? " in pairs of 16-bit integers" : "")}";
+        var sizes = $"{transposed}{_plan.MSize} x {_plan.NSize} x {_plan.KSize}{_plan.Narrow?.Note}";
         if (_schedule.A == PanelSource.Memory && _schedule.B == PanelSource.Memory)
         {
             return $"direct: {sizes} in {tiles}, nothing packed";

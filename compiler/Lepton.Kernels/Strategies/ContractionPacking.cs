@@ -42,14 +42,14 @@ internal static class ContractionPacking
     /// <summary>The panels of A: packed once when it depends on parameters alone, else here.</summary>
     public static BufferRef A(FusionGroup group, LoweringContext context, ContractionPlan plan, ContractionSchedule schedule) => context.Once(
         plan.FactorsOf(plan.A),
-        plan.PanelElement,
+        plan.LeftElement,
         plan.SizeOf(plan.OuterOf(plan.A)) * Rows(plan, schedule) * plan.Steps * plan.KPerStep,
         place => PackA(group, context, plan, schedule, place));
 
     /// <summary>The panels of B: packed once when it depends on parameters alone, else here.</summary>
     public static BufferRef B(FusionGroup group, LoweringContext context, ContractionPlan plan, ContractionSchedule schedule) => context.Once(
         plan.FactorsOf(plan.B),
-        plan.PanelElement,
+        plan.RightElement,
         plan.SizeOf(plan.OuterOf(plan.B)) * Columns(plan, schedule) * plan.Steps * plan.KPerStep,
         place => PackB(group, context, plan, schedule, place));
 
@@ -127,7 +127,7 @@ internal static class ContractionPacking
     {
         var kernel = new KernelBuilder(context, $"{context.Graph.Name}_{group.Name}_pack_{side}", new FusionGroup(group.Name, group.Strategy, plan.Below, []));
         kernel.AssumePositive(plan.OuterSize * plan.MSize * plan.NSize * plan.KSize);
-        return (kernel, kernel.Buffer($"packed_{side}", plan.PanelElement, BufferAccess.Write, place));
+        return (kernel, kernel.Buffer($"packed_{side}", side == "a" ? plan.LeftElement : plan.RightElement, BufferAccess.Write, place));
     }
 
     // Where the result is empty nothing is packed: panels of what is not there could not be filled.

@@ -10,12 +10,12 @@ namespace Lepton.Kernels.Strategies;
 /// <code>
 /// element (panel p, k, j) at (p·Depth + k)·Width + j, p and k counted from the block's first
 /// </code>
-/// What is counted as one k here is a step: of 16-bit integers two values (<see cref="ContractionPairs"/>). What stands before the product (casts, scaling, masks) is computed on the way.
+/// What is counted as one k here is a step: of narrow integers several values (<see cref="NarrowPanels"/>). What stands before the product (casts, scaling, masks) is computed on the way.
 /// </summary>
 internal sealed class ContractionPanels(KernelBuilder kernel, ContractionPlan plan, ContractionSchedule schedule)
 {
     private readonly ContractionEdges _edges = new(kernel.Body, plan, schedule);
-    private readonly ContractionPairs _pairs = new(kernel, plan);
+    private readonly NarrowPanels? _narrow = plan.Narrow is { } narrow ? new(kernel, plan, narrow) : null;
 
     private BodyBuilder Body => kernel.Body;
 
@@ -32,9 +32,9 @@ internal sealed class ContractionPanels(KernelBuilder kernel, ContractionPlan pl
             indices[i] = _edges.Row(m, i);
         }
 
-        if (plan.Narrow)
+        if (_narrow is { } narrow)
         {
-            _pairs.PackA(buffer, origin, indices, outer, kFrom, kEnd, schedule.Lanes);
+            narrow.PackA(buffer, origin, indices, outer, kFrom, kEnd, schedule.Lanes);
             return;
         }
 
@@ -72,9 +72,9 @@ internal sealed class ContractionPanels(KernelBuilder kernel, ContractionPlan pl
             var column = Body.Add(n, BodyMath.Index(v * schedule.Lanes));
             var place = Body.Add(origin, BodyMath.Index(v * schedule.Lanes));
             var mask = masked ? _edges.Mask(column) : null;
-            if (plan.Narrow)
+            if (_narrow is { } narrow)
             {
-                InOneRow(column, outer, index => _pairs.PackB(buffer, place, schedule.Columns, schedule.Lanes, mask, index, kFrom, kEnd));
+                InOneRow(column, outer, index => narrow.PackB(buffer, place, schedule.Columns, schedule.Lanes, mask, index, kFrom, kEnd));
                 continue;
             }
 

@@ -16,7 +16,7 @@ namespace Lepton.Kernels.Strategies;
 /// <param name="B">How the right side's elements are reached.</param>
 /// <param name="Prologue">Elementwise work that costs more than loading stands before the product.</param>
 /// <param name="Below">The members that are computed on the way to the factors.</param>
-/// <param name="Narrow">Sums in i32 of factors that fit into i16: packed panels hold pairs of them.</param>
+/// <param name="Narrow">Packed panels hold narrow integers in groups along k; null: each side has a value of its own for each k.</param>
 /// <param name="IsTransposed">The sides have changed places, Cᵀ = Bᵀ Aᵀ: the result's neighbours in memory lie along m.</param>
 internal sealed record ContractionPlan(
     NodeId Id,
@@ -31,7 +31,7 @@ internal sealed record ContractionPlan(
     ContractionSide B,
     bool Prologue,
     ValueList<NodeId> Below,
-    bool Narrow,
+    NarrowProduct? Narrow,
     bool IsTransposed = false)
 {
     public ElementType Element => Node.Type.Element.ComputeType();
@@ -49,14 +49,17 @@ internal sealed record ContractionPlan(
 
     public SizeExpr KSize => SizeOf(K);
 
-    /// <summary>How many values of k one step of the tile takes: two where the factors are 16-bit integers, which one instruction multiplies in pairs.</summary>
-    public int KPerStep => Narrow ? 2 : 1;
+    /// <summary>How many values of k one step of the tile takes.</summary>
+    public int KPerStep => Narrow?.KPerStep ?? 1;
 
-    /// <summary>How many steps k has; where the last one is half empty, its second value is 0 in packed panels.</summary>
-    public SizeExpr Steps => Narrow ? SizeExpr.CeilDiv(KSize, 2) : KSize;
+    /// <summary>How many steps k has; what the last one lacks is 0 in packed panels.</summary>
+    public SizeExpr Steps => Narrow is null ? KSize : SizeExpr.CeilDiv(KSize, KPerStep);
 
-    /// <summary>What packed panels hold: of an element KPerStep values, one behind the other.</summary>
-    public ElementType PanelElement => Narrow ? ElementType.I16 : Element;
+    /// <summary>What packed panels of A hold: of an element KPerStep values, one behind the other.</summary>
+    public ElementType LeftElement => Narrow?.Left ?? Element;
+
+    /// <summary>What packed panels of B hold.</summary>
+    public ElementType RightElement => Narrow?.Right ?? Element;
 
     public SizeExpr SizeOf(ValueList<int> labels) => SizeExpr.Product(labels.Select(l => Sizes[l]));
 
@@ -75,7 +78,7 @@ internal sealed record ContractionPlan(
     }
 
     /// <summary>The plan, or null when the contract is no product of matrices: one side has no labels of its own, or nothing is summed.</summary>
-    public static ContractionPlan? Make(FusionGroup group, NodeId id, ContractionTrial trial)
+    public static ContractionPlan? Make(FusionGroup group, NodeId id, ContractionTrial trial, KernelOptions options)
     {
         var (graph, sizes) = (trial.Graph, trial.Sizes);
         var node = (ContractNode)graph[id];
@@ -116,8 +119,9 @@ internal sealed record ContractionPlan(
         return new ContractionPlan(
             id, node, sizes, outer, m.ToValueList(), n.ToValueList(), n.TakeLast(inner).ToValueList(), all,
             ContractionSide.Of(trial, left, all, k[^1], m[^1]), ContractionSide.Of(trial, right, all, lane, k[^1]), prologue, below,
-            node.Type.Element == ElementType.I32 && IntegerRange.FitI16(graph, below, [.. left.Select(f => node.Factors[f])])
-                && IntegerRange.FitI16(graph, below, [.. right.Select(f => node.Factors[f])]));
+            node.Type.Element == ElementType.I32 ? NarrowProduct.Of(Range(left), Range(right), options.ByteDots) : null);
+
+        IntegerRange? Range(ValueList<int> side) => IntegerRange.OfProduct(graph, below, [.. side.Select(f => node.Factors[f])]);
     }
 
     /// <summary>The same sums, in the same order, with the sides' places changed: vectors lie along what were rows.</summary>
@@ -136,6 +140,7 @@ internal sealed record ContractionPlan(
             NInner = M.TakeLast(inner).ToValueList(),
             A = ContractionSide.Of(trial, B.Factors, K, K[^1], N[^1]),
             B = ContractionSide.Of(trial, A.Factors, K, M[^1], K[^1]),
+            Narrow = Narrow?.Transposed,
             IsTransposed = true,
         };
     }

@@ -93,10 +93,11 @@ internal sealed record ContractionSchedule(
         var lanes = Math.Max(1, options.RegisterBytes / width);
         const int vectors = 2;
         long columns = vectors * lanes;
-        long rows = Math.Max(1, (options.Registers - 4) / vectors);
+        // Sums of B's columns, where the left side has an offset, take registers too.
+        long rows = Math.Max(1, ((options.Registers - 4) / vectors) - (plan.Narrow is { LeftOffset: not 0 } ? 1 : 0));
         var (m, n, k) = (plan.MSize.AsConstant, plan.NSize.AsConstant, plan.Steps.AsConstant);
         var (goodDepth, smallSide) = (options.Limit(GoodDepth), options.Limit(SmallSide));
-        var aPlain = !plan.Narrow && plan.A.IsPlain && plan.A.KMerges && (plan.A.IsContiguous || m * k * width <= smallSide);
+        var aPlain = plan.Narrow is null && plan.A.IsPlain && plan.A.KMerges && (plan.A.IsContiguous || m * k * width <= smallSide);
         var aStreams = aIsOnce && plan.SizeOf(plan.OuterOf(plan.A)).AsConstant * m * k * width > options.Limit(StreamBytes) && n <= FewPanels * columns;
         if (aPlain && !aStreams)
         {
@@ -111,10 +112,10 @@ internal sealed record ContractionSchedule(
 
         var inner = plan.SizeOf(plan.K.Skip(1).ToValueList()).AsConstant;
         var depth = k is { } all ? Math.Max(1, CeilDiv(all, Math.Max(1, CeilDiv(all, goodDepth)))) : goodDepth;
-        var aligned = !plan.Narrow && inner >= 1 && inner <= goodDepth && (k is not null || inner == 1);
+        var aligned = plan.Narrow is null && inner >= 1 && inner <= goodDepth && (k is not null || inner == 1);
         depth = aligned ? CeilDiv(depth, inner!.Value) * inner.Value : depth;
 
-        var bPlain = !plan.Narrow && plan.B.IsPlain && plan.B.KMerges && plan.B.IsContiguous && plan.N == plan.NInner;
+        var bPlain = plan.Narrow is null && plan.B.IsPlain && plan.B.KMerges && plan.B.IsContiguous && plan.N == plan.NInner;
         var rowTiles = m is { } given ? CeilDiv(given, rows) : long.MaxValue;
         var bFromMemory = bPlain && (n * k * width <= smallSide || (!bIsOnce && (rowTiles <= 2 || PanelStays(plan.B.RowStride * width, Math.Min(depth, k ?? depth)))));
 

@@ -12,7 +12,7 @@ internal sealed record ContractionTiling(ContractionPlan Plan, ContractionSchedu
 
     public long K => Plan.Steps.AsConstant!.Value;
 
-    public bool IsBInMemory => !Plan.Narrow && Plan.B.IsPlain && Plan.B.KMerges && Plan.B.IsContiguous && Plan.N == Plan.NInner;
+    public bool IsBInMemory => Plan.Narrow is null && Plan.B.IsPlain && Plan.B.KMerges && Plan.B.IsContiguous && Plan.N == Plan.NInner;
 }
 
 /// <summary>
@@ -53,7 +53,7 @@ internal sealed class ContractionSpace(
         {
             var plan = direct.Plan;
             var outer = plan.Outer.Count == 0 ? "" : $" {Sizes(plan.Outer)} of";
-            var once = (plan.Narrow ? " pairs" : "") + (direct.Model.BIsOnce ? ", right once" : transposed is not null ? ", left once" : "") + (isConvolution && options.Exact ? ", exact" : "");
+            var once = plan.Narrow?.Key + (direct.Model.BIsOnce ? ", right once" : transposed is not null ? ", left once" : "") + (isConvolution && options.Exact ? ", exact" : "");
             return $"contraction {plan.Node.Type.Element.Name()}{outer} m={Sizes(plan.M)} n={Sizes(plan.N)} k={Sizes(plan.K)}{once}";
         }
     }
@@ -88,7 +88,7 @@ internal sealed class ContractionSpace(
                 blockRows,
                 blockColumns,
                 depth,
-                !plan.Narrow && plan.SizeOf(plan.K.Skip(1).ToValueList()).AsConstant is { } inner && depth % inner == 0,
+                plan.Narrow is null && plan.SizeOf(plan.K.Skip(1).ToValueList()).AsConstant is { } inner && depth % inner == 0,
                 Source(choice["left"]!),
                 Source(choice["right"]!),
                 choice.Number("together"),
@@ -189,7 +189,7 @@ internal sealed class ContractionSpace(
             : blockColumns > wholeColumns || blockColumns % columns != 0 ? $"block_columns={blockColumns}: expected a multiple of {columns} columns, {wholeColumns} at most"
             : depth > k ? $"block_depth={depth}: there are {k} to sum"
             : together > Outer || (together > 1 && (blockRows < m || blockColumns < n)) ? $"together={together}: more than one only where a block is a whole product, at most {Outer}"
-            : choice["left"] == "memory" && (plan.Narrow || !(plan.A.IsPlain && plan.A.KMerges)) ? "left=memory: this side is computed on the way; expected chunk or kernel"
+            : choice["left"] == "memory" && (plan.Narrow is not null || !(plan.A.IsPlain && plan.A.KMerges)) ? "left=memory: this side is computed on the way; expected chunk or kernel"
             : choice["right"] == "memory" && !tiling.IsBInMemory ? "right=memory: this side is computed on the way, or does not lie in rows; expected chunk or kernel"
             : Bytes(Of(choice)) > KernelVerifier.MaxLocalBytes - OtherBytes ? "the blocks do not fit a chunk's stack: make block_rows, block_columns or block_depth smaller"
             : null;
@@ -208,7 +208,7 @@ internal sealed class ContractionSpace(
     private static Choice Cut(ContractionTiling tiling, long rowBlocks, long columnBlocks, long depthBlocks)
     {
         var (plan, now) = (tiling.Plan, tiling.Model);
-        var inner = plan.Narrow ? 1 : plan.SizeOf(plan.K.Skip(1).ToValueList()).AsConstant!.Value;
+        var inner = plan.Narrow is not null ? 1 : plan.SizeOf(plan.K.Skip(1).ToValueList()).AsConstant!.Value;
         var depth = CeilDiv(tiling.K, depthBlocks);
         depth = inner <= depth ? RoundUp(depth, inner) : depth;
         return Choose(tiling with

@@ -54,7 +54,7 @@ public sealed class ContractionStrategy : IStrategy
 
     private static void Dense(FusionGroup group, LoweringContext context, NodeId id, ContractionTrial trial)
     {
-        var plan = ContractionPlan.Make(group, id, trial);
+        var plan = ContractionPlan.Make(group, id, trial, context.Options);
         if (plan is not null && !(plan.KSize.AsConstant <= ShortSum))
         {
             if (context.Options.GroupChunks > 1)

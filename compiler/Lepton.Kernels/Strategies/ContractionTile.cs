@@ -40,7 +40,7 @@ internal sealed class ContractionTile
     /// <summary>sums[i, v] = Σ_{from ≤ k &lt; to} a(k, i) · b(k, v), from 0 or from what an earlier block of k left behind.</summary>
     /// <param name="partial">Where the earlier sums are; null: there are none.</param>
     /// <param name="isFirst">Whether this is the first block of k.</param>
-    /// <param name="a">A scalar (of 16-bit integers a pair), from k and the row.</param>
+    /// <param name="a">A scalar (of narrow integers a group), from k and the row.</param>
     /// <param name="b">A vector, from k and the number of the vector.</param>
     public VariableExpr[,] Sum(
         int rows,
@@ -74,22 +74,58 @@ internal sealed class ContractionTile
     /// <summary>sums[i, v] += Σ_{from ≤ k &lt; to} a(k, i) · b(k, v), in order.</summary>
     public void Add(VariableExpr[,] sums, LoopExpr from, LoopExpr to, Func<LoopExpr, int, LoopExpr> a, Func<LoopExpr, int, LoopExpr> b, bool unroll = false)
     {
+        if (_plan.Narrow is { } narrow)
+        {
+            AddNarrow(new NarrowPanels(_kernel, _plan, narrow), narrow.LeftOffset != 0, sums, from, to, a, b);
+            return;
+        }
+
         var (rows, vectorCount) = (sums.GetLength(0), sums.GetLength(1));
         Body.For(from, to, 1, mayBeEmpty: true, k =>
         {
-            var pairs = _plan.Narrow ? new ContractionPairs(_kernel, _plan) : null;
-            var vectors = Enumerable.Range(0, vectorCount).Select(v => pairs is null ? Body.Splat(b(k, v), _schedule.Lanes) : b(k, v)).ToArray();
+            var vectors = Enumerable.Range(0, vectorCount).Select(v => Body.Splat(b(k, v), _schedule.Lanes)).ToArray();
             for (var i = 0; i < rows; i++)
             {
-                var scalar = pairs is null ? Body.Splat(a(k, i), _schedule.Lanes) : pairs.Splat(a(k, i), _schedule.Lanes);
+                var scalar = Body.Splat(a(k, i), _schedule.Lanes);
                 for (var v = 0; v < vectorCount; v++)
                 {
-                    Body.Assign(sums[i, v], Body.Let(pairs is null
-                        ? new FmaExpr(Vector, scalar, vectors[v], sums[i, v])
-                        : new PairDotExpr(Vector, scalar, vectors[v], sums[i, v])));
+                    Body.Assign(sums[i, v], Body.Let(new FmaExpr(Vector, scalar, vectors[v], sums[i, v])));
                 }
             }
         }, unroll);
+    }
+
+    // Where A has an offset, Σ offset·b is summed as one more row, and taken away at the end.
+    private void AddNarrow(
+        NarrowPanels panels, bool hasOffset, VariableExpr[,] sums, LoopExpr from, LoopExpr to, Func<LoopExpr, int, LoopExpr> a, Func<LoopExpr, int, LoopExpr> b)
+    {
+        var (rows, vectorCount, lanes) = (sums.GetLength(0), sums.GetLength(1), _schedule.Lanes);
+        var offsets = hasOffset ? Zeros(1, vectorCount) : null;
+        Body.For(from, to, 1, mayBeEmpty: true, k =>
+        {
+            var vectors = Enumerable.Range(0, vectorCount).Select(v => b(k, v)).ToArray();
+            for (var i = 0; i < rows; i++)
+            {
+                AddRow(sums, i, panels.Splat(a(k, i), lanes), vectors);
+            }
+
+            if (offsets is not null)
+            {
+                AddRow(offsets, 0, panels.Offset(lanes), vectors);
+            }
+        });
+        if (offsets is not null)
+        {
+            Each(sums, (i, v) => Body.Assign(sums[i, v], Body.Map(MapOp.Sub, _plan.Element, Body.Read(sums[i, v]), Body.Read(offsets[0, v]))));
+        }
+
+        void AddRow(VariableExpr[,] into, int i, LoopExpr row, LoopExpr[] vectors)
+        {
+            for (var v = 0; v < vectorCount; v++)
+            {
+                Body.Assign(into[i, v], panels.Dot(row, vectors[v], into[i, v]));
+            }
+        }
     }
 
     /// <summary>Keeps sums for the next block of k.</summary>

@@ -62,7 +62,7 @@ internal sealed class GroupContraction
     private int TileColumns => _across * Vectors * Lanes;
 
     public static void Lower(FusionGroup group, LoweringContext context, ContractionPlan plan) =>
-        new GroupContraction(group, context, plan with { Narrow = false }).Emit();
+        new GroupContraction(group, context, plan with { Narrow = null }).Emit();
 
     private void Emit()
     {

@@ -6,12 +6,14 @@ namespace Lepton.Kernels.Strategies;
 /// <summary>The integers that a value can be, From and To among them: interval arithmetic (Moore, 1966). What could wrap can be all of its type.</summary>
 internal readonly record struct IntegerRange(long From, long To)
 {
-    private static readonly IntegerRange Short = new(short.MinValue, short.MaxValue);
+    public static readonly IntegerRange U8 = new(byte.MinValue, byte.MaxValue);
+    public static readonly IntegerRange I8 = new(sbyte.MinValue, sbyte.MaxValue);
+    public static readonly IntegerRange I16 = new(short.MinValue, short.MaxValue);
     private static readonly IntegerRange MinusOne = new(-1, -1);
 
-    /// <summary>Whether the product of these values always fits into i16.</summary>
+    /// <summary>What the product of these values can be; null where a factor may not fit into i16, which is not asked further.</summary>
     /// <param name="below">The nodes that are looked into, each behind its operands; others can be all of their type.</param>
-    public static bool FitI16(Graph graph, ValueList<NodeId> below, ValueList<NodeId> factors)
+    public static IntegerRange? OfProduct(Graph graph, ValueList<NodeId> below, ValueList<NodeId> factors)
     {
         var known = new Dictionary<NodeId, IntegerRange>();
         foreach (var id in below)
@@ -26,10 +28,10 @@ internal readonly record struct IntegerRange(long From, long To)
         IntegerRange? product = new IntegerRange(1, 1);
         foreach (var factor in factors)
         {
-            product = product is { } p && Short.Holds(p) && Range(factor) is { } f ? p.Times(f) : null;
+            product = product is { } p && I16.Holds(p) && Range(factor) is { } f ? p.Times(f) : null;
         }
 
-        return product is { } whole && Short.Holds(whole);
+        return product;
 
         IntegerRange? Range(NodeId id) => known.TryGetValue(id, out var range) ? range : Of(graph[id].Type.Element);
     }
@@ -67,14 +69,14 @@ internal readonly record struct IntegerRange(long From, long To)
     private static IntegerRange? Of(ElementType type) => type switch
     {
         ElementType.Bool => new(0, 1),
-        ElementType.U8 => new(0, byte.MaxValue),
-        ElementType.I8 => new(sbyte.MinValue, sbyte.MaxValue),
-        ElementType.I16 => Short,
+        ElementType.U8 => U8,
+        ElementType.I8 => I8,
+        ElementType.I16 => I16,
         ElementType.I32 => new(int.MinValue, int.MaxValue),
         _ => null,
     };
 
-    private bool Holds(IntegerRange other) => From <= other.From && other.To <= To;
+    public bool Holds(IntegerRange other) => From <= other.From && other.To <= To;
 
     private IntegerRange Times(IntegerRange other)
     {

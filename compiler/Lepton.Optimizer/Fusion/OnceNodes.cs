@@ -10,6 +10,7 @@ namespace Lepton.Optimizer.Fusion;
 /// pays:   w * (g / sqrt(v + eps))    as large as what it is made of, and one load instead of three
 /// not:    f32(w) of int8 weights     four times the memory to read at each run
 ///         v[j] * u[i], large         more memory than what it is made of
+///         i32(i8(w))                 i8(w) is kept, and widened where it is read
 /// </code>
 /// Reductions and contractions pay whenever the result may be kept. In the body of a loop nothing counts as a parameter.
 /// </summary>
@@ -61,7 +62,7 @@ internal sealed class OnceNodes
     public bool Pays(NodeId id)
     {
         var (weight, type) = (_origins.Weight(id), _graph[id].Type);
-        if (weight == 0 || type.Rank == 0 || !MayKeep(id))
+        if (weight == 0 || type.Rank == 0 || !MayKeep(id) || (_graph[id] is MapNode { Op: MapOp.Cast } cast && IsWider(id, cast.Arguments[0]) && Pays(cast.Arguments[0])))
         {
             return false;
         }
@@ -71,6 +72,8 @@ internal sealed class OnceNodes
             ? type.Element.IsFloat() && weight > Costs.StoreAndLoad
             : weight > Costs.StoreAndLoad || IsAtMost(Bytes(id), Tiny) || IsAtMost(Bytes(id), _leafBytes[id.Value]!);
     }
+
+    private bool IsWider(NodeId id, NodeId source) => _graph[id].Type.Element.ByteSize() > _graph[source].Type.Element.ByteSize();
 
     // What a group that stores the node would read. What is stored itself counts as it is.
     private SizeExpr LeafBytes(Node node)

@@ -21,6 +21,24 @@ internal static class Networks
         [batch, 10],
         m => m.Node("Gemm", ["x", "w1", "b1"], "h").Node("Relu", ["h"], "r").Node("Gemm", ["r", "w2", "b2"], "z").Node("Softmax", ["z"], "y", ("axis", [-1], false)));
 
+    /// <summary>Activations from 0 to 255 and weights within ±127, sums in i32, scaled per column.</summary>
+    public static Workload Quantised(long batch, long size) => Make(
+        "quantised",
+        $"u8 × i8 layer {batch}×{size}→{size}",
+        0.9,
+        $$"""
+        import nn
+        param w: f32[{{size}}, {{size}}]
+        param s: f32[{{size}}]
+        fn f(x: f32[B, {{size}}]) -> (y: f32[B, {{size}}]) {
+          y[b, n] = relu(f32(sum[k] i32(u8(x[b, k])) * i32(i8(w[k, n]))) * s[n])
+        }
+        """,
+        [new("x", [batch, size], 0, 255), new("w", [size, size], -127, 127), new("s", [size], 0.5f, 1.5f)],
+        [batch, size],
+        m => m.Node("Cast", ["x"], "xi", ("to", [2], false)).Node("Cast", ["w"], "wi", ("to", [3], false)).Node("MatMulInteger", ["xi", "wi"], "v")
+            .Node("Cast", ["v"], "z", ("to", [1], false)).Node("Mul", ["z", "s"], "zs").Node("Relu", ["zs"], "y"));
+
     public static Workload Convolution(long channels, long size) => Make(
         "convolution",
         $"conv {channels}→{channels} 3×3 {size}², relu",

@@ -121,10 +121,18 @@ public class MapOpTests
         }
 
         double[] edges = [0.0, -0.0, 1, -1, double.PositiveInfinity, double.NegativeInfinity, double.NaN, 0.5, -2.5, 1e-40, 3e38, 255.5, 65520];
+        if (op == MapOp.Cast)
+        {
+            // Around the limits of every integer type.
+            edges = [.. edges, .. from sign in (double[])[1, -1] from bits in (int[])[7, 8, 15, 31, 63] let limit = double.Exp2(bits)
+                from near in (double[])[limit, limit - 1, limit - 0.5, limit + 0.5, limit + 1, double.BitDecrement(limit), float.BitDecrement((float)limit)] select sign * near];
+        }
+
+        var pairs = op == MapOp.Cast ? edges.Length : edges.Length * edges.Length;
         var floats = new double[Count];
         for (var i = 0; i < Count; i++)
         {
-            var value = i < edges.Length * edges.Length ? edges[operand == 0 ? i % edges.Length : i / edges.Length]
+            var value = i < pairs ? edges[operand == 0 ? i % edges.Length : i / edges.Length]
                 : (i % 4) switch
                 {
                     0 => (random.NextDouble() * 4) - 2,

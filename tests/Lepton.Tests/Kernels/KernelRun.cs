@@ -190,6 +190,13 @@ internal sealed class KernelRun : LoopStatementVisitor
                 e.Type.Element, (int)(c[l].Bits + (a[2 * l].Bits * b[2 * l].Bits) + (a[(2 * l) + 1].Bits * b[(2 * l) + 1].Bits))));
         }
 
+        public override Scalar[] Visit(ByteDotExpr e)
+        {
+            var (a, b, c) = (e.A.Accept(this), e.B.Accept(this), e.C.Accept(this));
+            return Lanes(e.Type, l => Scalar.Integer(
+                e.Type.Element, (int)(c[l].AsInteger + Enumerable.Range(4 * l, 4).Sum(j => a[j].AsInteger * b[j].AsInteger))));
+        }
+
         public override Scalar[] Visit(LoadExpr e)
         {
             var (index, stride) = (run.Integer(e.Index), e.Stride is null ? 1 : run.Integer(e.Stride));

@@ -1,17 +1,38 @@
 using Lepton.Abi;
 using Lepton.Graphs;
+using Lepton.Kernels;
+using Lepton.Tests.Support;
 using Xunit;
 using static Lepton.Tests.Kernels.KernelHarness;
 
 namespace Lepton.Tests.Kernels;
 
-/// <summary>Sums in i32 of products of narrow integers, which are multiplied in pairs; every result is exact.</summary>
+/// <summary>Sums in i32 of products of narrow integers, which are multiplied in pairs, bytes in fours where the target can; every result is exact.</summary>
 public sealed class NarrowContractionTests
 {
     private const string InPairs = "in pairs of 16-bit integers";
+    private const string InFours = "in fours of bytes";
 
-    private static string Check(string inputs, string lines, string outputs, params TensorValue[] values) =>
-        RowwiseTests.CheckSizes(KernelStrategy.Contraction, inputs, lines, outputs, values, 0);
+    private static readonly KernelOptions Bytes = KernelOptions.Default with { ByteDots = true };
+
+    private static string Check(string inputs, string lines, string outputs, params TensorValue[] values) => Check(null, inputs, lines, outputs, values);
+
+    // Also on one of the targets, whether it has the instruction for bytes or not.
+    private static string Check(KernelOptions? options, string inputs, string lines, string outputs, params TensorValue[] values)
+    {
+        var note = RowwiseTests.CheckSizes(KernelStrategy.Contraction, inputs, lines, outputs, values, 0, options);
+        var sizes = System.Text.RegularExpressions.Regex.Replace(inputs + "\n" + lines, @"\{(\w+)=(\d+)\}", "$2").Split('\n');
+        var heads = sizes[0].Split(';', StringSplitOptions.TrimEntries).Select((t, i) => $"%{i} = input argument x{i} : {t}").ToArray();
+        var body = sizes[1].Split(';', StringSplitOptions.TrimEntries).Select((line, i) => $"%{heads.Length + i} = {line}");
+        var results = outputs.Split(' ').Select((o, i) => $"output y{i} = {o}");
+        var graph = GraphText.Parse($"graph g() {{\n{string.Join('\n', heads.Concat(body).Concat(results))}\n}}\n");
+        var expected = Interpreter.Run(graph, values);
+        var (name, target) = NativeRunner.Targets.ElementAt((int)(values.Sum(v => v.Count) % NativeRunner.Targets.Count));
+        var own = NativeRunner.OptionsFor(target) with { ByteDots = options?.ByteDots ?? false };
+        var actual = NativeRunner.Run(KernelLowering.Run(RowwiseTests.OneGroup(graph, KernelStrategy.Contraction), own), values, new Dictionary<string, long>(), target);
+        Assert.All(expected.Zip(actual), p => Assert.True(Difference(p.First, p.Second, 0) is null, $"{name}: {Difference(p.First, p.Second, 0)}\n{inputs}; {lines}"));
+        return note;
+    }
 
     // The largest and the smallest values too: two products of -32768 add up to 2^31.
     private static TensorValue Any(ElementType element, int seed, params long[] shape)
@@ -30,7 +51,8 @@ public sealed class NarrowContractionTests
         return TensorValue.Of(element, shape, values.ToArray());
     }
 
-    private static string Matmul(ElementType a, ElementType b, int m, int n, int k) => Check(
+    private static string Matmul(ElementType a, ElementType b, int m, int n, int k, KernelOptions? options = null) => Check(
+        options,
         $"{a.Name()}[{{M={m}}}, {{K={k}}}]; {b.Name()}[{{K={k}}}, {{N={n}}}]",
         $"cast %0 : i32[{{M={m}}}, {{K={k}}}]; cast %1 : i32[{{K={k}}}, {{N={n}}}]; contract %2[0, 1], %3[1, 2] -> [0, 2] : i32[{{M={m}}}, {{N={n}}}]",
         "%4",
@@ -38,32 +60,48 @@ public sealed class NarrowContractionTests
         Any(b, n, k, n));
 
     [Theory]
-    [InlineData(ElementType.I8, ElementType.I8)]
-    [InlineData(ElementType.U8, ElementType.I8)]
-    [InlineData(ElementType.I16, ElementType.I16)]
-    [InlineData(ElementType.Bool, ElementType.U8)]
-    public void Sizes_around_the_tile(ElementType a, ElementType b)
+    [InlineData(ElementType.I8, ElementType.I8, false)]
+    [InlineData(ElementType.U8, ElementType.I8, false)]
+    [InlineData(ElementType.I16, ElementType.I16, false)]
+    [InlineData(ElementType.Bool, ElementType.U8, false)]
+    [InlineData(ElementType.U8, ElementType.I8, true)]
+    [InlineData(ElementType.I8, ElementType.U8, true)]
+    [InlineData(ElementType.I8, ElementType.I8, true)]
+    [InlineData(ElementType.U8, ElementType.U8, true)]
+    [InlineData(ElementType.Bool, ElementType.U8, true)]
+    public void Sizes_around_the_tile(ElementType a, ElementType b, bool bytes)
     {
         foreach (var (m, n, k) in ((int, int, int)[])
-            [(1, 1, 4), (2, 7, 5), (5, 8, 31), (6, 16, 32), (7, 17, 33), (13, 33, 9), (40, 20, 330), (6, 300, 701), (150, 24, 17), (3, 5, 0), (0, 4, 6), (4, 0, 6)])
+            [(1, 1, 4), (2, 7, 5), (5, 8, 31), (6, 16, 32), (7, 17, 33), (13, 33, 9), (40, 20, 330), (6, 300, 701), (27, 35, 66), (150, 24, 17), (3, 5, 0), (0, 4, 6), (4, 0, 6)])
         {
-            var note = Matmul(a, b, m, n, k);
-            Assert.True(k <= 3 || m * n == 0 || note.Contains(InPairs), $"{m} x {n} x {k}: {note}");
+            var note = Matmul(a, b, m, n, k, bytes ? Bytes : null);
+            Assert.True(k <= 3 || m * n == 0 || note.Contains(bytes ? InFours : InPairs), $"{m} x {n} x {k}: {note}");
         }
     }
+
+    /// <summary>Sums are kept between blocks of k, and sums of columns with them.</summary>
+    [Theory]
+    [InlineData(ElementType.U8, ElementType.I8)]
+    [InlineData(ElementType.I8, ElementType.I8)]
+    public void Blocks_of_k(ElementType a, ElementType b) =>
+        Assert.Contains(InFours, Matmul(a, b, 9, 40, 203, Bytes with { Miniature = 64 }));
+
+    [Fact]
+    public void Bytes_with_sixteen_bits_are_multiplied_in_pairs() => Assert.Contains(InPairs, Matmul(ElementType.I8, ElementType.I16, 5, 20, 33, Bytes));
 
     [Fact]
     public void Every_layout()
     {
-        foreach (var (left, right) in ((string, string)[])[("1, 0", "1, 2"), ("0, 1", "2, 1"), ("1, 0", "2, 1")])
+        foreach (var (left, right, bytes) in ((string, string, bool)[])[("1, 0", "1, 2", false), ("0, 1", "2, 1", false), ("1, 0", "2, 1", false), ("1, 0", "1, 2", true), ("0, 1", "2, 1", true)])
         {
             var (m, n, k) = (14, 21, 37);
             var (a, b) = (left == "0, 1" ? new long[] { m, k } : [k, m], right == "1, 2" ? new long[] { k, n } : [n, k]);
             var note = Check(
+                bytes ? Bytes : null,
                 $"i8[{a[0]}, {a[1]}]; i8[{b[0]}, {b[1]}]",
                 $"cast %0 : i32[{a[0]}, {a[1]}]; cast %1 : i32[{b[0]}, {b[1]}]; contract %2[{left}], %3[{right}] -> [0, 2] : i32[{m}, {n}]",
                 "%4", Any(ElementType.I8, 1, a), Any(ElementType.I8, 2, b));
-            Assert.Contains(InPairs, note);
+            Assert.Contains(bytes ? InFours : InPairs, note);
         }
     }
 
@@ -81,15 +119,18 @@ public sealed class NarrowContractionTests
         Assert.Contains(InPairs, note);
     }
 
-    [Fact]
-    public void A_convolution_with_padding()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_convolution_with_padding(bool bytes)
     {
         var note = Check(
+            bytes ? Bytes : null,
             "u8[2, 5, {H=9}, {W=21}]; i8[14, 5, 3, 3]",
             "cast %0 : i32[2, 5, {H=9}, {W=21}]; cast %1 : i32[14, 5, 3, 3]; view %2 [i0, i1, i2 + i4 - 1 else fill, i3 + i5 - 1 else fill] fill 0 : i32[2, 5, {H=9}, {W=21}, 3, 3]; "
             + "contract %4[0, 4, 2, 3, 5, 6], %3[1, 4, 5, 6] -> [0, 1, 2, 3] : i32[2, 14, {H=9}, {W=21}]",
             "%5", Any(ElementType.U8, 1, 2, 5, 9, 21), Any(ElementType.I8, 2, 14, 5, 3, 3));
-        Assert.Contains(InPairs, note);
+        Assert.Contains(bytes ? InFours : InPairs, note);
     }
 
     [Theory]

@@ -21,7 +21,7 @@ public sealed class RowwiseTests
     }
 
     /// <summary>Runs a text with sizes as constants, then with every size that is spelled like <c>{N=5}</c> as a variable.</summary>
-    internal static string CheckSizes(KernelStrategy strategy, string inputs, string lines, string outputs, TensorValue[] values, double tolerance = 1e-5)
+    internal static string CheckSizes(KernelStrategy strategy, string inputs, string lines, string outputs, TensorValue[] values, double tolerance = 1e-5, KernelOptions? options = null)
     {
         var note = "";
         foreach (var symbolic in (bool[])[false, true])
@@ -33,7 +33,7 @@ public sealed class RowwiseTests
             var results = outputs.Split(' ').Select((o, i) => $"output y{i} = {o}");
             var graph = GraphText.Parse($"graph g({(symbolic ? string.Join(", ", dims) : "")}) {{\n{string.Join('\n', heads.Concat(body).Concat(results))}\n}}\n");
             GraphVerifier.Verify(graph);
-            var module = KernelHarness.Check(OneGroup(graph, strategy), values, tolerance);
+            var module = KernelHarness.Check(OneGroup(graph, strategy), values, tolerance, options);
             note += string.Join(" | ", module.Kernels.Select(k => k.Note)) + "\n";
         }
 

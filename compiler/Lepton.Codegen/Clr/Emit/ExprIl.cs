@@ -77,6 +77,28 @@ internal sealed class ExprIl(
         }
     }
 
+    // The bytes lie where their 32-bit sums do: the j-th is shifted to the top of the sum's lane, and down again.
+    public override Lanes Visit(ByteDotExpr expr)
+    {
+        var (a, b, c) = (Value(expr.A), Value(expr.B), Value(expr.C));
+        if (c.IsScalar)
+        {
+            return c with { Parts = [Enumerable.Range(0, 4).Aggregate(c.Scalar, (sum, j) => sum + (_shape.Lane(a, j) * _shape.Lane(b, j)))] };
+        }
+
+        return c with
+        {
+            Parts = [.. c.Parts.Select((p, i) => Enumerable.Range(0, 4).Aggregate(p, (sum, j) =>
+                VectorIl.Call("Add", sum, VectorIl.Call("Multiply", Byte(a, i, j), Byte(b, i, j)))))],
+        };
+
+        static Node Byte(Lanes bytes, int part, int j)
+        {
+            var top = VectorIl.Call("ShiftLeft", VectorApi.As(bytes.Parts[part], typeof(int)), Node.Int32(24 - (8 * j)));
+            return VectorIl.Call(bytes.Type.Element == ElementType.U8 ? "ShiftRightLogical" : "ShiftRightArithmetic", top, Node.Int32(24));
+        }
+    }
+
     public override Lanes Visit(LoadExpr expr) =>
         memory.Load(places[expr.Buffer], expr.Type, Scalar(expr.Index), expr.Stride is null ? null : Scalar(expr.Stride), Optional(expr.Mask));
 

@@ -66,12 +66,39 @@ internal sealed class MapCode(FunctionText text, ModuleParts parts)
     {
         var (narrow, wide) = (IrTypes.Vector("i16", 2 * type.Lanes), IrTypes.Vector("i32", 2 * type.Lanes));
         var product = text.Value($"mul {wide} {text.Value($"sext {narrow} {a} to {wide}")}, {text.Value($"sext {narrow} {b} to {wide}")}");
-        var sum = text.Value($"add {type.Text()} {Half(0)}, {Half(1)}");
+        var sum = text.Value($"add {type.Text()} {Every(type, product, 2, 0)}, {Every(type, product, 2, 1)}");
         return text.Value($"add {type.Text()} {sum}, {c}");
+    }
 
-        string Half(int first) => type.Lanes == 1
-            ? text.Value($"extractelement {wide} {product}, i32 {first}")
-            : text.Value($"shufflevector {wide} {product}, {wide} poison, <{type.Lanes} x i32> <{string.Join(", ", Enumerable.Range(0, type.Lanes).Select(l => $"i32 {(2 * l) + first}"))}>");
+    /// <summary>c + the sums of four products of bytes, of which one side's are unsigned: one instruction (<c>vpdpbusd</c>) where the target has it.</summary>
+    public string ByteDot(LaneType type, string unsigned, string signed, string c)
+    {
+        var (bytes, t) = (IrTypes.Vector("i8", 4 * type.Lanes), type.Text());
+        if (parts.Target.HasByteDots && type.Lanes is 4 or 8 or 16)
+        {
+            var name = parts.Intrinsic(t, $"llvm.x86.avx512.vpdpbusd.{32 * type.Lanes}", $"{t}, {t}, {t}");
+            string Words(string value) => text.Value($"bitcast {bytes} {value} to {t}");
+            return text.Value($"call {t} {name}({t} {c}, {t} {Words(unsigned)}, {t} {Words(signed)})");
+        }
+
+        var wide = IrTypes.Vector("i32", 4 * type.Lanes);
+        var product = text.Value($"mul {wide} {text.Value($"zext {bytes} {unsigned} to {wide}")}, {text.Value($"sext {bytes} {signed} to {wide}")}");
+        var sum = c;
+        for (var j = 0; j < 4; j++)
+        {
+            sum = text.Value($"add {t} {sum}, {Every(type, product, 4, j)}");
+        }
+
+        return sum;
+    }
+
+    // Lanes first, first + step, … of a vector that has step times as many.
+    private string Every(LaneType type, string vector, int step, int first)
+    {
+        var wide = IrTypes.Vector("i32", step * type.Lanes);
+        return type.Lanes == 1
+            ? text.Value($"extractelement {wide} {vector}, i32 {first}")
+            : text.Value($"shufflevector {wide} {vector}, {wide} poison, <{type.Lanes} x i32> <{string.Join(", ", Enumerable.Range(0, type.Lanes).Select(l => $"i32 {(step * l) + first}"))}>");
     }
 
     // Data decides which of two indices is taken, in merges above all: a branch would be guessed wrong every other time.
@@ -170,6 +197,11 @@ internal sealed class MapCode(FunctionText text, ModuleParts parts)
             case (true, true):
                 return text.Value($"{(to.Element == ElementType.F32 ? "fptrunc" : "fpext")} {f} {value} to {t}");
             case (true, false):
+                if (to.Lanes > 1)
+                {
+                    return Saturating(value, from, to);
+                }
+
                 var kind = to.Element == ElementType.U8 ? "fptoui" : "fptosi";
                 var name = parts.Intrinsic(t, $"llvm.{kind}.sat.{to.Suffix()}.{from.Suffix()}", f);
                 return text.Value($"call {t} {name}({f} {value})");
@@ -180,5 +212,32 @@ internal sealed class MapCode(FunctionText text, ModuleParts parts)
                 return fromBits == toBits ? value // i8 and u8 are the same bits
                     : text.Value($"{(fromBits > toBits ? "trunc" : unsigned ? "zext" : "sext")} {f} {value} to {t}");
         }
+    }
+
+    // Vectors of floats as integers, what is too large as the largest; LLVM has an operation for it, but takes vectors apart. A limit that the
+    // float type does not have is put in place afterwards.
+    private string Saturating(string value, LaneType from, LaneType to)
+    {
+        var (f, t) = (from.Text(), to.Text());
+        var bits = to.Element.ByteSize() * 8;
+        var (least, most) = to.Element == ElementType.U8 ? (0.0, byte.MaxValue) : (-double.Exp2(bits - 1), double.Exp2(bits - 1) - 1);
+        var isExact = bits < 32 || (bits == 32 && from.Element == ElementType.F64);
+        var below = isExact ? most : from.Element == ElementType.F64 ? double.BitDecrement(double.Exp2(bits - 1)) : float.BitDecrement(float.Exp2(bits - 1));
+        var (low, high) = (IrTypes.Literal(from, least), IrTypes.Literal(from, below));
+        var mask = IrTypes.Vector("i1", from.Lanes);
+        string Select(string condition, string type, string yes, string no) => text.Value($"select {mask} {condition}, {type} {yes}, {type} {no}");
+
+        // What is no number becomes the least one.
+        var raised = Select(text.Value($"fcmp ogt {f} {value}, {low}"), f, value, low);
+        var inside = Select(text.Value($"fcmp olt {f} {raised}, {high}"), f, raised, high);
+        var wide = bits < 32 ? new LaneType(ElementType.I32, to.Lanes) : to;
+        var result = text.Value($"fptosi {f} {inside} to {wide.Text()}");
+        result = wide == to ? result : text.Value($"trunc {wide.Text()} {result} to {t}");
+        if (!isExact)
+        {
+            result = Select(text.Value($"fcmp ogt {f} {value}, {high}"), t, IrTypes.Literal(to, to.Element == ElementType.I32 ? int.MaxValue : long.MaxValue), result);
+        }
+
+        return least == 0 ? result : Select(text.Value($"fcmp uno {f} {value}, {value}"), t, IrTypes.Literal(to, 0), result);
     }
 }

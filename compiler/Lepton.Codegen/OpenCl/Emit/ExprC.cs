@@ -53,29 +53,24 @@ internal sealed class ExprC(
 
     public override Lanes Visit(ReinterpretExpr expr) => Lanes.Of(expr.Type, Term.Call($"as_{CTypes.Scalar(expr.Element)}", Scalar(expr.Value)));
 
-    public override Lanes Visit(PairDotExpr expr)
+    public override Lanes Visit(PairDotExpr expr) => Dot(Value(expr.A), Value(expr.B), Value(expr.C), PairDot);
+
+    public override Lanes Visit(ByteDotExpr expr) => expr.A.Type.Element == ElementType.U8
+        ? Dot(Value(expr.A), Value(expr.B), Value(expr.C), ByteDot) : Dot(Value(expr.B), Value(expr.A), Value(expr.C), ByteDot);
+
+    // More lanes of a and b: as many vectors, or twice or four times as many, each for a half or a quarter of those of c.
+    private Lanes Dot(Lanes a, Lanes b, Lanes c, Func<int, string> function)
     {
-        var (a, b, c) = (Value(expr.A), Value(expr.B), Value(expr.C));
-        if (c.IsScalar)
-        {
-            return c.Map(x => Term.Call(PairDot(1), a.Parts[0], b.Parts[0], x));
-        }
-
-        // Twice as many lanes of a and b: as many vectors, or twice as many, each for one half of those of c.
-        if (a.Parts.Length == c.Parts.Length)
-        {
-            var name = PairDot(c.Width);
-            return c with { Parts = [.. c.Parts.Select((x, i) => Term.Call(name, a.Parts[i], b.Parts[i], x))] };
-        }
-
-        var half = PairDot(c.Width / 2);
+        var ratio = a.Parts.Length / c.Parts.Length;
+        var name = function(c.Width / ratio);
+        string[] members = ratio switch { 1 => [""], 2 => [".lo", ".hi"], _ => [".lo.lo", ".lo.hi", ".hi.lo", ".hi.hi"] };
         return c with
         {
             Parts = [.. c.Parts.Select((x, i) =>
             {
-                x = writer.Bind(c.PartType, x);
-                Term Half(int h) => Term.Call(half, a.Parts[(2 * i) + h], b.Parts[(2 * i) + h], x.Member(h == 0 ? ".lo" : ".hi"));
-                return new Term($"({c.PartType})({Half(0)}, {Half(1)})", true);
+                x = ratio == 1 ? x : writer.Bind(c.PartType, x);
+                Term[] parts = [.. members.Select((m, h) => Term.Call(name, a.Parts[(ratio * i) + h], b.Parts[(ratio * i) + h], m.Length == 0 ? x : x.Member(m)))];
+                return ratio == 1 ? parts[0] : new Term($"({c.PartType})({string.Join(", ", parts)})", true);
             })],
         };
     }
@@ -260,16 +255,20 @@ internal sealed class ExprC(
     }
 
     // Sums of products wrap.
-    private string PairDot(int width)
+    private string PairDot(int width) => DotFunction("pair_dot", width, ("short", "short"), 2, "even", "odd");
+
+    private string ByteDot(int width) => DotFunction("byte_dot", width, ("uchar", "char"), 4, "even.even", "even.odd", "odd.even", "odd.odd");
+
+    private string DotFunction(string name, int width, (string A, string B) types, int group, params string[] lanes)
     {
         var (ints, words) = (CTypes.Vector("int", width), CTypes.Vector("uint", width));
-        return helpers.Require(width == 1 ? "pair_dot" : $"pair_dot_x{width}", () => $$"""
-            // c + the even products + the odd ones
-            static {{ints}} pair_dot{{(width == 1 ? "" : $"_x{width}")}}(const {{CTypes.Vector("short", 2 * width)}} a, const {{CTypes.Vector("short", 2 * width)}} b, const {{ints}} c)
+        name += width == 1 ? "" : $"_x{width}";
+        var products = string.Concat(lanes.Select(l => $" + as_{words}(convert_{ints}(a.{l}) * convert_{ints}(b.{l}))"));
+        return helpers.Require(name, () => $$"""
+            // c + a·b, {{group}} neighbouring lanes each
+            static {{ints}} {{name}}(const {{CTypes.Vector(types.A, group * width)}} a, const {{CTypes.Vector(types.B, group * width)}} b, const {{ints}} c)
             {
-                const {{words}} even = as_{{words}}(convert_{{ints}}(a.even) * convert_{{ints}}(b.even));
-                const {{words}} odd = as_{{words}}(convert_{{ints}}(a.odd) * convert_{{ints}}(b.odd));
-                return as_{{ints}}(as_{{words}}(c) + even + odd);
+                return as_{{ints}}(as_{{words}}(c){{products}});
             }
             """);
     }
