@@ -40,7 +40,7 @@ internal static class FastMathRules
     private static NodeId? PowMinusHalf(RuleGraph g, MapNode n) =>
         g.Value(n.Arguments[1]) is { } c && c.AsDouble == -0.5 ? g.Map(MapOp.Rsqrt, n.Type, n.Arguments[0]) : null;
 
-    // x^n -> products, 3 <= n <= 8; rounds more than once
+    // x^n -> products, 3 <= n <= 8; rounds more than twice
     private static NodeId? PowSmall(RuleGraph g, MapNode n) =>
         g.IsFloat(n.Arguments[1]) && g.Value(n.Arguments[1]) is { } c && c.AsDouble is >= 3 and <= 8 && c.AsDouble == Math.Floor(c.AsDouble)
             ? PowerRules.Power(g, n.Type, n.Arguments[0], (long)c.AsDouble)

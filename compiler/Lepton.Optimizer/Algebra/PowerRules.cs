@@ -11,6 +11,7 @@ internal static class PowerRules
         new(nameof(PowZero), [MapOp.Pow], PowZero),
         new(nameof(PowOne), [MapOp.Pow], PowOne),
         new(nameof(PowTwo), [MapOp.Pow], PowTwo),
+        new(nameof(PowThree), [MapOp.Pow], PowThree),
         new(nameof(PowMinusOne), [MapOp.Pow], PowMinusOne),
         new(nameof(PowInteger), [MapOp.Pow], PowInteger),
     ];
@@ -26,6 +27,11 @@ internal static class PowerRules
     // x^2 -> x * x: one rounding of the true value
     private static NodeId? PowTwo(RuleGraph g, MapNode n) =>
         g.Is(n.Arguments[1], 2) ? g.Map(MapOp.Mul, n.Type, n.Arguments[0], n.Arguments[0]) : null;
+
+    // x^3 -> x * x * x for f32 and f64: two roundings, less than the 2 ulp that pow may be off; a square that overflows or underflows has a
+    // cube that does. Halves would be rounded in between.
+    private static NodeId? PowThree(RuleGraph g, MapNode n) =>
+        n.Type.Element is ElementType.F32 or ElementType.F64 && g.Is(n.Arguments[1], 3) ? Power(g, n.Type, n.Arguments[0], 3) : null;
 
     // x^-1 -> 1 / x for floats: one rounding of the true value; signs of zeros and infinities agree
     private static NodeId? PowMinusOne(RuleGraph g, MapNode n) =>

@@ -36,16 +36,16 @@ internal static class Kernels
         [n, n],
         m => m.Node("MatMul", ["a", "b"], "y"));
 
-    // Integers within ±127, sums in i32; casts on both sides, for everybody.
+    // Integers from 0 to 255 times integers within ±127, sums in i32; casts on both sides, for everybody.
     public static Workload ByteMatmul(long n) => Make(
         "byte_matmul",
-        $"i8 matmul {n}",
+        $"u8 × i8 matmul {n}",
         1.0,
         0,
-        "fn f(a: f32[M, K], b: f32[K, N]) -> (y: f32[M, N]) { y[m, n] = f32(sum[k] i32(i8(a[m, k])) * i32(i8(b[k, n]))) }",
-        [new("a", [n, n], -127, 127), new("b", [n, n], -127, 127)],
+        "fn f(a: f32[M, K], b: f32[K, N]) -> (y: f32[M, N]) { y[m, n] = f32(sum[k] i32(u8(a[m, k])) * i32(i8(b[k, n]))) }",
+        [new("a", [n, n], 0, 255), new("b", [n, n], -127, 127)],
         [n, n],
-        m => m.Node("Cast", ["a"], "ai", ("to", [3], false)).Node("Cast", ["b"], "bi", ("to", [3], false))
+        m => m.Node("Cast", ["a"], "ai", ("to", [2], false)).Node("Cast", ["b"], "bi", ("to", [3], false))
             .Node("MatMulInteger", ["ai", "bi"], "yi").Node("Cast", ["yi"], "y", ("to", [1], false)));
 
     public static Workload Softmax(long rows, long columns) => Make(

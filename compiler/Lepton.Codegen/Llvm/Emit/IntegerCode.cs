@@ -65,14 +65,15 @@ internal sealed class IntegerCode(FunctionText text, ModuleParts parts)
         if (type.Element == ElementType.U8)
         {
             var safe = text.Value($"select {mask} {isZero}, {t} {one}, {t} {y}");
-            var value = text.Value($"{(remainder ? "urem" : "udiv")} {t} {x}, {safe}");
+            var unsigned = Quotient(type, x, safe, y);
+            var value = remainder ? text.Value($"sub {t} {x}, {text.Value($"mul {t} {unsigned}, {safe}")}") : unsigned;
             return text.Value($"select {mask} {isZero}, {t} {Zero(type)}, {t} {value}");
         }
 
         var isMinus = text.Value($"icmp eq {t} {y}, {IrTypes.Literal(type, -1)}");
         var special = text.Value($"or {mask} {isZero}, {isMinus}");
         var divisor = text.Value($"select {mask} {special}, {t} {one}, {t} {y}");
-        var quotient = text.Value($"sdiv {t} {x}, {divisor}");
+        var quotient = Quotient(type, x, divisor, y);
         var rest = text.Value($"sub {t} {x}, {text.Value($"mul {t} {quotient}, {divisor}")}");
         var inexact = text.Value($"icmp ne {t} {rest}, {Zero(type)}");
         var opposite = text.Value($"icmp slt {t} {text.Value($"xor {t} {rest}, {divisor}")}, {Zero(type)}");
@@ -88,6 +89,21 @@ internal sealed class IntegerCode(FunctionText text, ModuleParts parts)
         var negated = text.Value($"sub {t} {Zero(type)}, {x}");
         var orNegated = text.Value($"select {mask} {isMinus}, {t} {negated}, {t} {floored}");
         return text.Value($"select {mask} {isZero}, {t} {Zero(type)}, {t} {orNegated}");
+    }
+
+    // Rounded towards 0. There is no division of integer vectors: floats of twice as many bits round the quotient to the right side of
+    // the next integer, from which it is 1 / divisor away or more. By a number that is known, LLVM multiplies.
+    private string Quotient(LaneType type, string x, string divisor, string y)
+    {
+        var (t, unsigned) = (type.Text(), type.Element == ElementType.U8);
+        if (type.Lanes == 1 || type.Element == ElementType.I64 || y.StartsWith("splat", StringComparison.Ordinal))
+        {
+            return text.Value($"{(unsigned ? "udiv" : "sdiv")} {t} {x}, {divisor}");
+        }
+
+        var f = new LaneType(type.Element == ElementType.I32 ? ElementType.F64 : ElementType.F32, type.Lanes).Text();
+        string Exact(string value) => text.Value($"{(unsigned ? "uitofp" : "sitofp")} {t} {value} to {f}");
+        return text.Value($"{(unsigned ? "fptoui" : "fptosi")} {f} {text.Value($"fdiv {f} {Exact(x)}, {Exact(divisor)}")} to {t}");
     }
 
     // One lane at a time: squaring takes as many rounds as the exponent has bits.
