@@ -28,10 +28,11 @@ internal static class ForcedChoices
         var (miniature, chunk, vector) = (Pick(Miniatures), Pick(Chunks), random.Next(4) == 0 ? 32 : 64);
         var (count, bytes) = Pick(Registers) ?? (usual.Registers, usual.RegisterBytes);
         var share = Pick(SparseShares);
+        var byteDots = random.Next(3) == 0 ? !usual.ByteDots : usual.ByteDots;
         return usual with
         {
             Miniature = miniature, ChunkElements = chunk, VectorBytes = vector, Registers = count, RegisterBytes = bytes, Eager = allowsWinograd, Apart = true,
-            SparseShare = share,
+            SparseShare = share, ByteDots = byteDots,
         };
     }
 

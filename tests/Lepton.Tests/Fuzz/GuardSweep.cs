@@ -25,7 +25,7 @@ public sealed class GuardSweep
     private static readonly Func<KernelOptions, KernelOptions>[] Choices =
     [
         o => o,
-        o => o with { Miniature = 1 << 16, ChunkElements = 64, Eager = true, SparseShare = 100 },
+        o => o with { Miniature = 1 << 16, ChunkElements = 64, Eager = true, SparseShare = 100, ByteDots = !o.ByteDots },
         o => o with { Miniature = 128, ChunkElements = 256, Registers = 32, RegisterBytes = 64, Eager = true },
         o => o with { Miniature = 1024, Registers = 8, RegisterBytes = 16, VectorBytes = 32 },
     ];

@@ -1,4 +1,6 @@
 using Lepton.Abi;
+using Lepton.Codegen.Llvm;
+using Lepton.Compiler;
 using Lepton.Graphs;
 using Lepton.Kernels;
 using Lepton.Tests.Support;
@@ -103,6 +105,56 @@ public sealed class NarrowContractionTests
                 "%4", Any(ElementType.I8, 1, a), Any(ElementType.I8, 2, b));
             Assert.Contains(bytes ? InFours : InPairs, note);
         }
+    }
+
+    [Theory]
+    [InlineData("znver5", "", true)]
+    [InlineData("znver5", "+avx2,-avx512vnni", false)]
+    [InlineData("x86-64-v4", "", false)]
+    [InlineData("x86-64-v4", "+avx512vnni", true)]
+    [InlineData("x86-64-v3", "+avxvnni", true)]
+    [InlineData("alderlake", "", true)]
+    [InlineData("haswell", "", false)]
+    [InlineData("x86-64", "+avxvnni", false)]
+    public void Which_targets_have_the_instruction(string cpu, string features, bool has)
+    {
+        var target = CpuTarget.Parse(cpu, out _)! with { Features = features };
+        Assert.Equal(has, target.HasByteDots);
+        var kernels = KernelLowering.Run(RowwiseTests.OneGroup(Graph("u8[5, 40]; i8[40, 20]", 5, 40, 20), KernelStrategy.Contraction), Compilation.OptionsFor(target));
+        Assert.Contains(has ? InFours : InPairs, kernels.Kernels[^1].Note);
+        Assert.Equal(has, ObjectCode.Assembly(LlvmBackend.Emit(kernels, target), target).Contains("vpdpbusd", StringComparison.Ordinal));
+    }
+
+    /// <summary>On vectors of 32 bytes the instruction has an encoding of its own, which this machine may have.</summary>
+    [Fact]
+    public void Without_avx512()
+    {
+        var target = (CpuTarget.Avx2 with { Features = "+avxvnni" }).ForThisHost(out _);
+        if (target is not { HasByteDots: true } || NativeRunner.Device != CodeDevice.Cpu)
+        {
+            return;
+        }
+
+        var graph = Graph("u8[23, 77]; i8[77, 41]", 23, 77, 41);
+        TensorValue[] values = [Any(ElementType.U8, 1, 23, 77), Any(ElementType.I8, 2, 77, 41)];
+        var kernels = KernelLowering.Run(RowwiseTests.OneGroup(graph, KernelStrategy.Contraction), Compilation.OptionsFor(target));
+        Assert.Null(Difference(Interpreter.Run(graph, values)[0], NativeRunner.Run(kernels, values, new Dictionary<string, long>(), target)[0], 0));
+    }
+
+    private static Graph Graph(string inputs, int m, int k, int n)
+    {
+        var heads = inputs.Split(';', StringSplitOptions.TrimEntries);
+        return GraphText.Parse($$"""
+            graph g() {
+            %0 = input argument a : {{heads[0]}}
+            %1 = input argument b : {{heads[1]}}
+            %2 = cast %0 : i32[{{m}}, {{k}}]
+            %3 = cast %1 : i32[{{k}}, {{n}}]
+            %4 = contract %2[0, 1], %3[1, 2] -> [0, 2] : i32[{{m}}, {{n}}]
+            output y = %4
+            }
+
+            """);
     }
 
     /// <summary>Zero points are subtracted on the way, and the sums are scaled on the way out.</summary>
