@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text.Json;
 using Lepton.Abi;
 using Lepton.CommandLine.Placing;
+using Lepton.CommandLine.Profiling;
 using Lepton.Embedding;
 using Lepton.Kernels;
 using Lepton.Runtime;
@@ -59,9 +60,9 @@ internal static class BenchCommand
             var times = Measure(model is null ? [chosen] : [chosen, model[name]], made, run, Source.AtLeastZero("--seconds", parsed.GetValue(seconds)));
             var kernels = compilation.Lower([name], made.Sizes);
             long SizeOf(string dim) => made.SizeOf(dim, chosen.Manifest);
-            var (flops, bytes) = Cost(kernels, SizeOf);
+            var (flops, bytes, rate) = Cost(kernels, SizeOf);
             var planned = kernels.Entries[0].PlannedBytes.Evaluate(SizeOf);
-            var result = new BenchResult(name, run.Threads == 0 ? Environment.ProcessorCount : run.Threads, times[0], times.ElementAtOrDefault(1), flops, bytes, PeakFlops.OfOneCore(), planned);
+            var result = new BenchResult(name, run.Threads == 0 ? Environment.ProcessorCount : run.Threads, times[0], times.ElementAtOrDefault(1), flops, bytes, PeakFlops.OfOneCore() * rate, planned);
             Console.WriteLine(parsed.GetValue(json) ? result.ToJson() : result.ToText(options.Schedules?.Path));
             return 0;
         });
@@ -112,17 +113,19 @@ internal static class BenchCommand
     // How many runs make a batch of some 20 µs, so that reading the clock does not count.
     private static long Batch((long Runs, double Seconds) warm) => Math.Max(1, (long)(20e-6 / (warm.Seconds / warm.Runs)));
 
-    private static (double Flops, double Bytes) Cost(KernelModule module, Func<string, long> sizeOf)
+    // Rate: what the whole entry could do at best, by the f32 peak.
+    private static (double Flops, double Bytes, double Rate) Cost(KernelModule module, Func<string, long> sizeOf)
     {
-        double flops = 0, bytes = 0;
+        double flops = 0, bytes = 0, inF32 = 0;
         var counts = new LaunchCounts(module);
         foreach (var (kernel, launches) in counts.Of(module.Entries[0]))
         {
-            flops += launches * kernel.Flops.Evaluate(sizeOf);
+            double own = launches * kernel.Flops.Evaluate(sizeOf);
+            (flops, inF32) = (flops + own, inF32 + (own / ArithmeticRate.Of(kernel)));
             bytes += launches * kernel.Bytes.Evaluate(sizeOf);
         }
 
-        return (flops, bytes);
+        return (flops, bytes, flops == 0 ? 1 : flops / inF32);
     }
 }
 

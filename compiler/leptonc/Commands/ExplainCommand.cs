@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using Lepton.Abi;
+using Lepton.CommandLine.Profiling;
 using Lepton.Compiler;
 using Lepton.Graphs;
 using Lepton.Compiler.Scheduling;
@@ -91,7 +92,7 @@ internal static class ExplainCommand
             Console.WriteLine($"  FLOPs {kernel.Flops}, bytes {kernel.Bytes}, chunks {kernel.Chunks}");
             if (kernel.Flops.AsConstant is { } flops && kernel.Bytes.AsConstant is { } bytes && bytes > 0)
             {
-                var (compute, memory) = (flops / peak, bytes / MemoryBytesPerSecond);
+                var (compute, memory) = (flops / ArithmeticRate.Of(kernel) / peak, bytes / MemoryBytesPerSecond);
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                     $"  intensity {(double)flops / bytes:G3} FLOP/byte: bound by {(compute > memory ? "arithmetic" : "memory")}, at best about {Math.Max(compute, memory) * 1e3:G3} ms on one core"));
             }

@@ -44,7 +44,7 @@ internal sealed record Profile(
             var (kernel, launches) = (module[(int)group.Key], group.Count());
             var seconds = perRun.Select(r => r.GetValueOrDefault(group.Key)).Order().ElementAt(runs.Count / 2);
             double flops = kernel.Flops.Evaluate(sizeOf), bytes = kernel.Bytes.Evaluate(sizeOf);
-            var (bound, memory) = roofline.Bound(flops, bytes, threads);
+            var (bound, memory) = roofline.Bound(flops / ArithmeticRate.Of(kernel), bytes, threads);
             return new KernelTime(kernel, launches, seconds, launches * flops, launches * bytes, launches * bound, memory);
         });
         return new Profile(entry, threads, runs, typical, module, [.. kernels.OrderByDescending(k => k.Seconds)], roofline, lost);

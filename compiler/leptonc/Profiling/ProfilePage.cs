@@ -36,7 +36,7 @@ internal static class ProfilePage
             <body>
             <h1>{{Text(profile.Entry)}}: {{Inv($"{run.Seconds * 1e3:G4}")}} ms</h1>
             <p>The median of {{profile.Runs.Count}} recorded runs on {{ProfileTable.Threads(profile.Threads)}}; {{run.Launches.Length}} launches of {{profile.Kernels.Count}} kernels.
-            Measured roofline: {{Inv($"{profile.Roofline.Flops / 1e9:F1}")}} GFLOP/s, {{Inv($"{profile.Roofline.Memory / 1e9:F1}")}} GB/s from memory.</p>
+            Measured roofline: {{Inv($"{profile.Roofline.Flops / 1e9:F1}")}} GFLOP/s in f32, {{Inv($"{profile.Roofline.Memory / 1e9:F1}")}} GB/s from memory.</p>
             <div class="scroll">
             {{Svg(profile)}}
             </div>

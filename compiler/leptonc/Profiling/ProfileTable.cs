@@ -13,7 +13,7 @@ internal static class ProfileTable
         var text = new StringBuilder();
         var run = profile.Typical;
         Line($"{profile.Entry}: {run.Seconds * 1e3:G4} ms, the median of {profile.Runs.Count} recorded runs; {run.Launches.Length} launches of {profile.Kernels.Count} kernels; {Threads(profile.Threads)}");
-        Line($"roofline: {profile.Roofline.Flops / 1e9:F1} GFLOP/s, {profile.Roofline.Memory / 1e9:F1} GB/s from memory, measured\n");
+        Line($"roofline: {profile.Roofline.Flops / 1e9:F1} GFLOP/s in f32, {profile.Roofline.Memory / 1e9:F1} GB/s from memory, measured\n");
         Line($"{"kernel",-NameWidth} {"launches",8} {"ms",9} {"share",7} {"GFLOP/s",8} {"GB/s",7} {"of roofline",14}");
         foreach (var k in profile.Kernels)
         {

@@ -24,7 +24,7 @@ internal sealed class Roofline
 
     private Roofline(double flops, double[] bandwidth) => (Flops, _bandwidth) = (flops, bandwidth);
 
-    /// <summary>FLOP/s of all threads.</summary>
+    /// <summary>FLOP/s of all threads in f32.</summary>
     public double Flops { get; }
 
     /// <summary>Bytes per second from memory, all threads.</summary>
@@ -46,6 +46,7 @@ internal sealed class Roofline
     }
 
     /// <summary>Seconds that a launch takes at least, and whether memory is what bounds it.</summary>
+    /// <param name="flops">By their <see cref="ArithmeticRate"/>, as f32 would do them.</param>
     public (double Seconds, bool Memory) Bound(double flops, double bytes, int threads)
     {
         // The measured size below: a bound must not be beaten.
