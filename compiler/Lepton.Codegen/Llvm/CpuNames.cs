@@ -9,7 +9,7 @@ internal static class CpuNames
 
     public static SimdLevel? LevelOf(string name) => Levels.TryGetValue(name, out var level) ? level : null;
 
-    // vpdpbusd: of the AVX-512 level all but the first two, of the AVX2 level those that have it for vectors of 32 bytes.
+    // vpdpbusd: most of the AVX-512 level, and those of the AVX2 level that have it for vectors of 32 bytes.
     private static readonly HashSet<string> ByteDots =
     [
         "cascadelake", "cooperlake", "icelake-client", "icelake-server", "rocketlake", "tigerlake", "sapphirerapids", "emeraldrapids", "graniterapids",
