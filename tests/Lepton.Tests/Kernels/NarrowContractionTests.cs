@@ -3,6 +3,7 @@ using Lepton.Codegen.Llvm;
 using Lepton.Compiler;
 using Lepton.Graphs;
 using Lepton.Kernels;
+using Lepton.Language.Text;
 using Lepton.Tests.Support;
 using Xunit;
 using static Lepton.Tests.Kernels.KernelHarness;
@@ -139,6 +140,17 @@ public sealed class NarrowContractionTests
         TensorValue[] values = [Any(ElementType.U8, 1, 23, 77), Any(ElementType.I8, 2, 77, 41)];
         var kernels = KernelLowering.Run(RowwiseTests.OneGroup(graph, KernelStrategy.Contraction), Compilation.OptionsFor(target));
         Assert.Null(Difference(Interpreter.Run(graph, values)[0], NativeRunner.Run(kernels, values, new Dictionary<string, long>(), target)[0], 0));
+    }
+
+    /// <summary>The bytes are what is kept for a set of parameters, not the i32 that they are cast to.</summary>
+    [Fact]
+    public void Weights_that_a_program_makes_bytes_of_stay_bytes()
+    {
+        var module = Compilation.Of(new SourceText("p.lep", """
+            param w: f32[640, 320]
+            fn f(x: i8[9, 640]) -> (y: i32[9, 320]) { y[i, j] = sum[k] i32(x[i, k]) * i32(i8(w[k, j] * 100)) }
+            """)).Lower(["f"], new Dictionary<string, long>());
+        Assert.Contains(module.Kernels, k => k.Note.Contains(InPairs, StringComparison.Ordinal) || k.Note.Contains(InFours, StringComparison.Ordinal));
     }
 
     private static Graph Graph(string inputs, int m, int k, int n)
