@@ -56,7 +56,7 @@ internal static class ContractionPacking
     private static void PackA(FusionGroup group, LoweringContext context, ContractionPlan plan, ContractionSchedule schedule, BufferRef place)
     {
         var (outer, all) = (plan.OuterOf(plan.A), Rows(plan, schedule));
-        var (kernel, buffer) = PackKernel(group, context, plan, "a", place);
+        var (kernel, buffer) = PackKernel(group, context, plan, "a", plan.LeftElement, place);
         var (body, depth) = (kernel.Body, BodyMath.Index(plan.Steps));
         var chunkDepth = ChunkDepthOf(context, schedule);
         var panels = SizeExpr.CeilDiv(plan.MSize, schedule.Rows);
@@ -94,7 +94,7 @@ internal static class ContractionPacking
     private static void PackB(FusionGroup group, LoweringContext context, ContractionPlan plan, ContractionSchedule schedule, BufferRef place)
     {
         var (outer, all) = (plan.OuterOf(plan.B), Columns(plan, schedule));
-        var (kernel, buffer) = PackKernel(group, context, plan, "b", place);
+        var (kernel, buffer) = PackKernel(group, context, plan, "b", plan.RightElement, place);
         var body = kernel.Body;
         var chunkDepth = ChunkDepthOf(context, schedule);
         SizeExpr columns = ChunkPanels * schedule.Columns;
@@ -123,11 +123,12 @@ internal static class ContractionPacking
         return (from, body.Min(body.Add(from, BodyMath.Index(length)), depth));
     }
 
-    private static (KernelBuilder Kernel, int Buffer) PackKernel(FusionGroup group, LoweringContext context, ContractionPlan plan, string side, BufferRef place)
+    private static (KernelBuilder Kernel, int Buffer) PackKernel(
+        FusionGroup group, LoweringContext context, ContractionPlan plan, string side, ElementType element, BufferRef place)
     {
         var kernel = new KernelBuilder(context, $"{context.Graph.Name}_{group.Name}_pack_{side}", new FusionGroup(group.Name, group.Strategy, plan.Below, []));
         kernel.AssumePositive(plan.OuterSize * plan.MSize * plan.NSize * plan.KSize);
-        return (kernel, kernel.Buffer($"packed_{side}", side == "a" ? plan.LeftElement : plan.RightElement, BufferAccess.Write, place));
+        return (kernel, kernel.Buffer($"packed_{side}", element, BufferAccess.Write, place));
     }
 
     // Where the result is empty nothing is packed: panels of what is not there could not be filled.

@@ -24,11 +24,7 @@ public sealed class NarrowContractionTests
     private static string Check(KernelOptions? options, string inputs, string lines, string outputs, params TensorValue[] values)
     {
         var note = RowwiseTests.CheckSizes(KernelStrategy.Contraction, inputs, lines, outputs, values, 0, options);
-        var sizes = System.Text.RegularExpressions.Regex.Replace(inputs + "\n" + lines, @"\{(\w+)=(\d+)\}", "$2").Split('\n');
-        var heads = sizes[0].Split(';', StringSplitOptions.TrimEntries).Select((t, i) => $"%{i} = input argument x{i} : {t}").ToArray();
-        var body = sizes[1].Split(';', StringSplitOptions.TrimEntries).Select((line, i) => $"%{heads.Length + i} = {line}");
-        var results = outputs.Split(' ').Select((o, i) => $"output y{i} = {o}");
-        var graph = GraphText.Parse($"graph g() {{\n{string.Join('\n', heads.Concat(body).Concat(results))}\n}}\n");
+        var graph = RowwiseTests.GraphOf(inputs, lines, outputs, symbolic: false);
         var expected = Interpreter.Run(graph, values);
         var (name, target) = NativeRunner.Targets.ElementAt((int)(values.Sum(v => v.Count) % NativeRunner.Targets.Count));
         var own = NativeRunner.OptionsFor(target) with { ByteDots = options?.ByteDots ?? false };
@@ -82,7 +78,7 @@ public sealed class NarrowContractionTests
         }
     }
 
-    /// <summary>Sums are kept between blocks of k, and sums of columns with them.</summary>
+    /// <summary>Sums are kept between blocks of k; what an offset adds is taken away in each block.</summary>
     [Theory]
     [InlineData(ElementType.U8, ElementType.I8)]
     [InlineData(ElementType.I8, ElementType.I8)]
@@ -121,7 +117,7 @@ public sealed class NarrowContractionTests
     {
         var target = CpuTarget.Parse(cpu, out _)! with { Features = features };
         Assert.Equal(has, target.HasByteDots);
-        var kernels = KernelLowering.Run(RowwiseTests.OneGroup(Graph("u8[5, 40]; i8[40, 20]", 5, 40, 20), KernelStrategy.Contraction), Compilation.OptionsFor(target));
+        var kernels = KernelLowering.Run(RowwiseTests.OneGroup(Product("u8", "i8", 5, 40, 20), KernelStrategy.Contraction), Compilation.OptionsFor(target));
         Assert.Contains(has ? InFours : InPairs, kernels.Kernels[^1].Note);
         Assert.Equal(has, ObjectCode.Assembly(LlvmBackend.Emit(kernels, target), target).Contains("vpdpbusd", StringComparison.Ordinal));
     }
@@ -136,7 +132,7 @@ public sealed class NarrowContractionTests
             return;
         }
 
-        var graph = Graph("u8[23, 77]; i8[77, 41]", 23, 77, 41);
+        var graph = Product("u8", "i8", 23, 77, 41);
         TensorValue[] values = [Any(ElementType.U8, 1, 23, 77), Any(ElementType.I8, 2, 77, 41)];
         var kernels = KernelLowering.Run(RowwiseTests.OneGroup(graph, KernelStrategy.Contraction), Compilation.OptionsFor(target));
         Assert.Null(Difference(Interpreter.Run(graph, values)[0], NativeRunner.Run(kernels, values, new Dictionary<string, long>(), target)[0], 0));
@@ -153,21 +149,11 @@ public sealed class NarrowContractionTests
         Assert.Contains(module.Kernels, k => k.Note.Contains(InPairs, StringComparison.Ordinal) || k.Note.Contains(InFours, StringComparison.Ordinal));
     }
 
-    private static Graph Graph(string inputs, int m, int k, int n)
-    {
-        var heads = inputs.Split(';', StringSplitOptions.TrimEntries);
-        return GraphText.Parse($$"""
-            graph g() {
-            %0 = input argument a : {{heads[0]}}
-            %1 = input argument b : {{heads[1]}}
-            %2 = cast %0 : i32[{{m}}, {{k}}]
-            %3 = cast %1 : i32[{{k}}, {{n}}]
-            %4 = contract %2[0, 1], %3[1, 2] -> [0, 2] : i32[{{m}}, {{n}}]
-            output y = %4
-            }
-
-            """);
-    }
+    private static Graph Product(string a, string b, int m, int k, int n) => RowwiseTests.GraphOf(
+        $"{a}[{m}, {k}]; {b}[{k}, {n}]",
+        $"cast %0 : i32[{m}, {k}]; cast %1 : i32[{k}, {n}]; contract %2[0, 1], %3[1, 2] -> [0, 2] : i32[{m}, {n}]",
+        "%4",
+        symbolic: false);
 
     /// <summary>Zero points are subtracted on the way, and the sums are scaled on the way out.</summary>
     [Fact]

@@ -26,18 +26,25 @@ public sealed class RowwiseTests
         var note = "";
         foreach (var symbolic in (bool[])[false, true])
         {
-            var dims = System.Text.RegularExpressions.Regex.Matches(inputs + lines, @"\{(\w+)=").Select(m => m.Groups[1].Value).Distinct();
-            string Fill(string text) => System.Text.RegularExpressions.Regex.Replace(text, @"\{(\w+)=(\d+)\}", symbolic ? "$1" : "$2");
-            var heads = inputs.Split(';', StringSplitOptions.TrimEntries).Select((t, i) => $"%{i} = input argument x{i} : {Fill(t)}").ToArray();
-            var body = lines.Split(';', StringSplitOptions.TrimEntries).Select((line, i) => $"%{heads.Length + i} = {Fill(line)}");
-            var results = outputs.Split(' ').Select((o, i) => $"output y{i} = {o}");
-            var graph = GraphText.Parse($"graph g({(symbolic ? string.Join(", ", dims) : "")}) {{\n{string.Join('\n', heads.Concat(body).Concat(results))}\n}}\n");
-            GraphVerifier.Verify(graph);
+            var graph = GraphOf(inputs, lines, outputs, symbolic);
             var module = KernelHarness.Check(OneGroup(graph, strategy), values, tolerance, options);
             note += string.Join(" | ", module.Kernels.Select(k => k.Note)) + "\n";
         }
 
         return note;
+    }
+
+    /// <summary>A graph from the types of its inputs, its lines and its results; a size <c>{N=9}</c> is N, or 9.</summary>
+    internal static Graph GraphOf(string inputs, string lines, string outputs, bool symbolic)
+    {
+        var dims = System.Text.RegularExpressions.Regex.Matches(inputs + lines, @"\{(\w+)=").Select(m => m.Groups[1].Value).Distinct();
+        string Fill(string text) => System.Text.RegularExpressions.Regex.Replace(text, @"\{(\w+)=(\d+)\}", symbolic ? "$1" : "$2");
+        var heads = inputs.Split(';', StringSplitOptions.TrimEntries).Select((t, i) => $"%{i} = input argument x{i} : {Fill(t)}").ToArray();
+        var body = lines.Split(';', StringSplitOptions.TrimEntries).Select((line, i) => $"%{heads.Length + i} = {Fill(line)}");
+        var results = outputs.Split(' ').Select((o, i) => $"output y{i} = {o}");
+        var graph = GraphText.Parse($"graph g({(symbolic ? string.Join(", ", dims) : "")}) {{\n{string.Join('\n', heads.Concat(body).Concat(results))}\n}}\n");
+        GraphVerifier.Verify(graph);
+        return graph;
     }
 
     private static string Check(string inputs, string lines, string outputs, params TensorValue[] values) =>
