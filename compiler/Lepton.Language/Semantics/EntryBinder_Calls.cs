@@ -26,12 +26,12 @@ internal sealed partial class EntryBinder
 
         if (Builtins.Find(name) is { } builtin)
         {
-            return BindBuiltin(builtin, call, scope);
+            return Dense(BindBuiltin(builtin, call, scope));
         }
 
         if (ElementTypes.Parse(name) is { } element || (scope.Frame.Elements.TryGetValue(name, out element) && element is var _))
         {
-            return BindCast(element, call, scope);
+            return Dense(BindCast(element, call, scope));
         }
 
         // The arguments are looked at all the same: their own mistakes should not wait for this one.

@@ -9,7 +9,11 @@ internal sealed partial class EntryBinder
     /// <summary>A value with the place where it is written.</summary>
     private readonly record struct Operand(Value Value, SourceSpan Span);
 
-    private Value BindExpression(ExpressionSyntax expression, Scope scope)
+    /// <summary>A name, and what a function returns, is stored as it was defined; all else is dense, also where its value is the same.</summary>
+    private Value BindExpression(ExpressionSyntax expression, Scope scope) =>
+        expression is NameExpressionSyntax or CallSyntax ? BindStored(expression, scope) : Dense(BindStored(expression, scope));
+
+    private Value BindStored(ExpressionSyntax expression, Scope scope)
     {
         switch (expression)
         {

@@ -177,6 +177,14 @@ internal sealed partial class EntryBinder
         return false;
     }
 
+    /// <summary>The value, of which nothing is said about how it is stored.</summary>
+    private static Value Dense(Value value) => value switch
+    {
+        TensorValue { Storage: not null } stored => stored.With(null),
+        DeferredValue deferred => deferred.Dense(),
+        _ => value,
+    };
+
     /// <summary>The value, stored as its type says; a type without a format is that of a dense tensor.</summary>
     private static TensorValue StoredAs(TensorValue value, TensorInfo type)
     {

@@ -71,7 +71,7 @@ internal sealed partial class EntryBinder
         for (var i = 0; i < states.Count; i++)
         {
             var state = loop.States[i];
-            scope.Set(state.Name, Emit(new TypedLoopResult(NewId(), new ValueType(state.Element!.Value, state.Labels, state.Shape), state.Span, result.Id, i)));
+            SetResult(state.Name, Emit(new TypedLoopResult(NewId(), new ValueType(state.Element!.Value, state.Labels, state.Shape), state.Span, result.Id, i)), state.Span);
         }
 
         for (var i = 0; i < body.Emits.Count; i++)
@@ -79,7 +79,14 @@ internal sealed partial class EntryBinder
             var (name, value, place) = body.Emits[i];
             var one = ((TensorValue)value).Type;
             var stacked = new ValueType(one.Element, one.Labels, [loop.Count, .. one.Shape]);
-            scope.Set(name, Emit(new TypedLoopResult(NewId(), stacked, place, result.Id, states.Count + i)));
+            SetResult(name, Emit(new TypedLoopResult(NewId(), stacked, place, result.Id, states.Count + i)), place);
         }
+
+        // Whose type fits has it at once, as equations have; the end of the function reports the others.
+        void SetResult(string name, TensorValue value, SourceSpan span) => scope.Set(
+            name,
+            loop.Expected?.GetValueOrDefault(name) is { } type && SameShape(value.Shape, type.Shape) && Widens(value.Type.Element, type.Element)
+                ? CheckType(value, type, span, name, null)
+                : value);
     }
 }

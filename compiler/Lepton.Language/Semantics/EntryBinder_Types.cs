@@ -55,7 +55,8 @@ internal sealed partial class EntryBinder
             case ListValue list:
                 return MakeList(list, wanted, span);
             case DeferredValue deferred when !(deferred.IsFloat && !wanted.IsFloat()) && wanted != ElementType.Bool:
-                return MakeDeferred(deferred, wanted, span);
+                var made = MakeDeferred(deferred, wanted, span);
+                return deferred.IsDense ? made?.With(null) : made;
             case ErrorValue:
                 return null;
             case TupleValue:

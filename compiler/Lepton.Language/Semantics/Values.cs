@@ -42,7 +42,7 @@ internal sealed class TensorValue(ValueId id, ValueType type) : Value
 
     public override ElementType? Element => Type.Element;
 
-    public TensorValue With(Storage storage) => new(Id, Type) { Storage = storage };
+    public TensorValue With(Storage? storage) => new(Id, Type) { Storage = storage };
 }
 
 /// <summary>What is stored of a value: what differs from the fill value. Never part of what the value is.</summary>
@@ -147,7 +147,12 @@ internal sealed class DeferredValue(
     /// <summary>The body where it is written: its operations go there, so that a loop that uses it does not repeat them.</summary>
     public List<TypedOp> Home { get; } = home;
 
-    public Dictionary<ElementType, TensorValue> Made { get; } = [];
+    public Dictionary<ElementType, TensorValue> Made { get; private init; } = [];
+
+    /// <summary>What is made is dense, whatever the expression stands on.</summary>
+    public bool IsDense { get; private init; }
+
+    public DeferredValue Dense() => IsDense ? this : new DeferredValue(Labels, Shape, IsFloat, Depth, Home, make) { Made = Made, IsDense = true };
 
     /// <summary>Null after an error (reported).</summary>
     public TensorValue? Make(ElementType element, SourceSpan span) => make(element, span);

@@ -37,8 +37,9 @@ internal sealed class Scope(params IReadOnlyList<SourceIndex> indices)
 /// What a program means, by definition: a loop over all indices around every operation. Beside its numbers each value has a bound on what any
 /// correct implementation may differ by (<see cref="Exactness"/>).
 /// </summary>
-internal sealed partial class Meaning(IReadOnlyDictionary<string, long> sizes)
+internal sealed partial class Meaning(IReadOnlyDictionary<string, long> sizes, IReadOnlyDictionary<string, WrittenFormat> formats)
 {
+    private readonly Dictionary<Variable, double> _fills = [];
     private readonly Dictionary<Variable, (RandomValue Value, Scope Around)> _variables = [];
     private readonly Dictionary<SourceIndex, long> _steps = [];
     private readonly Dictionary<Expr, List<(Scope Scope, RandomValue Value)>> _known = [];
@@ -260,6 +261,7 @@ internal sealed partial class Meaning(IReadOnlyDictionary<string, long> sizes)
     private RandomValue Let(LetExpr let, Scope scope)
     {
         Define(let.Name, Of(let.Value, scope), scope);
+        _fills[let.Name] = FillOf(let.Value);
         return Of(let.Body, scope);
     }
 

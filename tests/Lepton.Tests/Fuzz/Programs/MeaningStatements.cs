@@ -12,7 +12,7 @@ internal sealed partial class Meaning
     /// <summary>Runs a program; the values of its outputs. Outputs whose run fails throw <see cref="OutsideException"/>.</summary>
     public static IReadOnlyList<RandomValue> Run(SourceProgram program)
     {
-        var meaning = new Meaning(program.Sizes);
+        var meaning = new Meaning(program.Sizes, program.Formats);
         foreach (var input in program.Inputs)
         {
             meaning.Define(input, Exact(program.Values[input]), Nowhere);
@@ -43,6 +43,7 @@ internal sealed partial class Meaning
                 for (var i = 0; i < call.Arguments.Count; i++)
                 {
                     Define(call.Function.Parameters[i], Of(call.Arguments[i], Nowhere), Nowhere);
+                    _fills[call.Function.Parameters[i]] = FillOf(call.Arguments[i]);
                 }
 
                 foreach (var inner in call.Function.Body)
@@ -53,13 +54,33 @@ internal sealed partial class Meaning
                 for (var i = 0; i < call.Targets.Count; i++)
                 {
                     Define(call.Targets[i], this[call.Function.Results[i]], Nowhere);
+                    _fills[call.Targets[i]] = FillOf(call.Function.Results[i]);
                 }
 
                 break;
         }
     }
 
-    private void Run(Equation equation) => Define(equation.Target, Of(equation), Nowhere);
+    private void Run(Equation equation)
+    {
+        Define(equation.Target, Of(equation), Nowhere);
+        _fills[equation.Target] = equation.On is { } on ? on.Fill : equation.Indices.Any() ? 0 : FillOf(equation.Value);
+    }
+
+    /// <summary>What a name holds for not stored; what its type says goes first.</summary>
+    public double FillOf(Variable variable) =>
+        formats.TryGetValue(variable.Name, out var format) && format.Fill != 0 ? format.Fill : _fills.GetValueOrDefault(variable);
+
+    // Another name for something holds the same for not stored.
+    private double FillOf(Expr expr) => expr switch
+    {
+        ReadExpr read => FillOf(read.Variable),
+        ParameterExpr parameter => FillOf(parameter.Argument),
+        CallExpr call => FillOf(call.Body),
+        CastExpr { IsImplicit: true } cast => FillOf(cast.Source),
+        LetExpr let => FillOf(let.Body),
+        _ => 0,
+    };
 
     /// <summary>The value of an equation: its indices become axes, those of a group one together.</summary>
     public RandomValue Of(Equation equation)
@@ -74,8 +95,9 @@ internal sealed partial class Meaning
         }
 
         var tensor = this[on.Tensor].Value;
+        var nothing = FillOf(on.Tensor);
         var fill = TensorValue.Of(all.Element, [], [on.Fill])[0];
-        var stored = Make(all.Element, [.. tensor.Dims], at => At(tensor, at).AsDouble != on.Nothing ? At(all.Value, at) : fill);
+        var stored = Make(all.Element, [.. tensor.Dims], at => At(tensor, at).AsDouble != nothing ? At(all.Value, at) : fill);
         return Of(stored, all.Error, all.PlusZeros);
     }
 
@@ -83,7 +105,7 @@ internal sealed partial class Meaning
     {
         foreach (var state in loop.States)
         {
-            Run(state.First);
+            Define(state.First.Target, Of(state.First), Nowhere);
         }
 
         var count = Number(loop.Count);

@@ -28,7 +28,7 @@ internal sealed class ProgramWriter
             declarations.AddRange(_program.Sizes.Keys.Where(n => n.StartsWith('N') || used.Contains(n)).Select(n => $"dim {n}"));
         }
 
-        declarations.AddRange(RandomProgramMaker.DeclarationsFor(_program.Formats.Values));
+        declarations.AddRange(RandomProgramMaker.DeclarationsFor(_program.Formats.Values.Select(f => f.Name)));
         declarations.AddRange(_program.Parameters.Select(p => $"param {Stored(p)}{(_style.Next(2) == 0 ? " ~ zeros" : "")}"));
         var outputs = _program.Outputs.ToDictionary(o => o.Name);
         var head = $"fn main({string.Join(", ", _program.Arguments.Select(Stored))}) -> ({string.Join(", ", _program.Outputs.Select(Stored))})";
@@ -49,7 +49,7 @@ internal sealed class ProgramWriter
         return string.Join("\n\n", shuffled) + "\n";
     }
 
-    private string Stored(Variable variable) => Typed(variable, null) + (_program.Formats.TryGetValue(variable.Name, out var format) ? $" in {format}" : "");
+    private string Stored(Variable variable) => Typed(variable, null) + (_program.Formats.TryGetValue(variable.Name, out var format) ? $" in {format.Name}{Fill(format.Fill, variable.Element)}" : "");
 
     private static string Typed(Variable variable, ElementType? generic)
     {
@@ -92,7 +92,9 @@ internal sealed class ProgramWriter
         $"{Left(equation, equation.Target.Name, declared.ContainsKey(equation.Target.Name) || equation.On?.Tensor.Shape.Count == equation.Left?.Count, null)}{On(equation)} = {_expressions.Definition(equation.Value)}";
 
     private static string On(Equation equation) => equation.On is not { } on ? ""
-        : $" on {on.Tensor.Name}{(on.Fill == 0 ? "" : $" fill {RandomProgramMaker.Written(on.Fill, equation.Target.Element)}")}";
+        : $" on {on.Tensor.Name}{Fill(on.Fill, equation.Target.Element)}";
+
+    private static string Fill(double fill, ElementType element) => fill == 0 ? "" : $" fill {(element == ElementType.Bool ? "true" : $"{fill:R}")}";
 
     private static string Left(Equation equation, string name, bool isDeclared, string? first)
     {

@@ -27,10 +27,7 @@ internal sealed partial class RandomProgramMaker
         ["coo", "csf", "four"],
     ];
 
-    private readonly Dictionary<string, string> _formats = [];
-
-    // What `on` holds for not stored, where that is not 0.
-    private readonly Dictionary<Variable, double> _fills = [];
+    private readonly Dictionary<string, WrittenFormat> _formats = [];
 
     private bool IsSparse => _seed % 3 == 2;
 
@@ -38,8 +35,6 @@ internal sealed partial class RandomProgramMaker
         Declarations.Where(d => formats.Any(f => f.StartsWith(d.Key, StringComparison.Ordinal))).Select(d => d.Value);
 
     private double RandomFill(ElementType element) => Chance(3) ? Pick<double>(element == ElementType.Bool ? [1] : element == ElementType.U8 ? [1, 7] : [1, -2]) : 0;
-
-    public static string Written(double fill, ElementType element) => element == ElementType.Bool ? fill == 0 ? "false" : "true" : $"{fill:R}";
 
     /// <summary>A format for a tensor of this shape, and its fill value (<paramref name="nothing"/> if that is given); null: it stays dense.</summary>
     private double? ChooseFormat(string name, ElementType element, long[] shape, double? nothing = null)
@@ -59,7 +54,7 @@ internal sealed partial class RandomProgramMaker
         }).ToList();
         var drawn = RandomFill(element);
         var fill = nothing ?? drawn;
-        _formats[name] = Pick(fitting) + (fill == 0 ? "" : $" fill {Written(fill, element)}");
+        _formats[name] = new WrittenFormat(Pick(fitting), fill);
         return fill;
     }
 
@@ -84,6 +79,18 @@ internal sealed partial class RandomProgramMaker
         }
 
         var on = Pick(tensors);
+        if (Chance(4))
+        {
+            // Another name has the fill value of the first, and what is computed has not, though it be the same.
+            var read = new ReadExpr(on);
+            var other = new Variable(VariableName(), on.Element, on.Shape);
+            if (!Add(new Equation(other, null, Chance(2) ? read : Chance(2) ? new CallExpr(NewName("fn_"), new ParameterExpr("a", read)) : new ReshapeExpr(read, on.Shape, IsBroadcast: true))))
+            {
+                return false;
+            }
+
+            on = other;
+        }
 
         // Before `on` the words that begin declarations and loops begin these.
         var name = VariableName();
@@ -94,12 +101,6 @@ internal sealed partial class RandomProgramMaker
 
         var equation = NewEquation(name, RandomElement(), shape: on.Shape);
         var fill = RandomFill(equation.Target.Element);
-        if (!equation.Target.Shape.SequenceEqual(on.Shape) || !Add(equation with { On = new Support(on, _fills.GetValueOrDefault(on), fill) }))
-        {
-            return false;
-        }
-
-        _fills[equation.Target] = fill;
-        return true;
+        return equation.Target.Shape.SequenceEqual(on.Shape) && Add(equation with { On = new Support(on, fill) });
     }
 }

@@ -49,7 +49,7 @@ internal sealed partial class RandomProgramMaker
     {
         _seed = seed;
         _random = new Random(seed);
-        _meaning = new Meaning(_sizes);
+        _meaning = new Meaning(_sizes, _formats);
         _fileSizes = Chance(2);
         _block = new Block([], [], [], IsEntry: true);
     }
@@ -94,11 +94,21 @@ internal sealed partial class RandomProgramMaker
 
         var parameters = _inputs.Where(_ => _fileSizes && Chance(6)).ToList();
 
-        // What others stand on keeps what it holds for not stored.
-        var supports = _block.Statements.OfType<Equation>().Select(e => e.On?.Tensor).ToHashSet();
+        // What others stand on, maybe by another name, keeps what it holds for not stored.
+        var supports = new HashSet<Variable>();
+        foreach (var statement in Enumerable.Reverse(_block.Statements))
+        {
+            if (statement.Defines.Any(supports.Contains))
+            {
+                supports.UnionWith(statement.Expressions.SelectMany(e => e.All()).OfType<ReadExpr>().Select(r => r.Variable));
+            }
+
+            supports.UnionWith(statement is Equation { On.Tensor: var on } ? [on] : []);
+        }
+
         foreach (var output in outputs)
         {
-            double? nothing = supports.Contains(output) ? _fills.GetValueOrDefault(output) : null;
+            double? nothing = supports.Contains(output) ? _meaning.FillOf(output) : null;
             ChooseFormat(output.Name, output.Element, [.. output.Shape.Select(Number)], nothing);
         }
 
@@ -196,7 +206,6 @@ internal sealed partial class RandomProgramMaker
         var fill = ChooseFormat(variable.Name, element, sizes);
         if (fill is { } nothing)
         {
-            _fills[variable] = nothing;
             if (number is null)
             {
                 Thin(values, sizes, nothing);

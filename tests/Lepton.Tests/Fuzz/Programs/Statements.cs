@@ -16,9 +16,11 @@ internal abstract record Statement
     public abstract Statement With(IReadOnlyList<Expr> expressions);
 }
 
+/// <summary><c>in name fill v</c>; a fill value of 0 is not written.</summary>
+internal sealed record WrittenFormat(string Name, double Fill);
+
 /// <summary><c>on tensor fill v</c>.</summary>
-/// <param name="Nothing">What the tensor is where it is not stored.</param>
-internal sealed record Support(Variable Tensor, double Nothing, double Fill);
+internal sealed record Support(Variable Tensor, double Fill);
 
 /// <summary><c>name[i, (j, k)] = value</c>; Left null: <c>name = value</c>.</summary>
 internal sealed record Equation(Variable Target, ValueList<ValueList<SourceIndex>>? Left, Expr Value) : Statement
@@ -111,7 +113,7 @@ internal sealed record SourceProgram(
     int Style)
 {
     /// <summary>What stands behind <c>in</c> for arguments, parameters and results, by name.</summary>
-    public IReadOnlyDictionary<string, string> Formats { get; init; } = new Dictionary<string, string>();
+    public IReadOnlyDictionary<string, WrittenFormat> Formats { get; init; } = new Dictionary<string, WrittenFormat>();
 
     public IEnumerable<Variable> Inputs => Arguments.Concat(Parameters);
 }
