@@ -19,7 +19,7 @@ public static class CpLanes
     /// The result of each lane, in order; <see cref="CpOutcome.Cancelled"/> for one that another lane made needless. As many lanes run as there are
     /// engines.
     /// </summary>
-    /// <remarks>A lane that starts later has less time: all end together.</remarks>
+    /// <remarks>A lane that starts later has less time: all end together. What <paramref name="log"/> throws is thrown here.</remarks>
     /// <param name="log">Gets the lines of all lanes, from other threads, where their parameters ask for them.</param>
     public static CpResult[] Run(
         IReadOnlyList<ICpEngine> engines, IReadOnlyList<CpLane> lanes, CancellationToken cancel = default, Action<string>? log = null)
@@ -34,10 +34,29 @@ public static class CpLanes
                 Task.WaitAny([.. tasks], HeadStart);
             }
 
-            tasks.Add(proved.IsCancellationRequested ? Task.FromResult(CpSolver.Cancelled) : Task.Run(() => Solve(engine, lane, watch, log, proved)));
+            tasks.Add(proved.IsCancellationRequested ? Task.FromResult(CpSolver.Cancelled) : OnItsOwnThread(() => Solve(engine, lane, watch, log, proved), proved));
         }
 
-        return [.. tasks.Select(t => t.GetAwaiter().GetResult())];
+        return Task.WhenAll(tasks).GetAwaiter().GetResult();
+    }
+
+    // A lane waits for a process most of the time. Who hears of progress may throw: then the others need not go on.
+    private static Task<CpResult> OnItsOwnThread(Func<CpResult> solve, CancellationTokenSource others)
+    {
+        CpResult Guarded()
+        {
+            try
+            {
+                return solve();
+            }
+            catch
+            {
+                others.Cancel();
+                throw;
+            }
+        }
+
+        return Task.Factory.StartNew(Guarded, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
     }
 
     private static CpResult Solve(ICpEngine engine, CpLane lane, Stopwatch watch, Action<string>? log, CancellationTokenSource proved)

@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.ComponentModel;
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 
 namespace Lepton.Placement.Solver.Engines;
 
@@ -12,12 +13,14 @@ internal sealed class NodeProcess : IDisposable
     private readonly Process _process;
     private readonly Queue<string> _lastLines = [];
     private volatile Action<string>? _log;
+    private volatile ExceptionDispatchInfo? _logFailed;
 
     private NodeProcess(Process process)
     {
         _process = process;
-        process.ErrorDataReceived += (_, e) => Hear(e.Data);
-        process.BeginErrorReadLine();
+
+        // A thread of its own: those of the pool may all be busy, and who hears of progress may want to cancel.
+        new Thread(Listen) { IsBackground = true, Name = "solver's log" }.Start();
     }
 
     public bool IsAlive => !_process.HasExited;
@@ -77,11 +80,20 @@ internal sealed class NodeProcess : IDisposable
 
     /// <summary>The next frame. Blocks until it is there or the process is gone.</summary>
     /// <exception cref="IOException">It is gone.</exception>
+    /// <remarks>What the receiver of the log throws is thrown here.</remarks>
     public (byte Kind, byte[] Body) Receive()
     {
         var stream = _process.StandardOutput.BaseStream;
         var head = new byte[5];
-        stream.ReadExactly(head);
+        try
+        {
+            stream.ReadExactly(head);
+        }
+        catch (IOException) when (_logFailed is not null)
+        {
+            _logFailed.Throw();
+        }
+
         var body = new byte[BinaryPrimitives.ReadUInt32LittleEndian(head.AsSpan(1))];
         stream.ReadExactly(body);
         return (head[0], body);
@@ -113,13 +125,24 @@ internal sealed class NodeProcess : IDisposable
         return reader.ReadToEnd();
     }
 
-    private void Hear(string? line)
+    private void Listen()
     {
-        if (line is null)
+        using var lines = _process.StandardError;
+        try
         {
-            return;
+            while (lines.ReadLine() is { } line)
+            {
+                Hear(line);
+            }
         }
+        catch (IOException)
+        {
+            // It is gone, which the answer's reader sees too.
+        }
+    }
 
+    private void Hear(string line)
+    {
         lock (_lastLines)
         {
             _lastLines.Enqueue(line);
@@ -129,6 +152,14 @@ internal sealed class NodeProcess : IDisposable
             }
         }
 
-        _log?.Invoke(line);
+        try
+        {
+            _log?.Invoke(line);
+        }
+        catch (Exception e)
+        {
+            _logFailed ??= ExceptionDispatchInfo.Capture(e);
+            Kill();
+        }
     }
 }
