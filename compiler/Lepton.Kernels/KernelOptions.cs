@@ -13,7 +13,7 @@ namespace Lepton.Kernels;
 /// <param name="SparseShare">Weights of any size are stored sparse up to this share (percent) that is not 0; null: as it pays.</param>
 /// <param name="Apart">Every intermediate result keeps memory of its own through the whole run: how tests put it between pages that may not be touched.</param>
 /// <param name="GroupChunks">Products of matrices are made by groups of so many chunks that share memory (<see cref="Loops.Kernel.Group"/>); a power of two. 1: by chunks alone.</param>
-/// <param name="ByteDots">The target has an instruction for sums of four products of bytes (<see cref="Loops.ByteDotExpr"/>).</param>
+/// <param name="ByteDots">The target has an instruction for sums of four products of bytes (<see cref="Loops.DotExpr"/>).</param>
 /// <param name="Pipelines">Several passes over neighbouring rows may share a loop: for compilers that keep what all of them need in registers.</param>
 public sealed record KernelOptions(
     int VectorBytes = 64,

@@ -278,15 +278,13 @@ public static class KernelVerifier
                             or (ElementType.F64, ElementType.I64) or (ElementType.I64, ElementType.F64),
                         $"the bits of {e.Value.Type} as {e.Type}");
                     break;
-                case PairDotExpr e:
-                    var pairs = new LaneType(ElementType.I16, 2 * e.Type.Lanes);
-                    Require(e.Type.Element == ElementType.I32 && Of(e.A) == pairs && Of(e.B) == pairs && Of(e.C) == e.Type, "a dot product of pairs");
-                    break;
-                case ByteDotExpr e:
-                    var (unsigned, signed) = (new LaneType(ElementType.U8, 4 * e.Type.Lanes), new LaneType(ElementType.I8, 4 * e.Type.Lanes));
+                case DotExpr e:
+                    LaneType Wide(ElementType element, int group) => new(element, group * e.Type.Lanes);
+                    var (pair, unsigned, signed) = (Wide(ElementType.I16, 2), Wide(ElementType.U8, 4), Wide(ElementType.I8, 4));
                     Require(
-                        e.Type.Element == ElementType.I32 && (Of(e.A), Of(e.B)) is var sides && (sides == (unsigned, signed) || sides == (signed, unsigned)) && Of(e.C) == e.Type,
-                        "a dot product of bytes");
+                        e.Type.Element == ElementType.I32 && Of(e.C) == e.Type && (Of(e.A), Of(e.B)) is var sides
+                            && (sides == (pair, pair) || sides == (unsigned, signed) || sides == (signed, unsigned)),
+                        "a dot product of pairs or of bytes");
                     break;
                 case LoadExpr e:
                     Require(e.Type.Element == ElementOf(e.Buffer).ComputeType(), $"a load of {e.Type} from buffer {e.Buffer}");

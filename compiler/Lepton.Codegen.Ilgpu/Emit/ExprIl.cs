@@ -52,16 +52,10 @@ internal sealed class ExprIl(
 
     public override Lanes Visit(ReinterpretExpr expr) => new(expr.Type, [Node.Reinterpret(Scalar(expr.Value))]);
 
-    public override Lanes Visit(PairDotExpr expr)
+    public override Lanes Visit(DotExpr expr)
     {
         var (a, b, c) = (Value(expr.A).Parts, Value(expr.B).Parts, Value(expr.C).Parts);
-        return Lanes.Of(expr.Type, l => c[l] + (a[2 * l] * b[2 * l]) + (a[(2 * l) + 1] * b[(2 * l) + 1]));
-    }
-
-    public override Lanes Visit(ByteDotExpr expr)
-    {
-        var (a, b, c) = (Value(expr.A).Parts, Value(expr.B).Parts, Value(expr.C).Parts);
-        return Lanes.Of(expr.Type, l => Enumerable.Range(4 * l, 4).Aggregate(c[l], (sum, j) => sum + (a[j] * b[j])));
+        return Lanes.Of(expr.Type, l => Enumerable.Range(expr.Group * l, expr.Group).Aggregate(c[l], (sum, j) => sum + (a[j] * b[j])));
     }
 
     public override Lanes Visit(LoadExpr expr) => MemoryIl.Load(places[expr.Buffer], expr.Type, Indices(expr.Index, expr.Stride), Optional(expr.Mask));

@@ -188,9 +188,7 @@ public sealed class BodyBuilder
                 return Union(b.Arguments.Span);
             case ReinterpretExpr r:
                 return Place(r.Value);
-            case PairDotExpr d:
-                return Union([d.A, d.B, d.C]);
-            case ByteDotExpr d:
+            case DotExpr d:
                 return Union([d.A, d.B, d.C]);
             case SplatExpr s:
                 return Place(s.Value);

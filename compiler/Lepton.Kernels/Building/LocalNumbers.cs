@@ -87,9 +87,7 @@ internal static class LocalNumbers
 
         public override LoopExpr Visit(ReinterpretExpr e) => e with { Value = e.Value.Accept(this) };
 
-        public override LoopExpr Visit(ByteDotExpr e) => e with { A = e.A.Accept(this), B = e.B.Accept(this), C = e.C.Accept(this) };
-
-        public override LoopExpr Visit(PairDotExpr e) => e with { A = e.A.Accept(this), B = e.B.Accept(this), C = e.C.Accept(this) };
+        public override LoopExpr Visit(DotExpr e) => e with { A = e.A.Accept(this), B = e.B.Accept(this), C = e.C.Accept(this) };
 
         public override LoopExpr Visit(LoadExpr e) =>
             new LoadExpr(e.Type, Number(e.Buffer), e.Index.Accept(this), e.Stride?.Accept(this), e.Mask?.Accept(this));

@@ -53,17 +53,15 @@ public sealed record FmaExpr(LaneType Type, LoopExpr A, LoopExpr B, LoopExpr C) 
     public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
 }
 
-/// <summary>Lane l is c[l] + a[2l]·b[2l] + a[2l + 1]·b[2l + 1]: i16 lanes of A and B, i32 lanes of C and of the result, which wrap.</summary>
-public sealed record PairDotExpr(LaneType Type, LoopExpr A, LoopExpr B, LoopExpr C) : LoopExpr(Type)
-{
-    public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
-}
-
 /// <summary>
-/// Lane l is c[l] + Σ a[4l + j]·b[4l + j], j = 0 … 3: u8 lanes of the one of A and B, i8 lanes of the other, i32 lanes of C and of the result, which wrap.
+/// Lane l is c[l] + Σ a[gl + j]·b[gl + j], j = 0 … g - 1, in i32, which wraps: i16 lanes of A and B where g is 2; u8 lanes of the one and i8 lanes of the
+/// other where g is 4.
 /// </summary>
-public sealed record ByteDotExpr(LaneType Type, LoopExpr A, LoopExpr B, LoopExpr C) : LoopExpr(Type)
+public sealed record DotExpr(LaneType Type, LoopExpr A, LoopExpr B, LoopExpr C) : LoopExpr(Type)
 {
+    /// <summary>g: how many products a lane of the result has.</summary>
+    public int Group => A.Type.Lanes / Type.Lanes;
+
     public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
 }
 
@@ -150,9 +148,7 @@ public abstract class LoopExprVisitor<T>
 
     public abstract T Visit(FmaExpr expr);
 
-    public abstract T Visit(PairDotExpr expr);
-
-    public abstract T Visit(ByteDotExpr expr);
+    public abstract T Visit(DotExpr expr);
 
     public abstract T Visit(BitExpr expr);
 

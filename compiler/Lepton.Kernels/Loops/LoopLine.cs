@@ -138,8 +138,7 @@ internal sealed class LoopLine(string text, IReadOnlyDictionary<int, LaneType> t
         return name switch
         {
             "fma" when arguments.Count == 3 => new FmaExpr(type, arguments[0], arguments[1], arguments[2]),
-            "bytedot" when arguments.Count == 3 => new ByteDotExpr(type, arguments[0], arguments[1], arguments[2]),
-            "pairdot" when arguments.Count == 3 => new PairDotExpr(type, arguments[0], arguments[1], arguments[2]),
+            "dot" when arguments.Count == 3 => new DotExpr(type, arguments[0], arguments[1], arguments[2]),
             _ when Enum.TryParse<BitOp>(name, ignoreCase: true, out var bits) && !char.IsDigit(name[0]) => new BitExpr(bits, arguments.ToValueList()),
             "reinterpret" when arguments.Count == 1 => new ReinterpretExpr(type.Element, arguments[0]),
             "splat" when arguments.Count == 1 => new SplatExpr(type, arguments[0]),

@@ -234,9 +234,7 @@ public static class LoopText
 
         public override string Visit(ReinterpretExpr e) => $"reinterpret.{e.Type}({Print(e.Value)})";
 
-        public override string Visit(ByteDotExpr e) => $"bytedot.{e.Type}({Print(e.A)}, {Print(e.B)}, {Print(e.C)})";
-
-        public override string Visit(PairDotExpr e) => $"pairdot.{e.Type}({Print(e.A)}, {Print(e.B)}, {Print(e.C)})";
+        public override string Visit(DotExpr e) => $"dot.{e.Type}({Print(e.A)}, {Print(e.B)}, {Print(e.C)})";
 
         public override string Visit(FmaExpr e) => $"fma.{e.Type}({Print(e.A)}, {Print(e.B)}, {Print(e.C)})";
 

@@ -23,7 +23,7 @@ internal sealed class NarrowPanels(KernelBuilder kernel, ContractionPlan plan, N
         new LaneType(narrow.Left, _group * lanes), group, group, Enumerable.Range(0, _group * lanes).Select(l => l % _group).ToValueList()));
 
     /// <summary>c + a·b, group by group.</summary>
-    public LoopExpr Dot(LoopExpr a, LoopExpr b, LoopExpr c) => Body.Let(_group == 2 ? new PairDotExpr(c.Type, a, b, c) : new ByteDotExpr(c.Type, a, b, c));
+    public LoopExpr Dot(LoopExpr a, LoopExpr b, LoopExpr c) => Body.Let(new DotExpr(c.Type, a, b, c));
 
     /// <summary>The operand for a row of A in which every value is the offset.</summary>
     public LoopExpr Offset(int lanes) => BodyMath.Number(narrow.Left, narrow.LeftOffset, _group * lanes);

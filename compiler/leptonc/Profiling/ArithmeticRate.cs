@@ -10,8 +10,7 @@ internal static class ArithmeticRate
     public static double Of(Kernel kernel)
     {
         var values = Values(kernel.Body).ToList();
-        return values.Any(v => v is ByteDotExpr) ? 4
-            : values.Any(v => v is PairDotExpr) ? 2
+        return values.OfType<DotExpr>().FirstOrDefault() is { } dot ? dot.Group
             : values.Where(v => v.Type.Element.IsFloat() && v is FmaExpr or MapExpr).Select(v => v.Type.Element).Distinct().SequenceEqual([ElementType.F64]) ? 0.5
             : 1;
     }

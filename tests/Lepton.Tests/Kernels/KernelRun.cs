@@ -183,18 +183,11 @@ internal sealed class KernelRun : LoopStatementVisitor
             ];
         }
 
-        public override Scalar[] Visit(PairDotExpr e)
+        public override Scalar[] Visit(DotExpr e)
         {
             var (a, b, c) = (e.A.Accept(this), e.B.Accept(this), e.C.Accept(this));
             return Lanes(e.Type, l => Scalar.Integer(
-                e.Type.Element, (int)(c[l].Bits + (a[2 * l].Bits * b[2 * l].Bits) + (a[(2 * l) + 1].Bits * b[(2 * l) + 1].Bits))));
-        }
-
-        public override Scalar[] Visit(ByteDotExpr e)
-        {
-            var (a, b, c) = (e.A.Accept(this), e.B.Accept(this), e.C.Accept(this));
-            return Lanes(e.Type, l => Scalar.Integer(
-                e.Type.Element, (int)(c[l].AsInteger + Enumerable.Range(4 * l, 4).Sum(j => a[j].AsInteger * b[j].AsInteger))));
+                e.Type.Element, (int)(c[l].AsInteger + Enumerable.Range(e.Group * l, e.Group).Sum(j => a[j].AsInteger * b[j].AsInteger))));
         }
 
         public override Scalar[] Visit(LoadExpr e)

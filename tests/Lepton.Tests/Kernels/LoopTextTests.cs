@@ -46,8 +46,8 @@ public sealed class LoopTextTests
           } else {
             fail (true bool) site 0 element v1 value -1 bound {N}
           }
-          v10 = pairdot.i32((1 i16x2), (2 i16x2), (3 i32))
-          v11 = bytedot.i32((1 u8x4), (-2 i8x4), v10)
+          v10 = dot.i32((1 i16x2), (2 i16x2), (3 i32))
+          v11 = dot.i32((1 u8x4), (-2 i8x4), v10)
         }
 
         """;

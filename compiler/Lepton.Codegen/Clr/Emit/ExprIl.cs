@@ -49,53 +49,21 @@ internal sealed class ExprIl(
 
     public override Lanes Visit(ReinterpretExpr expr) => new(expr.Type, expr.Element, [Node.Reinterpret(Scalar(expr.Value))]);
 
-    // The 16-bit lanes lie where their 32-bit sums do.
-    public override Lanes Visit(PairDotExpr expr)
+    // The narrow lanes lie where their 32-bit sums do: the j-th of them is shifted to the top of the sum's lane, and down again.
+    public override Lanes Visit(DotExpr expr)
     {
         var (a, b, c) = (Value(expr.A), Value(expr.B), Value(expr.C));
-        if (c.IsScalar)
+        var (group, bits) = (expr.Group, 32 / expr.Group);
+        return c with { Parts = [.. c.Parts.Select((p, i) =>
+            c.IsScalar ? Enumerable.Range(0, group).Aggregate(p, (sum, j) => sum + (_shape.Lane(a, j) * _shape.Lane(b, j)))
+            : group == 2 && ClrSupport.MultiplyAddAdjacent(a.Parts[i].Type) is { } instruction ? VectorIl.Call("Add", p, Node.Call(instruction, a.Parts[i], b.Parts[i]))
+            : Enumerable.Range(0, group).Aggregate(p, (sum, j) => VectorIl.Call("Add", sum, VectorIl.Call("Multiply", Narrow(a, i, j), Narrow(b, i, j)))))] };
+
+        Node Narrow(Lanes lanes, int part, int j)
         {
-            var wide = new LaneType(ElementType.I32, 1);
-            Node Product(int l) => _shape.Lane(a, l) * _shape.Lane(b, l);
-            return new Lanes(wide, ElementType.I32, [c.Scalar + Product(0) + Product(1)]);
-        }
-
-        return c with { Parts = [.. c.Parts.Select((p, i) => VectorIl.Call("Add", p, Dot(a.Parts[i], b.Parts[i])))] };
-
-        static Node Dot(Node a, Node b)
-        {
-            if (ClrSupport.MultiplyAddAdjacent(a.Type) is { } instruction)
-            {
-                return Node.Call(instruction, a, b);
-            }
-
-            return VectorIl.Call("Add", VectorIl.Call("Multiply", Low(a), Low(b)), VectorIl.Call("Multiply", High(a), High(b)));
-
-            static Node Low(Node pairs) => High(VectorIl.Call("ShiftLeft", VectorApi.As(pairs, typeof(int)), Node.Int32(16)));
-
-            static Node High(Node pairs) => VectorIl.Call("ShiftRightArithmetic", VectorApi.As(pairs, typeof(int)), Node.Int32(16));
-        }
-    }
-
-    // The bytes lie where their 32-bit sums do: the j-th is shifted to the top of the sum's lane, and down again.
-    public override Lanes Visit(ByteDotExpr expr)
-    {
-        var (a, b, c) = (Value(expr.A), Value(expr.B), Value(expr.C));
-        if (c.IsScalar)
-        {
-            return c with { Parts = [Enumerable.Range(0, 4).Aggregate(c.Scalar, (sum, j) => sum + (_shape.Lane(a, j) * _shape.Lane(b, j)))] };
-        }
-
-        return c with
-        {
-            Parts = [.. c.Parts.Select((p, i) => Enumerable.Range(0, 4).Aggregate(p, (sum, j) =>
-                VectorIl.Call("Add", sum, VectorIl.Call("Multiply", Byte(a, i, j), Byte(b, i, j)))))],
-        };
-
-        static Node Byte(Lanes bytes, int part, int j)
-        {
-            var top = VectorIl.Call("ShiftLeft", VectorApi.As(bytes.Parts[part], typeof(int)), Node.Int32(24 - (8 * j)));
-            return VectorIl.Call(bytes.Type.Element == ElementType.U8 ? "ShiftRightLogical" : "ShiftRightArithmetic", top, Node.Int32(24));
+            var top = VectorApi.As(lanes.Parts[part], typeof(int));
+            top = j == group - 1 ? top : VectorIl.Call("ShiftLeft", top, Node.Int32(32 - (bits * (j + 1))));
+            return VectorIl.Call(lanes.Type.Element == ElementType.U8 ? "ShiftRightLogical" : "ShiftRightArithmetic", top, Node.Int32(32 - bits));
         }
     }
 

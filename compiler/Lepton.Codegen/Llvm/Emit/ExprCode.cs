@@ -74,10 +74,12 @@ internal sealed class ExprCode(
 
     public override string Visit(ReinterpretExpr expr) => text.Value($"bitcast {expr.Value.Type.Text()} {Value(expr.Value)} to {expr.Type.Text()}");
 
-    public override string Visit(ByteDotExpr expr) =>
-        expr.A.Type.Element == ElementType.U8 ? _map.ByteDot(expr.Type, Value(expr.A), Value(expr.B), Value(expr.C)) : _map.ByteDot(expr.Type, Value(expr.B), Value(expr.A), Value(expr.C));
-
-    public override string Visit(PairDotExpr expr) => _map.PairDot(expr.Type, Value(expr.A), Value(expr.B), Value(expr.C));
+    public override string Visit(DotExpr expr)
+    {
+        var (a, b, c) = (Value(expr.A), Value(expr.B), Value(expr.C));
+        return expr.Group == 2 ? _map.PairDot(expr.Type, a, b, c)
+            : expr.A.Type.Element == ElementType.U8 ? _map.ByteDot(expr.Type, a, b, c) : _map.ByteDot(expr.Type, b, a, c);
+    }
 
     public override string Visit(LoadExpr expr) =>
         memory.Load(places[expr.Buffer], expr.Type, Value(expr.Index), Optional(expr.Stride), Optional(expr.Mask));

@@ -29,9 +29,7 @@ internal abstract class ExprWalk : LoopExprVisitor<bool>
 
     public override bool Visit(ReinterpretExpr expr) => Look(expr.Value);
 
-    public override bool Visit(ByteDotExpr expr) => Look(expr.A, expr.B, expr.C);
-
-    public override bool Visit(PairDotExpr expr) => Look(expr.A, expr.B, expr.C);
+    public override bool Visit(DotExpr expr) => Look(expr.A, expr.B, expr.C);
 
     public override bool Visit(LoadExpr expr) => Look(expr.Index, expr.Stride, expr.Mask);
 

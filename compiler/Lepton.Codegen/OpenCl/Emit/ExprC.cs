@@ -53,16 +53,13 @@ internal sealed class ExprC(
 
     public override Lanes Visit(ReinterpretExpr expr) => Lanes.Of(expr.Type, Term.Call($"as_{CTypes.Scalar(expr.Element)}", Scalar(expr.Value)));
 
-    public override Lanes Visit(PairDotExpr expr) => Dot(Value(expr.A), Value(expr.B), Value(expr.C), PairDot);
-
-    public override Lanes Visit(ByteDotExpr expr) => expr.A.Type.Element == ElementType.U8
-        ? Dot(Value(expr.A), Value(expr.B), Value(expr.C), ByteDot) : Dot(Value(expr.B), Value(expr.A), Value(expr.C), ByteDot);
-
     // More lanes of a and b: as many vectors, or twice or four times as many, each for a half or a quarter of those of c.
-    private Lanes Dot(Lanes a, Lanes b, Lanes c, Func<int, string> function)
+    public override Lanes Visit(DotExpr expr)
     {
+        var (a, b, c) = (Value(expr.A), Value(expr.B), Value(expr.C));
+        (a, b) = expr.B.Type.Element == ElementType.U8 ? (b, a) : (a, b);
         var ratio = a.Parts.Length / c.Parts.Length;
-        var name = function(c.Width / ratio);
+        var name = Dot(expr.Group, c.Width / ratio);
         string[] members = ratio switch { 1 => [""], 2 => [".lo", ".hi"], _ => [".lo.lo", ".lo.hi", ".hi.lo", ".hi.hi"] };
         return c with
         {
@@ -255,18 +252,17 @@ internal sealed class ExprC(
     }
 
     // Sums of products wrap.
-    private string PairDot(int width) => DotFunction("pair_dot", width, ("short", "short"), 2, "even", "odd");
-
-    private string ByteDot(int width) => DotFunction("byte_dot", width, ("uchar", "char"), 4, "even.even", "even.odd", "odd.even", "odd.odd");
-
-    private string DotFunction(string name, int width, (string A, string B) types, int group, params string[] lanes)
+    private string Dot(int group, int width)
     {
-        var (ints, words) = (CTypes.Vector("int", width), CTypes.Vector("uint", width));
+        var (name, left, right, lanes) = group == 2
+            ? ("pair_dot", "short", "short", (string[])["even", "odd"])
+            : ("byte_dot", "uchar", "char", ["even.even", "even.odd", "odd.even", "odd.odd"]);
         name += width == 1 ? "" : $"_x{width}";
+        var (ints, words) = (CTypes.Vector("int", width), CTypes.Vector("uint", width));
         var products = string.Concat(lanes.Select(l => $" + as_{words}(convert_{ints}(a.{l}) * convert_{ints}(b.{l}))"));
         return helpers.Require(name, () => $$"""
             // c + a·b, {{group}} neighbouring lanes each
-            static {{ints}} {{name}}(const {{CTypes.Vector(types.A, group * width)}} a, const {{CTypes.Vector(types.B, group * width)}} b, const {{ints}} c)
+            static {{ints}} {{name}}(const {{CTypes.Vector(left, group * width)}} a, const {{CTypes.Vector(right, group * width)}} b, const {{ints}} c)
             {
                 return as_{{ints}}(as_{{words}}(c){{products}});
             }
