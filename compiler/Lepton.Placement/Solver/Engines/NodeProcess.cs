@@ -20,7 +20,8 @@ internal sealed class NodeProcess : IDisposable
         _process = process;
 
         // A thread of its own: those of the pool may all be busy, and who hears of progress may want to cancel.
-        new Thread(Listen) { IsBackground = true, Name = "solver's log" }.Start();
+        var printed = process.StandardError;
+        new Thread(() => Listen(printed)) { IsBackground = true, Name = "solver's log" }.Start();
     }
 
     public bool IsAlive => !_process.HasExited;
@@ -125,19 +126,21 @@ internal sealed class NodeProcess : IDisposable
         return reader.ReadToEnd();
     }
 
-    private void Listen()
+    private void Listen(StreamReader printed)
     {
-        using var lines = _process.StandardError;
-        try
+        using (printed)
         {
-            while (lines.ReadLine() is { } line)
+            try
             {
-                Hear(line);
+                while (printed.ReadLine() is { } line)
+                {
+                    Hear(line);
+                }
             }
-        }
-        catch (IOException)
-        {
-            // It is gone, which the answer's reader sees too.
+            catch (IOException)
+            {
+                // It is gone, which the answer's reader sees too.
+            }
         }
     }
 

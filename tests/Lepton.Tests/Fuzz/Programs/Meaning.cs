@@ -39,7 +39,9 @@ internal sealed class Scope(params IReadOnlyList<SourceIndex> indices)
 /// </summary>
 internal sealed partial class Meaning(IReadOnlyDictionary<string, long> sizes, IReadOnlyDictionary<string, WrittenFormat> formats)
 {
+    // What names hold for not stored, where their types say nothing of it.
     private readonly Dictionary<Variable, double> _fills = [];
+
     private readonly Dictionary<Variable, (RandomValue Value, Scope Around)> _variables = [];
     private readonly Dictionary<SourceIndex, long> _steps = [];
     private readonly Dictionary<Expr, List<(Scope Scope, RandomValue Value)>> _known = [];
