@@ -76,10 +76,10 @@ internal sealed record PrunedPlan(
         long? Size(ValueList<int> labels) => SizeExpr.Product(labels.Select(l => sizes[l])).AsConstant;
     }
 
-    /// <summary>What is computed on the way to a factor.</summary>
-    public static FusionGroup Below(FusionGroup group, Graph graph, NodeId factor)
+    /// <summary>What is computed on the way to a value.</summary>
+    public static FusionGroup Below(FusionGroup group, Graph graph, NodeId value)
     {
-        var below = new HashSet<NodeId> { factor };
+        var below = new HashSet<NodeId> { value };
         foreach (var member in group.Members.Reverse().Where(below.Contains))
         {
             below.UnionWith(graph[member].Operands);

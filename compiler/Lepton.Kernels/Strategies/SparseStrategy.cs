@@ -94,22 +94,11 @@ public sealed class SparseStrategy : IStrategy
 
         if (core != root)
         {
-            var rest = group with { Members = Above(context.Graph, group, root, core), Outputs = [root] };
+            var others = group with { Members = [.. group.Members.Where(m => m != core)] };
+            var rest = PrunedPlan.Below(others, context.Graph, root) with { Outputs = [root] };
             Densify.Operands(context, rest with { Strategy = KernelStrategy.Map });
             new MapStrategy().Lower(rest, context);
         }
-    }
-
-    // The members that make the root of the core's sums.
-    private static ValueList<NodeId> Above(Graph graph, FusionGroup group, NodeId root, NodeId core)
-    {
-        var above = new HashSet<NodeId> { root };
-        foreach (var member in group.Members.Reverse().Where(m => above.Contains(m) && m != core))
-        {
-            above.UnionWith(graph[member].Operands);
-        }
-
-        return [.. group.Members.Where(m => m != core && above.Contains(m))];
     }
 
     private static void Sum(LoweringContext context, string name, FusionGroup group, SparsePlan plan, BufferRef place, TensorType type)
