@@ -85,6 +85,9 @@ internal static class Exactness
     /// <summary>Half a unit in the last place of 1.</summary>
     public static double Roundoff(ElementType type) => Math.ScaleB(1, -Bits(type));
 
+    /// <summary>What a rounding changes a number of at most this magnitude by. Small numbers of f16 are all multiples of 2^-24.</summary>
+    public static double Rounding(ElementType type, double largest) => (Roundoff(type) * largest) + (type == ElementType.F16 ? Math.ScaleB(1, -25) : 0);
+
     /// <summary>Whether every multiple of <paramref name="unit"/> up to <paramref name="largest"/> is a number of the type.</summary>
     public static bool Fits(ElementType type, double largest, double unit) =>
         largest / unit <= Math.ScaleB(1, Bits(type)) && largest <= Limit(type) && unit >= (type == ElementType.F16 ? Math.ScaleB(1, -20) : 1e-25);
@@ -116,47 +119,49 @@ internal static class Exactness
             return null;
         }
 
-        var (u, largest) = (Roundoff(type.IsFloat() ? type : ElementType.F64), Largest(result));
+        var largest = Largest(result);
         switch (op)
         {
             case MapOp.Add or MapOp.Sub:
-                return exact && Fits(type, a[0].Largest + a[1].Largest, Math.Min(a[0].Unit, a[1].Unit)) ? 0 : a[0].Error + a[1].Error + (2 * u * (a[0].Largest + a[1].Largest));
+                return exact && Fits(type, a[0].Largest + a[1].Largest, Math.Min(a[0].Unit, a[1].Unit)) ? 0 : a[0].Error + a[1].Error + (2 * Rounded(a[0].Largest + a[1].Largest));
             case MapOp.Mul:
                 return exact && Fits(type, a[0].Largest * a[1].Largest, a[0].Unit * a[1].Unit)
                     ? 0
-                    : (a[0].Error * a[1].Largest) + (a[1].Error * a[0].Largest) + (a[0].Error * a[1].Error) + (2 * u * a[0].Largest * a[1].Largest);
+                    : (a[0].Error * a[1].Largest) + (a[1].Error * a[0].Largest) + (a[0].Error * a[1].Error) + (2 * Rounded(a[0].Largest * a[1].Largest));
             case MapOp.Neg or MapOp.Abs or MapOp.Min or MapOp.Max or MapOp.Select:
                 return a.Where(x => x.Element.IsFloat()).Select(x => x.Error).DefaultIfEmpty(0).Max();
             case MapOp.Rem:
                 return exact && a.All(x => x.IsFinite && x.Largest / x.Unit <= 1024) && a[1].PlusZeros && Fits(type, largest, Math.Min(a[0].Unit, a[1].Unit)) ? 0 : null;
             case MapOp.Div when !exact && Smallest(a[1].Value) is var least && least > 2 * a[1].Error:
-                return ((a[0].Error + (a[0].Largest / least * a[1].Error)) / (least - a[1].Error)) + (8 * u * largest);
+                return ((a[0].Error + (a[0].Largest / least * a[1].Error)) / (least - a[1].Error)) + (8 * Rounded(largest));
             case MapOp.Exp when !exact && a[0].Error < 0.1:
-                return largest * ((1.2 * a[0].Error) + (8 * u));
+                return (1.2 * largest * a[0].Error) + (8 * Rounded(largest));
             case MapOp.Rsqrt when !exact && Smallest(a[0].Value) is var least && least > 2 * a[0].Error && AllPositive(a[0].Value):
-                return (0.6 * a[0].Error * Math.Pow(least - a[0].Error, -1.5)) + (8 * u * largest);
+                return (0.6 * a[0].Error * Math.Pow(least - a[0].Error, -1.5)) + (8 * Rounded(largest));
             case MapOp.Div or MapOp.Atan2:
-                return exact && (a[1].PlusZeros || !a[1].HasZero) && (op == MapOp.Div || a[0].PlusZeros || !a[0].HasZero) ? 8 * u * largest : null;
+                return exact && (a[1].PlusZeros || !a[1].HasZero) && (op == MapOp.Div || a[0].PlusZeros || !a[0].HasZero) ? 8 * Rounded(largest) : null;
             case MapOp.Pow:
-                return exact && a.All(x => x.IsFinite) && (a[0].PlusZeros || !a[0].HasZero) && a[1].Largest < 6 ? 16 * u * largest : null;
+                return exact && a.All(x => x.IsFinite) && (a[0].PlusZeros || !a[0].HasZero) && a[1].Largest < 6 ? 16 * Rounded(largest) : null;
             case MapOp.Cast when !a[0].Element.IsFloat():
-                return !type.IsFloat() || Fits(type, a[0].Largest, a[0].Unit) ? 0 : largest > Limit(type) ? null : 2 * u * largest;
+                return !type.IsFloat() || Fits(type, a[0].Largest, a[0].Unit) ? 0 : largest > Limit(type) ? null : 2 * Rounded(largest);
             case MapOp.Cast when type.IsFloat():
-                return a[0].Largest > Limit(type) ? null : exact && Fits(type, a[0].Largest, a[0].Unit) ? 0 : a[0].Error + (2 * u * largest);
+                return a[0].Largest > Limit(type) ? null : exact && Fits(type, a[0].Largest, a[0].Unit) ? 0 : a[0].Error + (2 * Rounded(largest));
             case MapOp.Sin or MapOp.Cos or MapOp.Tanh or MapOp.Erf or MapOp.Atan:
-                return a[0].Largest < 1000 ? (1.2 * a[0].Error) + (8 * u) : null;
+                return a[0].Largest < 1000 ? (1.2 * a[0].Error) + (8 * Rounded(1)) : null;
             case MapOp.Tan:
-                return exact && a[0].Largest < 1.4 ? 8 * u * largest : null;
+                return exact && a[0].Largest < 1.4 ? 8 * Rounded(largest) : null;
             case MapOp.Rsqrt:
-                return exact && (a[0].PlusZeros || !a[0].HasZero) ? 8 * u * largest : null;
+                return exact && (a[0].PlusZeros || !a[0].HasZero) ? 8 * Rounded(largest) : null;
             case MapOp.RandomNormal:
-                return 64 * u;
+                return 64 * Rounded(1);
             case MapOp.Sqrt or (>= MapOp.Cbrt and <= MapOp.Cosh):
-                return exact ? 8 * u * largest : null;
+                return exact ? 8 * Rounded(largest) : null;
             default:
                 // Steps: comparisons, roundings, sign, tests, casts to integers.
                 return exact ? 0 : null;
         }
+
+        double Rounded(double most) => Rounding(type.IsFloat() ? type : ElementType.F64, most);
     }
 
     public static double? Reduce(ReduceKind kind, RandomValue source, long count, TensorValue result)
@@ -204,7 +209,7 @@ internal static class Exactness
         }
 
         var carried = factors.Select((f, i) => f.Error * Product(factors.Where((_, j) => j != i).ToArray())).Sum();
-        return (1.1 * count * carried) + ((count + factors.Length) * Roundoff(compute) * count * product) + (2 * Roundoff(type) * Largest(result));
+        return (1.1 * count * carried) + ((count + factors.Length) * Roundoff(compute) * count * product) + (2 * Rounding(type, Largest(result)));
     }
 
     public static double? Scatter(ScatterKind kind, RandomValue start, RandomValue updates, TensorValue result)
@@ -222,7 +227,7 @@ internal static class Exactness
             : kind is ScatterKind.Max or ScatterKind.Min ? Math.Max(start.Error, updates.Error)
             : kind == ScatterKind.Mul ? (exact && Fits(type, start.Largest * Math.Pow(Math.Max(updates.Largest, 1), count), start.Unit * Math.Pow(Math.Min(updates.Unit, 1), count)) ? 0 : null)
             : exact && Fits(type, all, unit) ? 0
-            : start.Error + (count * updates.Error) + (2 * count * Roundoff(type) * all);
+            : start.Error + (count * updates.Error) + (2 * count * Rounding(type, all));
     }
 
     // Bits of the significand.

@@ -104,7 +104,7 @@ internal sealed partial class RandomGraphMaker
         var written = Exactness.Sum(element, factors, count, result);
         return written is null || !options.Winograd || !element.IsFloat() || factors.Any(f => !f.IsFinite) ? written
             : written + (128 * Exactness.Roundoff(element.ComputeType()) * count * factors.Aggregate(1.0, (p, f) => p * f.Largest))
-                + (2 * Exactness.Roundoff(element) * Exactness.Largest(result));
+                + (2 * Exactness.Rounding(element, Exactness.Largest(result)));
     }
 
     private T[] Shuffled<T>(params T[] list)

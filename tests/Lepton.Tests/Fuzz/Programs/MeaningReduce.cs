@@ -79,7 +79,7 @@ internal sealed partial class Meaning
         var error = reducer switch
         {
             TypedReducer.Mean => count == 0 ? 0
-                : Exactness.Sum(type, [source], count, result) is { } sum ? (sum / count) + (8 * Exactness.Roundoff(type) * Exactness.Largest(result)) : null,
+                : Exactness.Sum(type, [source], count, result) is { } sum ? (sum / count) + (8 * Exactness.Rounding(type, Exactness.Largest(result))) : null,
             _ => Exactness.Reduce(Enum.Parse<ReduceKind>(reducer.ToString()), source, count, result),
         };
         return Of(result, error ?? throw new MeaninglessException($"{reducer} of inexact numbers"), false);
