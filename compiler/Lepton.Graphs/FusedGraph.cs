@@ -35,7 +35,20 @@ public enum KernelStrategy
 /// group stores its Outputs; every operand of a member that is not a member itself is loaded from memory.
 /// </summary>
 /// <param name="Name">Unique in the entry, made of what it does: <c>softmax_0</c>, <c>contract_2</c>.</param>
-public sealed record FusionGroup(string Name, KernelStrategy Strategy, ValueList<NodeId> Members, ValueList<NodeId> Outputs);
+public sealed record FusionGroup(string Name, KernelStrategy Strategy, ValueList<NodeId> Members, ValueList<NodeId> Outputs)
+{
+    /// <summary>The part of the group that is computed on the way to a value, and the value; it stores nothing.</summary>
+    public FusionGroup Below(Graph graph, NodeId value)
+    {
+        var below = new HashSet<NodeId> { value };
+        foreach (var member in Members.Reverse().Where(below.Contains))
+        {
+            below.UnionWith(graph[member].Operands);
+        }
+
+        return this with { Members = Members.Where(below.Contains).ToValueList(), Outputs = [] };
+    }
+}
 
 /// <summary>Why two operations were, or were not, fused; <c>leptonc explain</c> prints it.</summary>
 public sealed record FusionNote(NodeId Producer, NodeId Consumer, bool Fused, string Reason);

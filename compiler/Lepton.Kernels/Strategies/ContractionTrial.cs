@@ -37,7 +37,7 @@ internal sealed class ContractionTrial
             _opaque.UnionWith(trial.Space.BaseSymbols(address).Where(s => address.Coefficient(s) == SizeExpr.Zero).Select(s => (factor, s)));
         }
 
-        _below = [.. _node.Factors.Select(f => Below(trial, f))];
+        _below = [.. _node.Factors.Select(f => group.Below(Graph, f).Members.ToHashSet())];
     }
 
     public Graph Graph { get; }
@@ -83,23 +83,6 @@ internal sealed class ContractionTrial
 
     /// <summary>Whether a node is computed on the way to a factor.</summary>
     public bool IsBelow(NodeId node) => _below.Any(b => b.Contains(node));
-
-    private HashSet<NodeId> Below(KernelBuilder trial, NodeId factor)
-    {
-        var (below, open) = (new HashSet<NodeId>(), new Stack<NodeId>([factor]));
-        while (open.TryPop(out var id))
-        {
-            if (trial.IsMember(id) && below.Add(id))
-            {
-                foreach (var operand in Graph[id].Operands)
-                {
-                    open.Push(operand);
-                }
-            }
-        }
-
-        return below;
-    }
 
     private void Emit(KernelBuilder trial, LoweringContext context, FusionGroup group, NodeId contract)
     {

@@ -61,14 +61,7 @@ internal sealed class GatedContraction
     private static void Pack(FusionGroup group, LoweringContext context, NodeId id, Shape shape, BufferRef place)
     {
         var node = (ContractNode)context.Graph[id];
-        var below = new HashSet<NodeId> { node.Factors[shape.Right] };
-        foreach (var member in group.Members.Reverse().Where(below.Contains))
-        {
-            below.UnionWith(context.Graph[member].Operands);
-        }
-
-        var part = new FusionGroup(group.Name, group.Strategy, group.Members.Where(below.Contains).ToValueList(), []);
-        var kernel = new KernelBuilder(context, $"{context.Graph.Name}_{group.Name}_pack_b", part);
+        var kernel = new KernelBuilder(context, $"{context.Graph.Name}_{group.Name}_pack_b", group.Below(context.Graph, node.Factors[shape.Right]));
         var (body, to) = (kernel.Body, kernel.Buffer("packed_b", shape.Element, BufferAccess.Write, place));
         var first = body.Mul(BodyBuilder.Chunk, BodyMath.Index(shape.Columns));
         body.For(BodyMath.Index(0), BodyMath.Index(shape.Depth), 1, mayBeEmpty: false, k =>

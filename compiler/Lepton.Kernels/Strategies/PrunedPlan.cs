@@ -76,18 +76,6 @@ internal sealed record PrunedPlan(
         long? Size(ValueList<int> labels) => SizeExpr.Product(labels.Select(l => sizes[l])).AsConstant;
     }
 
-    /// <summary>What is computed on the way to a value.</summary>
-    public static FusionGroup Below(FusionGroup group, Graph graph, NodeId value)
-    {
-        var below = new HashSet<NodeId> { value };
-        foreach (var member in group.Members.Reverse().Where(below.Contains))
-        {
-            below.UnionWith(graph[member].Operands);
-        }
-
-        return new FusionGroup(group.Name, group.Strategy, group.Members.Where(below.Contains).ToValueList(), []);
-    }
-
     /// <summary>A factor's value at row k, column n (x: null) or the vector that starts there.</summary>
     public LoopExpr Value(KernelBuilder kernel, NodeId factor, LoopExpr k, LoopExpr? n, int lanes, LoopExpr? mask = null)
     {

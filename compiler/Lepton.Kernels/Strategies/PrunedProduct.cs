@@ -47,7 +47,7 @@ internal sealed class PrunedProduct
     // x is copied, or computed, and summed up times 0: inf and nan make that nan.
     private void Look(BufferRef x, BufferRef taken)
     {
-        var kernel = new KernelBuilder(_context, $"{_name}_look", PrunedPlan.Below(_group, _context.Graph, _plan.Vector));
+        var kernel = new KernelBuilder(_context, $"{_name}_look", _group.Below(_context.Graph, _plan.Vector));
         var (body, lanes) = (kernel.Body, _plan.Lanes);
         var (to, answer) = (kernel.Buffer("x", _plan.Element, BufferAccess.Write, x), kernel.Buffer("sparse", ElementType.I64, BufferAccess.Write, taken));
         var isTaken = body.Declare(_storage.IsThere(kernel, _plan));

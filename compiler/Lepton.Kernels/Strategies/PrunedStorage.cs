@@ -23,7 +23,7 @@ internal sealed record PrunedStorage(BufferRef Index, BufferRef Values, BufferRe
             program.AllocatePrepared((plan.Slices + 2) * ElementType.I64.ByteSize()),
             program.AllocatePrepared(room * plan.Element.ByteSize()),
             program.AllocatePrepared(room * plan.Coordinate.ByteSize()));
-        var below = PrunedPlan.Below(group, context.Graph, plan.Matrix);
+        var below = group.Below(context.Graph, plan.Matrix);
         var name = $"{context.Graph.Name}_{group.Name}";
         context.InPrepare(() =>
         {

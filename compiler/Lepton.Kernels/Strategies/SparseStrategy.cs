@@ -95,7 +95,7 @@ public sealed class SparseStrategy : IStrategy
         if (core != root)
         {
             var others = group with { Members = [.. group.Members.Where(m => m != core)] };
-            var rest = PrunedPlan.Below(others, context.Graph, root) with { Outputs = [root] };
+            var rest = others.Below(context.Graph, root) with { Outputs = [root] };
             Densify.Operands(context, rest with { Strategy = KernelStrategy.Map });
             new MapStrategy().Lower(rest, context);
         }
