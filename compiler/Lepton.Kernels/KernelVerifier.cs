@@ -274,7 +274,7 @@ public static class KernelVerifier
                     break;
                 case ReinterpretExpr e:
                     Require(
-                        Of(e.Value).Lanes == 1 && (e.Value.Type.Element, e.Element) is (ElementType.F32, ElementType.I32) or (ElementType.I32, ElementType.F32)
+                        (Of(e.Value).Element, e.Element) is (ElementType.F32, ElementType.I32) or (ElementType.I32, ElementType.F32)
                             or (ElementType.F64, ElementType.I64) or (ElementType.I64, ElementType.F64),
                         $"the bits of {e.Value.Type} as {e.Type}");
                     break;

@@ -50,7 +50,7 @@ internal sealed class ExprIl(
         }]);
     }
 
-    public override Lanes Visit(ReinterpretExpr expr) => new(expr.Type, [Node.Reinterpret(Scalar(expr.Value))]);
+    public override Lanes Visit(ReinterpretExpr expr) => new(expr.Type, [.. Value(expr.Value).Parts.Select(Node.Reinterpret)]);
 
     public override Lanes Visit(DotExpr expr)
     {

@@ -112,7 +112,7 @@ public static class BodyMath
     /// <summary>An operation on the bits of i64 scalars.</summary>
     public static LoopExpr Bits(this BodyBuilder body, BitOp op, params ReadOnlySpan<LoopExpr> arguments) => body.Let(new BitExpr(op, arguments.ToArray().ToValueList()));
 
-    /// <summary>The bits of a scalar as a number of another type of as many bytes.</summary>
+    /// <summary>The bits of each lane as a number of another type of as many bytes.</summary>
     public static LoopExpr Reinterpret(this BodyBuilder body, LoopExpr value, ElementType to) => value.Type.Element == to ? value : body.Let(new ReinterpretExpr(to, value));
 
     /// <summary>Both masks; null is true everywhere.</summary>

@@ -84,8 +84,8 @@ public sealed record BitExpr(BitOp Op, ValueList<LoopExpr> Arguments) : LoopExpr
     public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
 }
 
-/// <summary>The bits of a scalar as a number of another type of as many bytes: f32 and i32, f64 and i64.</summary>
-public sealed record ReinterpretExpr(ElementType Element, LoopExpr Value) : LoopExpr(new LaneType(Element, 1))
+/// <summary>The bits of each lane as a number of another type of as many bytes: f32 and i32, f64 and i64.</summary>
+public sealed record ReinterpretExpr(ElementType Element, LoopExpr Value) : LoopExpr(Value.Type with { Element = Element })
 {
     public override T Accept<T>(LoopExprVisitor<T> visitor) => visitor.Visit(this);
 }

@@ -6,9 +6,8 @@ using Lepton.Kernels.Loops;
 namespace Lepton.Kernels.Strategies;
 
 /// <summary>
-/// Stable sort of each row, by <see cref="RadixSort"/> or, short rows, by <see cref="MergeSort"/>. Rows are shared out to chunks. Keys are integers: a
-/// float becomes the integer that stands in the same order, a not-a-number the last of all, ascending and descending. -0.0 and 0.0 are equal: as keys
-/// alone they are one number where positions are wanted; where values are, they are two, and their order is put right at the end.
+/// Stable sort of each row: values of many short rows by a <see cref="NetworkSort"/>, which sorts as many rows at once as a vector has lanes; others one by one, by
+/// <see cref="RadixSort"/> or, the short ones, by <see cref="MergeSort"/>. Rows are shared out to chunks.
 /// <code>
 /// scratch of a chunk:  [ keys, n | keys, n ]   and for indices   [ positions, n | positions, n ]
 /// </code>
@@ -19,9 +18,6 @@ public sealed class SortStrategy : IStrategy
 
     // Scratch up to so many bytes lies on the chunk's stack.
     private const long StackBytes = 32 * 1024;
-
-    // The key of -0.0; that of 0.0 is 0.
-    private const long NegativeZero = -1;
 
     public void Lower(FusionGroup group, LoweringContext context)
     {
@@ -38,80 +34,102 @@ public sealed class SortStrategy : IStrategy
         }
     }
 
-    private sealed class Emission(LoweringContext context, FusionGroup group, NodeId output, SortNode sort)
+    private sealed class Emission
     {
-        private readonly KernelBuilder _kernel = new(context, $"{context.Graph.Name}_{group.Name}", group);
-        private readonly ValueList<SizeExpr> _shape = sort.Type.Shape;
-        private readonly ElementType _element = ElementOf(context.Graph[sort.Source].Type.Element);
+        private readonly KernelBuilder _kernel;
+        private readonly KernelOptions _options;
+        private readonly SortedRows _rows;
+
+        public Emission(LoweringContext context, FusionGroup group, NodeId output, SortNode sort)
+        {
+            _kernel = new KernelBuilder(context, $"{context.Graph.Name}_{group.Name}", group);
+            _options = context.Options;
+            _rows = new SortedRows(_kernel, output, sort);
+        }
 
         private BodyBuilder Body => _kernel.Body;
 
-        private SizeExpr Length => _shape[sort.Axis];
-
-        private ElementType Key => _element switch
-        {
-            ElementType.F32 => ElementType.I32,
-            ElementType.F64 => ElementType.I64,
-            _ => _element,
-        };
+        private SizeExpr Length => _rows.Length;
 
         public void Run()
         {
-            var rows = SizeExpr.Product(_shape.Where((_, a) => a != sort.Axis));
-            var write = _kernel.Write(output);
-            _kernel.AssumePositive(SizeExpr.Product(_shape));
-            var rowsPerChunk = SizeExpr.Max(SizeExpr.One, SizeExpr.FloorDiv(context.Options.Limit(ChunkElements), SizeExpr.Max(Length, SizeExpr.One)));
-            var chunks = SizeExpr.CeilDiv(rows, rowsPerChunk) * SizeExpr.Min(SizeExpr.One, Length);
-            var (scratch, start) = Scratch(chunks);
+            var network = NetworkSort.Of(_kernel, _rows);
+            var rowsPerChunk = RowsPerChunk(network);
+            var chunks = SizeExpr.CeilDiv(_rows.Count, rowsPerChunk) * SizeExpr.Min(SizeExpr.One, Length);
             var first = Body.Mul(BodyBuilder.Chunk, BodyMath.Index(rowsPerChunk));
-            var end = Body.Min(Body.Add(first, BodyMath.Index(rowsPerChunk)), BodyMath.Index(rows));
-            var note = "";
-            Body.For(first, end, 1, mayBeEmpty: false, row =>
-            {
-                var at = RowIndices(_kernel.Space.Counter(row, rows));
-                var zeros = _element.IsFloat() && !sort.Indices ? Body.Declare(new NumberExpr(new LaneType(ElementType.Bool, 1), Scalar.Bool(false))) : null;
-                (var half, note) = Sort(at, scratch, start, zeros);
-                MendZeros(at, scratch, zeros, half);
-                Drain(at, scratch, half, write);
-            });
-            _kernel.Launch(chunks, $"{note} of {rows} rows of {Length}");
+            var end = Body.Min(Body.Add(first, BodyMath.Index(rowsPerChunk)), BodyMath.Index(_rows.Count));
+            var note = network is null ? OneByOne(first, end, chunks) : SideBySide(network, first, end, chunks);
+            _kernel.Launch(chunks, $"{note} of {_rows.Count} rows of {Length}");
         }
 
-        private static ElementType ElementOf(ElementType element) => element == ElementType.Bool ? ElementType.U8 : element.ComputeType();
+        // Some thousand elements; rows that lie in lanes stay together, where there are enough of them.
+        private SizeExpr RowsPerChunk(NetworkSort? network)
+        {
+            var (elements, length) = (_options.Limit(ChunkElements), SizeExpr.Max(Length, SizeExpr.One));
+            if (network is null)
+            {
+                return SizeExpr.Max(SizeExpr.One, SizeExpr.FloorDiv(elements, length));
+            }
+
+            var isGood = SizeExpr.Min(SizeExpr.One, SizeExpr.FloorDiv(network.Longest, length) * SizeExpr.FloorDiv(_rows.Count, network.Lanes / 2));
+            return SizeExpr.Max(SizeExpr.One, SizeExpr.Max(SizeExpr.FloorDiv(elements / network.Lanes, length), isGood) * network.Lanes);
+        }
+
+        private string SideBySide(NetworkSort network, LoopExpr first, LoopExpr end, SizeExpr chunks)
+        {
+            var (side, note) = (new SideBySideSort(_kernel, _rows, network), $"sorting network for {network.Lanes} rows at a time");
+            note = Length.IsConstant ? note : $"{note} up to {network.Longest}";
+            Body.For(first, end, network.Lanes, mayBeEmpty: false, from =>
+            {
+                var to = Body.Min(Body.Add(from, BodyMath.Index(network.Lanes)), end);
+                if (side.IsGood(from, to) is { } isGood)
+                {
+                    Body.If(isGood, () => side.Emit(from, to), () => note = $"{note}, else {OneByOne(from, to, chunks)}");
+                }
+                else
+                {
+                    side.Emit(from, to);
+                }
+            });
+            return note;
+        }
+
+        private string OneByOne(LoopExpr first, LoopExpr end, SizeExpr chunks)
+        {
+            var (note, (scratch, start)) = ("", Scratch(chunks));
+            Body.For(first, end, 1, mayBeEmpty: false, row =>
+            {
+                var at = _rows.At(_kernel.Space.Counter(row, _rows.Count));
+                var zeros = _rows.HasTwoZeros ? Body.Declare(new NumberExpr(new LaneType(ElementType.Bool, 1), Scalar.Bool(false))) : null;
+                (var half, note) = Sort(at, scratch, start, zeros);
+                if (zeros is not null)
+                {
+                    Body.If(Body.Read(zeros), () => _rows.MendZeros(at, scratch.Keys, half, step: 1));
+                }
+
+                Drain(at, scratch, half);
+            });
+            return note;
+        }
 
         // Chunks of a graphics processor have no stack to speak of.
         private (SortScratch Scratch, LoopExpr Start) Scratch(SizeExpr chunks)
         {
             var position = Length.AsConstant <= int.MaxValue ? ElementType.I32 : ElementType.I64;
-            var bytes = 2 * Length.AsConstant * (Key.ByteSize() + (sort.Indices ? position.ByteSize() : 0));
-            var isOnStack = bytes <= StackBytes && context.Options.GroupChunks == 1;
+            var bytes = 2 * Length.AsConstant * (_rows.Key.ByteSize() + (_rows.Indices ? position.ByteSize() : 0));
+            var isOnStack = bytes <= StackBytes && _options.GroupChunks == 1;
             int Halves(string name, ElementType element) => isOnStack
                 ? _kernel.Local(name, element, (int)(2 * Length.AsConstant!.Value))
-                : _kernel.Buffer(name, element, BufferAccess.ReadWrite, context.Allocate(element, chunks * Length * 2));
-            var keys = Halves("keys", Key);
-            var scratch = new SortScratch(_kernel, keys, Key, sort.Indices ? Halves("positions", position) : null, position, Length, sort.Descending);
+                : _kernel.Buffer(name, element, BufferAccess.ReadWrite, _kernel.Context.Allocate(element, chunks * Length * 2));
+            var keys = Halves("keys", _rows.Key);
+            var scratch = new SortScratch(_kernel, keys, _rows.Key, _rows.Indices ? Halves("positions", position) : null, position, Length, _rows.Descending);
             return (scratch, isOnStack ? BodyMath.Index(0) : Body.Mul(BodyBuilder.Chunk, BodyMath.Index(Length * 2)));
-        }
-
-        private IndexForm[] RowIndices(IndexForm row)
-        {
-            var at = new IndexForm[_shape.Count];
-            for (var axis = at.Length - 1; axis >= 0; axis--)
-            {
-                if (axis != sort.Axis)
-                {
-                    at[axis] = _kernel.Space.Mod(row, _shape[axis]);
-                    row = _kernel.Space.Div(row, _shape[axis]);
-                }
-            }
-
-            return at;
         }
 
         /// <param name="zeros">Hears whether there is a -0.0 among values; null: that does not matter.</param>
         private (LoopExpr Half, string Note) Sort(IndexForm[] at, SortScratch scratch, LoopExpr start, VariableExpr? zeros)
         {
-            var enough = context.Options.Limit(RadixSort.GoodLength(Key));
+            var enough = _options.Limit(RadixSort.GoodLength(_rows.Key));
             if (Length.AsConstant is { } length)
             {
                 return length >= enough ? (ByRadix(), "radix sort") : (ByMerging(), "merge sort");
@@ -136,9 +154,9 @@ public sealed class SortStrategy : IStrategy
             }
         }
 
-        private void Fill(IndexForm[] at, SortScratch scratch, LoopExpr start, VariableExpr? zeros, Action<LoopExpr> hear) => ForEach(at, i =>
+        private void Fill(IndexForm[] at, SortScratch scratch, LoopExpr start, VariableExpr? zeros, Action<LoopExpr> hear) => _rows.ForEach(at, i =>
         {
-            var key = KeyAt(at);
+            var key = _rows.KeyAt(at);
             var place = Body.Add(start, i);
             Body.Store(scratch.Keys, place, key);
             hear(key);
@@ -149,77 +167,22 @@ public sealed class SortStrategy : IStrategy
 
             if (zeros is not null)
             {
-                Body.Assign(zeros, Body.Map(MapOp.Or, ElementType.Bool, Body.Read(zeros), Is(key, NegativeZero)));
+                Body.Assign(zeros, Body.Map(MapOp.Or, ElementType.Bool, Body.Read(zeros), _rows.IsNegativeZero(key)));
             }
         });
 
-        // The keys of zeros, side by side now, in the order in which they stand in the row.
-        private void MendZeros(IndexForm[] at, SortScratch scratch, VariableExpr? zeros, LoopExpr half)
-        {
-            if (zeros is null)
-            {
-                return;
-            }
-
-            Body.If(Body.Read(zeros), () =>
-            {
-                var (one, next) = (BodyMath.Index(1), Body.Declare(half));
-                ForEach(at, _ =>
-                {
-                    var key = KeyAt(at);
-                    var isBefore = sort.Descending ? Body.Map(MapOp.Greater, ElementType.Bool, key, Number(0)) : Body.Less(key, Number(NegativeZero));
-                    Body.Assign(next, Body.Add(Body.Read(next), Body.Cast(isBefore, ElementType.I64)));
-                });
-                ForEach(at, _ =>
-                {
-                    var key = KeyAt(at);
-                    Body.If(Body.Map(MapOp.Or, ElementType.Bool, Is(key, 0), Is(key, NegativeZero)), () =>
-                    {
-                        Body.Store(scratch.Keys, Body.Read(next), key);
-                        Body.Assign(next, Body.Add(Body.Read(next), one));
-                    });
-                });
-            });
-        }
-
-        private void Drain(IndexForm[] at, SortScratch scratch, LoopExpr half, int write) => ForEach(at, i =>
+        private void Drain(IndexForm[] at, SortScratch scratch, LoopExpr half) => _rows.ForEach(at, i =>
         {
             var place = Body.Add(half, i);
-            var value = scratch.Positions is { } positions ? scratch.Load(positions, place) : ValueOf(scratch.Load(scratch.Keys, place));
-            _kernel.Values.Store(write, ValueEmitter.RowMajor(at.ToValueList(), _shape), Body.Cast(value, sort.Type.Element), new Coords(at.ToValueList(), 1));
-        });
-
-        private void ForEach(IndexForm[] at, Action<LoopExpr> body) => Body.For(BodyMath.Index(0), BodyMath.Index(Length), 1, false, i =>
-        {
-            at[sort.Axis] = _kernel.Space.Counter(i, Length);
-            body(i);
-        });
-
-        private LoopExpr KeyAt(IndexForm[] at)
-        {
-            var value = Body.Cast(_kernel.Values.Emit(sort.Source, new Coords(at.ToValueList(), 1)), _element);
-            if (!_element.IsFloat())
+            if (scratch.Positions is { } positions)
             {
-                return value;
+                _rows.StorePosition(at, scratch.Load(positions, place));
             }
-
-            var key = Turned(Body.Reinterpret(value, Key));
-            key = sort.Indices ? Body.Select(Is(key, NegativeZero), Number(0), key) : key;
-            return Body.Select(Body.Map(MapOp.IsNan, ElementType.Bool, value), Number(sort.Descending ? Least : Greatest), key);
-        }
-
-        private LoopExpr ValueOf(LoopExpr key) => _element.IsFloat() ? Body.Reinterpret(Turned(key), _element) : key;
-
-        // The magnitude of a negative float grows downwards. Its own inverse.
-        private LoopExpr Turned(LoopExpr bits) => Body.Select(Body.Less(bits, Number(0)), Body.Map(MapOp.Sub, Key, Number(Greatest), bits), bits);
-
-        private LoopExpr Is(LoopExpr key, long value) => Body.Map(MapOp.Equal, ElementType.Bool, key, Number(value));
-
-        private long Greatest => Key == ElementType.I32 ? int.MaxValue : long.MaxValue;
-
-        private long Least => Key == ElementType.I32 ? int.MinValue : long.MinValue;
-
-        private LoopExpr Number(long value) => new NumberExpr(new LaneType(Key, 1), Scalar.Integer(Key, value));
+            else
+            {
+                _rows.StoreValue(at, scratch.Load(scratch.Keys, place));
+            }
+        });
     }
 }
 

@@ -168,20 +168,13 @@ internal sealed class KernelRun : LoopStatementVisitor
             ];
         }
 
-        public override Scalar[] Visit(ReinterpretExpr e)
+        public override Scalar[] Visit(ReinterpretExpr e) => [.. e.Value.Accept(this).Select(v => e.Element switch
         {
-            var value = e.Value.Accept(this)[0];
-            return
-            [
-                e.Element switch
-                {
-                    ElementType.I32 => Scalar.Integer(e.Element, BitConverter.SingleToInt32Bits((float)value.AsDouble)),
-                    ElementType.I64 => Scalar.Integer(e.Element, BitConverter.DoubleToInt64Bits(value.AsDouble)),
-                    ElementType.F32 => Scalar.Float(e.Element, BitConverter.Int32BitsToSingle((int)value.AsInteger)),
-                    _ => Scalar.Float(e.Element, BitConverter.Int64BitsToDouble(value.AsInteger)),
-                },
-            ];
-        }
+            ElementType.I32 => Scalar.Integer(e.Element, BitConverter.SingleToInt32Bits((float)v.AsDouble)),
+            ElementType.I64 => Scalar.Integer(e.Element, BitConverter.DoubleToInt64Bits(v.AsDouble)),
+            ElementType.F32 => Scalar.Float(e.Element, BitConverter.Int32BitsToSingle((int)v.AsInteger)),
+            _ => Scalar.Float(e.Element, BitConverter.Int64BitsToDouble(v.AsInteger)),
+        })];
 
         public override Scalar[] Visit(DotExpr e)
         {

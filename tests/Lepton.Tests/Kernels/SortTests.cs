@@ -1,3 +1,4 @@
+using System.Globalization;
 using Lepton.Abi;
 using Lepton.Graphs;
 using Lepton.Kernels;
@@ -50,6 +51,75 @@ public sealed class SortTests
         KernelHarness.Check("neg %0 : f32[120]; sort %1 axis 0 : f32[120]", Values(ElementType.F32, 120));
         KernelHarness.Check("sort %0 axis 0 : f16[140]; exp %1 : f16[140]", Random(ElementType.F16, 2, 140));
         KernelHarness.Check("sort %0 axis 1 : i32[3, 150, 2]", Random(ElementType.I32, 2, 3, 150, 2));
+    }
+
+    /// <summary>Rows in lanes: rows and lengths that fill vectors and blocks and that do not, elements of a row side by side and apart.</summary>
+    [Theory]
+    [MemberData(nameof(Elements))]
+    public void Rows_side_by_side(ElementType element)
+    {
+        SideBySide(element, 16, 16);
+        SideBySide(element, 32, 16);
+        SideBySide(element, 64, 32);
+    }
+
+    private static void SideBySide(ElementType element, int registerBytes, int registers)
+    {
+        var options = KernelOptions.Default with { RegisterBytes = registerBytes, Registers = registers };
+        var notes = new HashSet<string>();
+        foreach (var (axis, rows, size) in ((int, int, string)[])[(2, 16, "40"), (1, 16, "40"), (2, 21, "7"), (0, 21, "33"), (0, 3, "40"), (2, 19, "N"), (0, 19, "N")])
+        {
+            int[] lengths = size == "N" ? [0, 1, 16, 17, 47, 100, 2050] : [int.Parse(size, CultureInfo.InvariantCulture)];
+            notes.UnionWith(Sorted(element, axis, rows, size, lengths, options));
+        }
+
+        Assert.Equal(registerBytes / KeyBytes(element) >= 4, notes.Any(n => n.Contains("network", StringComparison.Ordinal)));
+    }
+
+    private static int KeyBytes(ElementType element) => element is ElementType.F16 or ElementType.BF16 ? 4 : element.ByteSize();
+
+    // Sorts of [2, rows, n], [2, n, rows] or [n, 2, rows], as axis says; answers the notes.
+    private static IEnumerable<string> Sorted(ElementType element, int axis, int rows, string size, int[] lengths, KernelOptions options)
+    {
+        object[] Shape(object n) => axis switch { 2 => [2, rows, n], 1 => [2, n, rows], _ => [n, 2, rows] };
+        var shape = string.Join(", ", Shape(size));
+        var graph = GraphText.Parse($$"""
+            graph g({{(size == "N" ? "N" : "")}}) {
+              %0 = input argument x : {{element.Name()}}[{{shape}}]
+              %1 = sort %0 axis {{axis}} : {{element.Name()}}[{{shape}}]
+              %2 = sort %0 axis {{axis}} descending : {{element.Name()}}[{{shape}}]
+              %3 = sort %0 axis {{axis}} indices : i64[{{shape}}]
+              %4 = sort %0 axis {{axis}} descending indices : i64[{{shape}}]
+              output up = %1
+              output down = %2
+              output at = %3
+              output back = %4
+            }
+            """);
+        var module = KernelLowering.Run(TrivialFusion.Run(graph, false), options);
+        using var native = NativeRunner.Load(module, NativeRunner.Targets.Last().Value, quick: true);
+        foreach (var length in lengths)
+        {
+            var x = Values(element, 2 * rows * length, [.. Shape(length).Select(n => Convert.ToInt64(n, CultureInfo.InvariantCulture))]);
+            var expected = Interpreter.Run(graph, [x]);
+            var actual = NativeRunner.Run(native.Entries.First(), [x], new Dictionary<string, long> { ["N"] = length });
+            for (var i = 0; i < expected.Count; i++)
+            {
+                Same(expected[i], actual[i], $"{element}, {shape}, {length}, {graph.Outputs[i].Name}, machine code");
+            }
+
+            if (length <= 64)
+            {
+                var (interpreted, failure) = Run(module, graph, [x]);
+                Assert.Null(failure);
+                for (var i = 0; i < expected.Count; i++)
+                {
+                    Same(expected[i], interpreted[i], $"{element}, {shape}, {length}, {graph.Outputs[i].Name}, loops");
+                }
+            }
+        }
+
+        return module.Kernels.Select(k => k.Note);
     }
 
     private static void Check(ElementType element, string size, int[] lengths, KernelOptions options)

@@ -47,7 +47,11 @@ internal sealed class ExprIl(
         }]);
     }
 
-    public override Lanes Visit(ReinterpretExpr expr) => new(expr.Type, expr.Element, [Node.Reinterpret(Scalar(expr.Value))]);
+    public override Lanes Visit(ReinterpretExpr expr)
+    {
+        var value = Value(expr.Value);
+        return new Lanes(expr.Type, expr.Element, [.. value.Parts.Select(p => value.IsScalar ? Node.Reinterpret(p) : VectorApi.As(p, VectorApi.Element(expr.Element)))]);
+    }
 
     // The narrow lanes lie where their 32-bit sums do: the j-th of them is shifted to the top of the sum's lane, and down again.
     public override Lanes Visit(DotExpr expr)

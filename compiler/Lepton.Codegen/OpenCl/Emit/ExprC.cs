@@ -51,7 +51,11 @@ internal sealed class ExprC(
         });
     }
 
-    public override Lanes Visit(ReinterpretExpr expr) => Lanes.Of(expr.Type, Term.Call($"as_{CTypes.Scalar(expr.Element)}", Scalar(expr.Value)));
+    public override Lanes Visit(ReinterpretExpr expr)
+    {
+        var (value, (width, _)) = (Value(expr.Value), CTypes.Layout(expr.Type.Lanes));
+        return new Lanes(expr.Type, expr.Element, [.. value.Parts.Select(p => Term.Call($"as_{CTypes.Vector(expr.Element, width)}", p))]);
+    }
 
     // More lanes of a and b: as many vectors, or twice or four times as many, each for a half or a quarter of those of c.
     public override Lanes Visit(DotExpr expr)
