@@ -167,7 +167,7 @@ internal sealed class NetworkSort
 
     private LoopExpr Half(LoopExpr number) => Body.Bits(BitOp.ShiftRight, number, BodyMath.Index(1));
 
-    // Odd-even merge sort of a power of two: fewer comparators than a bitonic one has, and less regular (Knuth, The Art of Computer Programming 3, 5.2.2, Algorithm M).
+    // Odd-even merge sort of a power of two (Batcher, as above): fewer comparators than a bitonic one has, and less regular.
     private static List<(int Low, int High)> Batcher(int count)
     {
         var comparators = new List<(int, int)>();
