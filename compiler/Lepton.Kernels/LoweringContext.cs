@@ -162,7 +162,8 @@ public sealed class LoweringContext(FusedGraph fused, ProgramBuilder program, Ke
         foreach (var group in Fused.Groups)
         {
             var members = group.Members.ToHashSet();
-            foreach (var operand in group.Members.SelectMany(m => Graph[m].Operands).Where(o => !members.Contains(o)))
+            // What a format stores is taken from memory where it lies there, also by a group that could compute it.
+            foreach (var operand in group.Members.SelectMany(m => Graph[m].Operands.Where(o => !members.Contains(o) || Graph[m] is FormatNode)))
             {
                 last[operand] = group.Name;
             }
