@@ -45,7 +45,7 @@ internal sealed class SortedRows
     /// <summary>Elements of a row lie side by side.</summary>
     public bool IsContiguous => _shape.Skip(Axis + 1).All(s => s == SizeExpr.One);
 
-    /// <summary>Rows whose elements lie side by side, one behind the other, in memory: the size of the last axis.</summary>
+    /// <summary>How many rows lie side by side, where their own elements do not: the size of the last axis.</summary>
     public SizeExpr Neighbours => _shape[^1];
 
     public ElementType Key => _element switch
